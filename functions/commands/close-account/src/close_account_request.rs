@@ -1,0 +1,23 @@
+use bank::{AccountId, Actor, CloseAccount};
+use http_api::{FieldErrors, Problem, text_if_present};
+use serde::Deserialize;
+
+/// The body, before its texts are parsed; it may be left out.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CloseAccountRequest {
+    #[serde(default, deserialize_with = "text_if_present")]
+    reason: Option<String>,
+}
+
+impl CloseAccountRequest {
+    /// Parses every field, or names all that are wrong.
+    pub(crate) fn into_command(self, actor: Actor, account_id: AccountId) -> Result<CloseAccount, Problem> {
+        let mut errors = FieldErrors::default();
+        let reason = errors.optional("reason", self.reason.as_deref(), str::parse);
+        match reason {
+            Some(reason) => Ok(CloseAccount { actor, account_id, reason }),
+            None => Err(errors.into_problem()),
+        }
+    }
+}

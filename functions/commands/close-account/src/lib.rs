@@ -1,0 +1,43 @@
+//! `POST /accounts/{id}/close`: the request becomes a [`CloseAccount`](bank::CloseAccount) command, and the command's outcome the answer.
+
+mod close_account_handler; // load, decide, save
+mod close_account_request; // the body, parsed
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bank::{AccountAggregate, CloseAccount};
+use cqrs::{CommandDispatcher, CommandEnvelope, EventPublisher, EventSourcingHandler, EventStoreRepository};
+use http::StatusCode;
+use http_api::{Answer, ApiRequest, HttpFunction, Problem, Scope, account_command_answer, account_command_problem};
+
+pub use close_account_handler::CloseAccountHandler;
+use close_account_request::CloseAccountRequest;
+
+/// The function behind `POST /accounts/{id}/close`.
+pub struct CloseAccountFunction {
+    dispatcher: CommandDispatcher<CloseAccount, AccountAggregate>,
+}
+
+impl CloseAccountFunction {
+    /// On this event store, telling this bus.
+    pub fn new(event_store: Arc<dyn EventStoreRepository>, publisher: Arc<dyn EventPublisher>) -> Self {
+        let accounts = EventSourcingHandler::new(event_store, publisher);
+        Self { dispatcher: CommandDispatcher::new(CloseAccountHandler::new(accounts)) }
+    }
+}
+
+#[async_trait]
+impl HttpFunction for CloseAccountFunction {
+    async fn answer(&self, request: &ApiRequest) -> Result<Answer, Problem> {
+        let caller = request.caller(Scope::AccountsWrite)?;
+        let account_id = request.account_id()?;
+        let body: CloseAccountRequest = request.json_if_any()?;
+        let command = body.into_command(caller.actor(), account_id)?;
+        let context = request.command_context(&caller, &command)?;
+        match self.dispatcher.dispatch(CommandEnvelope { command, context }).await {
+            Ok(outcome) => account_command_answer(StatusCode::OK, &outcome),
+            Err(error) => Err(account_command_problem(&error)),
+        }
+    }
+}

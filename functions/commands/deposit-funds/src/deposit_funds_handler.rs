@@ -1,0 +1,36 @@
+use bank::{AccountAggregate, DepositFunds};
+use cqrs::{CommandEnvelope, CommandErrorOf, CommandHandler, CommandOutcome, EventSourcingHandler, StreamId};
+
+/// Handles [`DepositFunds`]: load, decide, save.
+pub struct DepositFundsHandler {
+    accounts: EventSourcingHandler<AccountAggregate>,
+}
+
+impl DepositFundsHandler {
+    /// On these accounts.
+    #[must_use]
+    pub const fn new(accounts: EventSourcingHandler<AccountAggregate>) -> Self {
+        Self { accounts }
+    }
+}
+
+impl CommandHandler<DepositFunds> for DepositFundsHandler {
+    type Aggregate = AccountAggregate;
+
+    async fn handle(
+        &self,
+        envelope: &CommandEnvelope<DepositFunds>,
+    ) -> Result<CommandOutcome<AccountAggregate>, CommandErrorOf<AccountAggregate>> {
+        let CommandEnvelope { command, context } = envelope;
+        let stream_id = StreamId(command.account_id.as_uuid());
+        self.accounts
+            .execute(stream_id, context, |loaded| {
+                // Whether there is such an account for this caller comes before its version: a stranger is
+                // not to learn that there is one.
+                loaded.aggregate.account_of(&command.actor)?;
+                loaded.require_version(context.expected_version)?;
+                Ok(loaded.aggregate.deposit_funds(command)?)
+            })
+            .await
+    }
+}

@@ -1,0 +1,43 @@
+//! `POST /accounts/{id}/deposits`: the request becomes a [`DepositFunds`](bank::DepositFunds) command, and the command's outcome the answer.
+
+mod deposit_funds_handler; // load, decide, save
+mod deposit_funds_request; // the body, parsed
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bank::{AccountAggregate, DepositFunds};
+use cqrs::{CommandDispatcher, CommandEnvelope, EventPublisher, EventSourcingHandler, EventStoreRepository};
+use http::StatusCode;
+use http_api::{Answer, ApiRequest, HttpFunction, Problem, Scope, account_command_answer, account_command_problem};
+
+pub use deposit_funds_handler::DepositFundsHandler;
+use deposit_funds_request::DepositFundsRequest;
+
+/// The function behind `POST /accounts/{id}/deposits`.
+pub struct DepositFundsFunction {
+    dispatcher: CommandDispatcher<DepositFunds, AccountAggregate>,
+}
+
+impl DepositFundsFunction {
+    /// On this event store, telling this bus.
+    pub fn new(event_store: Arc<dyn EventStoreRepository>, publisher: Arc<dyn EventPublisher>) -> Self {
+        let accounts = EventSourcingHandler::new(event_store, publisher);
+        Self { dispatcher: CommandDispatcher::new(DepositFundsHandler::new(accounts)) }
+    }
+}
+
+#[async_trait]
+impl HttpFunction for DepositFundsFunction {
+    async fn answer(&self, request: &ApiRequest) -> Result<Answer, Problem> {
+        let caller = request.caller(Scope::AccountsWrite)?;
+        let account_id = request.account_id()?;
+        let body: DepositFundsRequest = request.json()?;
+        let command = body.into_command(caller.actor(), account_id)?;
+        let context = request.command_context(&caller, &command)?;
+        match self.dispatcher.dispatch(CommandEnvelope { command, context }).await {
+            Ok(outcome) => account_command_answer(StatusCode::OK, &outcome),
+            Err(error) => Err(account_command_problem(&error)),
+        }
+    }
+}

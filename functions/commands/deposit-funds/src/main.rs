@@ -1,0 +1,12 @@
+//! `POST /accounts/{id}/deposits`: API Gateway -> **this function** -> the event store, and from there to `account-projector`.
+
+use deposit_funds::DepositFundsFunction;
+use lambda_http::Error;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    telemetry::init();
+    let write_side = write_side::open(&settings::event_store_url()?).await?;
+    let function = DepositFundsFunction::new(write_side.event_store, write_side.publisher);
+    http_api::run(function).await
+}

@@ -1,0 +1,60 @@
+//! `POST /accounts`: the request becomes an [`OpenAccount`](bank::OpenAccount) command, and the command's
+//! outcome the answer.
+
+mod open_account_handler; // decide, save
+mod open_account_request; // the body, parsed
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bank::{AccountAggregate, AccountId, OpenAccount};
+use cqrs::{CommandDispatcher, CommandEnvelope, Digest, EventPublisher, EventSourcingHandler, EventStoreRepository};
+use http::{HeaderValue, StatusCode, header};
+use http_api::{
+    Answer, ApiRequest, Caller, HttpFunction, Problem, Scope, account_command_answer, account_command_problem,
+};
+
+pub use open_account_handler::OpenAccountHandler;
+use open_account_request::OpenAccountRequest;
+
+/// The function behind `POST /accounts`.
+pub struct OpenAccountFunction {
+    dispatcher: CommandDispatcher<OpenAccount, AccountAggregate>,
+}
+
+impl OpenAccountFunction {
+    /// On this event store, telling this bus.
+    pub fn new(event_store: Arc<dyn EventStoreRepository>, publisher: Arc<dyn EventPublisher>) -> Self {
+        let accounts = EventSourcingHandler::new(event_store, publisher);
+        Self { dispatcher: CommandDispatcher::new(OpenAccountHandler::new(accounts)) }
+    }
+}
+
+#[async_trait]
+impl HttpFunction for OpenAccountFunction {
+    async fn answer(&self, request: &ApiRequest) -> Result<Answer, Problem> {
+        let caller = request.caller(Scope::AccountsWrite)?;
+        let body: OpenAccountRequest = request.json()?;
+        let account_id = account_id_for(&caller, request.idempotency_key()?);
+        let command = body.into_command(caller.actor(), account_id)?;
+        let context = request.command_context(&caller, &command)?;
+        match self.dispatcher.dispatch(CommandEnvelope { command, context }).await {
+            Ok(outcome) => {
+                let location = HeaderValue::from_str(&format!("/accounts/{}", outcome.stream_id))
+                    .map_err(|_| Problem::internal_error())?;
+                account_command_answer(StatusCode::CREATED, &outcome)
+                    .map(|answer| answer.with_header(header::LOCATION, location))
+            }
+            Err(error) => Err(account_command_problem(&error)),
+        }
+    }
+}
+
+/// A new id; with an idempotency key the one that caller and key always give, so that the retry finds the
+/// account it opened by its id, without an index over all accounts.
+fn account_id_for(caller: &Caller, idempotency_key: Option<&str>) -> AccountId {
+    idempotency_key.map_or_else(AccountId::generate, |key| {
+        let digest = Digest::of_parts(&[b"account", caller.subject.as_bytes(), key.as_bytes()]);
+        AccountId::derived_from(digest.as_bytes())
+    })
+}

@@ -1,0 +1,12 @@
+//! `POST /accounts`: API Gateway -> **this function** -> the event store, and from there to `account-projector`.
+
+use open_account::OpenAccountFunction;
+use lambda_http::Error;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    telemetry::init();
+    let write_side = write_side::open(&settings::event_store_url()?).await?;
+    let function = OpenAccountFunction::new(write_side.event_store, write_side.publisher);
+    http_api::run(function).await
+}

@@ -1,0 +1,43 @@
+//! `POST /accounts/{id}/withdrawals`: the request becomes a [`WithdrawFunds`](bank::WithdrawFunds) command, and the command's outcome the answer.
+
+mod withdraw_funds_handler; // load, decide, save
+mod withdraw_funds_request; // the body, parsed
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bank::{AccountAggregate, WithdrawFunds};
+use cqrs::{CommandDispatcher, CommandEnvelope, EventPublisher, EventSourcingHandler, EventStoreRepository};
+use http::StatusCode;
+use http_api::{Answer, ApiRequest, HttpFunction, Problem, Scope, account_command_answer, account_command_problem};
+
+pub use withdraw_funds_handler::WithdrawFundsHandler;
+use withdraw_funds_request::WithdrawFundsRequest;
+
+/// The function behind `POST /accounts/{id}/withdrawals`.
+pub struct WithdrawFundsFunction {
+    dispatcher: CommandDispatcher<WithdrawFunds, AccountAggregate>,
+}
+
+impl WithdrawFundsFunction {
+    /// On this event store, telling this bus.
+    pub fn new(event_store: Arc<dyn EventStoreRepository>, publisher: Arc<dyn EventPublisher>) -> Self {
+        let accounts = EventSourcingHandler::new(event_store, publisher);
+        Self { dispatcher: CommandDispatcher::new(WithdrawFundsHandler::new(accounts)) }
+    }
+}
+
+#[async_trait]
+impl HttpFunction for WithdrawFundsFunction {
+    async fn answer(&self, request: &ApiRequest) -> Result<Answer, Problem> {
+        let caller = request.caller(Scope::AccountsWrite)?;
+        let account_id = request.account_id()?;
+        let body: WithdrawFundsRequest = request.json()?;
+        let command = body.into_command(caller.actor(), account_id)?;
+        let context = request.command_context(&caller, &command)?;
+        match self.dispatcher.dispatch(CommandEnvelope { command, context }).await {
+            Ok(outcome) => account_command_answer(StatusCode::OK, &outcome),
+            Err(error) => Err(account_command_problem(&error)),
+        }
+    }
+}

@@ -1,0 +1,42 @@
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use cqrs::{EventConsumer, EventEnvelope, EventHandler, EventHandlerError, RejectedEvent};
+
+/// Takes batches of account events from a bus and applies them through the read database's event handler.
+pub struct AccountEventConsumer {
+    event_handler: Arc<dyn EventHandler>,
+}
+
+impl AccountEventConsumer {
+    /// To this read database.
+    #[must_use]
+    pub fn new(event_handler: Arc<dyn EventHandler>) -> Self {
+        Self { event_handler }
+    }
+}
+
+#[async_trait]
+impl EventConsumer for AccountEventConsumer {
+    async fn consume(&self, events: Vec<EventEnvelope>) -> Result<Vec<RejectedEvent>, EventHandlerError> {
+        let handled = self.event_handler.handle(&events).await?;
+        tracing::debug!(
+            applied = handled.applied,
+            repeated = handled.repeated,
+            kept_early = handled.kept_early,
+            foreign = handled.foreign,
+            rejected = handled.rejected.len(),
+            "batch applied"
+        );
+        Ok(handled
+            .rejected
+            .into_iter()
+            .filter_map(|rejection| {
+                let is_it = |event: &&EventEnvelope| {
+                    (event.stream_id, event.version) == (rejection.stream_id, rejection.version)
+                };
+                events.iter().find(is_it).map(|event| RejectedEvent { event: event.clone(), reason: rejection.reason })
+            })
+            .collect())
+    }
+}

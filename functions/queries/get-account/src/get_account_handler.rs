@@ -1,0 +1,38 @@
+use std::sync::Arc;
+
+use bank::{AccountId, Actor};
+use cqrs::{QueryEnvelope, QueryError, QueryHandler};
+use read_model::{BankAccountEntity, BankAccountRepository, account_at_version};
+
+/// One account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GetAccount {
+    /// Who asks.
+    pub actor: Actor,
+    /// Which account.
+    pub account_id: AccountId,
+    /// The version that the read side must have reached.
+    pub min_version: Option<u64>,
+}
+
+/// Handles [`GetAccount`].
+pub struct GetAccountHandler {
+    accounts: Arc<dyn BankAccountRepository>,
+}
+
+impl GetAccountHandler {
+    /// On this read database.
+    #[must_use]
+    pub fn new(accounts: Arc<dyn BankAccountRepository>) -> Self {
+        Self { accounts }
+    }
+}
+
+impl QueryHandler<GetAccount> for GetAccountHandler {
+    type Answer = BankAccountEntity;
+
+    async fn handle(&self, envelope: &QueryEnvelope<GetAccount>) -> Result<BankAccountEntity, QueryError> {
+        let GetAccount { actor, account_id, min_version } = &envelope.query;
+        account_at_version(self.accounts.as_ref(), *account_id, actor, *min_version).await
+    }
+}

@@ -1,0 +1,47 @@
+//! `GET /accounts/{id}`: one row of the read database.
+
+mod get_account_handler; // reads the row, waits for a version if asked to
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use cqrs::{QueryDispatcher, QueryEnvelope};
+use http::{StatusCode, header};
+use http_api::{AccountBody, Answer, ApiRequest, HttpFunction, Problem, Scope, query_problem, version_entity_tag};
+use read_model::{BankAccountEntity, BankAccountRepository};
+
+pub use get_account_handler::{GetAccount, GetAccountHandler};
+
+/// The function behind `GET /accounts/{id}`.
+pub struct GetAccountFunction {
+    dispatcher: QueryDispatcher<GetAccount, BankAccountEntity>,
+}
+
+impl GetAccountFunction {
+    /// On this read database.
+    pub fn new(accounts: Arc<dyn BankAccountRepository>) -> Self {
+        Self { dispatcher: QueryDispatcher::new(GetAccountHandler::new(accounts)) }
+    }
+}
+
+#[async_trait]
+impl HttpFunction for GetAccountFunction {
+    async fn answer(&self, request: &ApiRequest) -> Result<Answer, Problem> {
+        let caller = request.caller(Scope::AccountsRead)?;
+        request.query(&[])?;
+        let query = GetAccount {
+            actor: caller.actor(),
+            account_id: request.account_id()?,
+            min_version: request.min_version()?,
+        };
+        let context = request.query_context(&caller);
+        let account =
+            self.dispatcher.dispatch(QueryEnvelope { query, context }).await.map_err(|error| query_problem(&error))?;
+        let answer = if request.has_version(account.version)? {
+            Answer::empty(StatusCode::NOT_MODIFIED)
+        } else {
+            Answer::json(StatusCode::OK, &AccountBody::from(&account))
+        };
+        Ok(answer.with_header(header::ETAG, version_entity_tag(account.version)))
+    }
+}

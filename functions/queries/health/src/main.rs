@@ -1,0 +1,18 @@
+//! `GET /health`: API Gateway -> **this function** -> a look at each database.
+
+use std::sync::Arc;
+
+use health::{EventStoreCheck, HealthFunction, ReadDbCheck};
+use lambda_http::Error;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    telemetry::init();
+    let write_side = write_side::open(&settings::event_store_url()?).await?;
+    let read_side = read_side::open(&settings::read_db_url()?).await?;
+    let function = HealthFunction::new(vec![
+        Arc::new(EventStoreCheck { event_store: write_side.event_store }),
+        Arc::new(ReadDbCheck { read_db: read_side.accounts }),
+    ]);
+    http_api::run(function).await
+}

@@ -1,0 +1,47 @@
+use bank::AccountEvent;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::AuditedEvent;
+
+/// An event as the client reads it. Not the stored form: money is decimal text here as everywhere in the
+/// HTTP contract, and the owner, a caller's own name, is not told to tellers.
+#[derive(Serialize)]
+pub(crate) struct EventBody {
+    version: u64,
+    r#type: &'static str,
+    data: Value,
+    occurred_at: String,
+    event_id: String,
+    correlation_id: String,
+}
+
+impl From<AuditedEvent> for EventBody {
+    fn from(audited: AuditedEvent) -> Self {
+        Self {
+            version: audited.version,
+            r#type: cqrs::DomainEvent::event_type(&audited.event),
+            data: data(&audited.event),
+            occurred_at: audited.occurred_at.to_string(),
+            event_id: audited.event_id.to_string(),
+            correlation_id: audited.correlation_id,
+        }
+    }
+}
+
+fn data(event: &AccountEvent) -> Value {
+    match event {
+        AccountEvent::AccountOpened { holder, kind, opening_balance, owner: _ } => json!({
+            "holder": holder.as_str(),
+            "kind": kind.as_str(),
+            "currency": opening_balance.currency().code(),
+            "opening_balance": opening_balance.to_string(),
+        }),
+        AccountEvent::FundsDeposited { amount, reference } | AccountEvent::FundsWithdrawn { amount, reference } => json!({
+            "amount": amount.to_string(),
+            "currency": amount.currency().code(),
+            "reference": reference.as_ref().map(bank::Reference::as_str),
+        }),
+        AccountEvent::AccountClosed { reason } => json!({ "reason": reason.as_ref().map(bank::Reference::as_str) }),
+    }
+}

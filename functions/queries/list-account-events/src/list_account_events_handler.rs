@@ -1,0 +1,103 @@
+use std::sync::Arc;
+
+use bank::{AccountAggregate, AccountEvent, AccountId, Actor};
+use cqrs::{
+    DomainEvent as _, EventEnvelope, EventStore, EventStoreRepository, LoadError, QueryEnvelope, QueryError,
+    QueryHandler, ReadError, StreamId, Timestamp,
+};
+
+/// A page of an account's audit trail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListAccountEvents {
+    /// Who asks.
+    pub actor: Actor,
+    /// Whose trail.
+    pub account_id: AccountId,
+    /// The version that the page starts with.
+    pub from_version: u64,
+    /// At most so many events.
+    pub limit: u32,
+}
+
+/// One event of the trail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditedEvent {
+    /// Its place in the stream.
+    pub version: u64,
+    /// What happened.
+    pub event: AccountEvent,
+    /// When.
+    pub occurred_at: Timestamp,
+    /// Its own id, in the hyphenated form.
+    pub event_id: String,
+    /// The request that it came from.
+    pub correlation_id: String,
+}
+
+/// The page, and where the next one starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventsAnswer {
+    /// The events, oldest first.
+    pub events: Vec<AuditedEvent>,
+    /// The version that the trail goes on with; none at its end.
+    pub next_from_version: Option<u64>,
+}
+
+/// Handles [`ListAccountEvents`].
+pub struct ListAccountEventsHandler {
+    repository: Arc<dyn EventStoreRepository>,
+    accounts: EventStore<AccountAggregate>,
+}
+
+impl ListAccountEventsHandler {
+    /// On this event store.
+    pub fn new(repository: Arc<dyn EventStoreRepository>) -> Self {
+        Self { accounts: EventStore::new(repository.clone()), repository }
+    }
+}
+
+impl QueryHandler<ListAccountEvents> for ListAccountEventsHandler {
+    type Answer = EventsAnswer;
+
+    async fn handle(&self, envelope: &QueryEnvelope<ListAccountEvents>) -> Result<EventsAnswer, QueryError> {
+        let ListAccountEvents { actor, account_id, from_version, limit } = &envelope.query;
+        let stream_id = StreamId(account_id.as_uuid());
+        let newest = self.accounts.newest(stream_id).await.map_err(load_error)?.ok_or(QueryError::NotFound)?;
+        newest.aggregate.account_of(actor).map_err(|_| QueryError::NotFound)?;
+        // Every commit holds an event at least, so that so many commits hold the page and the one event more
+        // that tells whether there is a next.
+        let commits = self.repository.commits_from(stream_id, *from_version, limit + 1).await.map_err(read_error)?;
+        let envelopes: Vec<EventEnvelope> =
+            commits.iter().flat_map(|commit| commit.envelopes()).filter(|event| event.version >= *from_version).collect();
+        let page_size = *limit as usize;
+        let next_from_version = envelopes.get(page_size).map(|event| event.version);
+        let events = envelopes.into_iter().take(page_size).map(audited).collect::<Result<_, _>>()?;
+        Ok(EventsAnswer { events, next_from_version })
+    }
+}
+
+fn audited(envelope: EventEnvelope) -> Result<AuditedEvent, QueryError> {
+    let event = AccountEvent::from_data(&envelope.event_type, envelope.schema_version, &envelope.data)
+        .map_err(|error| QueryError::Corrupt { reason: error.to_string() })?;
+    Ok(AuditedEvent {
+        version: envelope.version,
+        event,
+        occurred_at: envelope.occurred_at,
+        event_id: envelope.event_id.to_string(),
+        correlation_id: envelope.correlation_id,
+    })
+}
+
+fn read_error(error: ReadError) -> QueryError {
+    match error {
+        ReadError::Unavailable { source } => QueryError::Unavailable { source },
+        ReadError::Corrupt { .. } => QueryError::Corrupt { reason: error.to_string() },
+    }
+}
+
+fn load_error(error: LoadError) -> QueryError {
+    match error {
+        LoadError::Read(error) => read_error(error),
+        LoadError::Undecodable { .. } => QueryError::Corrupt { reason: error.to_string() },
+    }
+}

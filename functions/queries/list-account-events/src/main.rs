@@ -1,0 +1,12 @@
+//! `GET /accounts/{id}/events`: API Gateway -> **this function** -> the event store itself: the audit trail shows
+//! what is true, not what has been projected.
+
+use lambda_http::Error;
+use list_account_events::ListAccountEventsFunction;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    telemetry::init();
+    let write_side = write_side::open(&settings::event_store_url()?).await?;
+    http_api::run(ListAccountEventsFunction::new(write_side.event_store)).await
+}

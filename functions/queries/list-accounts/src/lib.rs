@@ -1,0 +1,50 @@
+//! `GET /accounts`: a page of the accounts that the caller may see.
+
+mod list_accounts_handler; // reads the page
+mod list_accounts_request; // filters, limit and cursor, parsed
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use cqrs::{QueryDispatcher, QueryEnvelope};
+use http::StatusCode;
+use http_api::{AccountBody, Answer, ApiRequest, Cursor as _, HttpFunction, Problem, Scope, query_problem};
+use read_model::BankAccountRepository;
+use serde::Serialize;
+
+pub use list_accounts_handler::{AccountsAnswer, ListAccounts, ListAccountsHandler};
+use list_accounts_request::{AccountsCursor, list_accounts};
+
+/// The function behind `GET /accounts`.
+pub struct ListAccountsFunction {
+    dispatcher: QueryDispatcher<ListAccounts, AccountsAnswer>,
+}
+
+#[derive(Serialize)]
+struct AccountsBody {
+    accounts: Vec<AccountBody>,
+    next_cursor: Option<String>,
+}
+
+impl ListAccountsFunction {
+    /// On this read database.
+    pub fn new(accounts: Arc<dyn BankAccountRepository>) -> Self {
+        Self { dispatcher: QueryDispatcher::new(ListAccountsHandler::new(accounts)) }
+    }
+}
+
+#[async_trait]
+impl HttpFunction for ListAccountsFunction {
+    async fn answer(&self, request: &ApiRequest) -> Result<Answer, Problem> {
+        let caller = request.caller(Scope::AccountsRead)?;
+        let query = list_accounts(request, caller.actor())?;
+        let context = request.query_context(&caller);
+        let page =
+            self.dispatcher.dispatch(QueryEnvelope { query, context }).await.map_err(|error| query_problem(&error))?;
+        let body = AccountsBody {
+            accounts: page.accounts.iter().map(AccountBody::from).collect(),
+            next_cursor: page.next.map(|position| AccountsCursor::from(position).encode()),
+        };
+        Ok(Answer::json(StatusCode::OK, &body))
+    }
+}

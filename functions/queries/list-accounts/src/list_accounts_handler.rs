@@ -1,0 +1,52 @@
+use std::sync::Arc;
+
+use cqrs::{QueryEnvelope, QueryError, QueryHandler};
+use read_model::{AccountFilter, AccountPosition, AccountsPage, BankAccountEntity, BankAccountRepository};
+
+/// A page of accounts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListAccounts {
+    /// Which accounts; its owner is the caller, unless a teller asks.
+    pub filter: AccountFilter,
+    /// Which part of the list.
+    pub page: AccountsPage,
+}
+
+/// The page, and where the next one starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountsAnswer {
+    /// The accounts.
+    pub accounts: Vec<BankAccountEntity>,
+    /// After which account the list goes on; none at its end.
+    pub next: Option<AccountPosition>,
+}
+
+/// Handles [`ListAccounts`].
+pub struct ListAccountsHandler {
+    accounts: Arc<dyn BankAccountRepository>,
+}
+
+impl ListAccountsHandler {
+    /// On this read database.
+    #[must_use]
+    pub fn new(accounts: Arc<dyn BankAccountRepository>) -> Self {
+        Self { accounts }
+    }
+}
+
+impl QueryHandler<ListAccounts> for ListAccountsHandler {
+    type Answer = AccountsAnswer;
+
+    async fn handle(&self, envelope: &QueryEnvelope<ListAccounts>) -> Result<AccountsAnswer, QueryError> {
+        let ListAccounts { filter, page } = &envelope.query;
+        // One more than asked for tells whether there is a next page.
+        let one_more = AccountsPage { limit: page.limit + 1, ..*page };
+        let mut accounts = self.accounts.accounts(filter, one_more).await?;
+        let page_size = page.limit as usize;
+        let has_more = accounts.len() > page_size;
+        accounts.truncate(page_size);
+        let position = |last: &BankAccountEntity| AccountPosition { opened_at: last.opened_at, account_id: last.account_id };
+        let next = accounts.last().filter(|_| has_more).map(position);
+        Ok(AccountsAnswer { accounts, next })
+    }
+}

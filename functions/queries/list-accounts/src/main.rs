@@ -1,0 +1,11 @@
+//! `GET /accounts`: API Gateway -> **this function** -> the read database, which `account-projector` keeps up to date.
+
+use lambda_http::Error;
+use list_accounts::ListAccountsFunction;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    telemetry::init();
+    let read_side = read_side::open(&settings::read_db_url()?).await?;
+    http_api::run(ListAccountsFunction::new(read_side.accounts)).await
+}

@@ -1,0 +1,59 @@
+use std::sync::Arc;
+
+use bank::{AccountId, Actor};
+use cqrs::{QueryEnvelope, QueryError, QueryHandler};
+use read_model::{BankAccountRepository, StatementFilter, StatementLine, StatementPage, account_at_version};
+
+/// A page of an account's statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListTransactions {
+    /// Who asks.
+    pub actor: Actor,
+    /// Whose statement.
+    pub account_id: AccountId,
+    /// Which lines.
+    pub filter: StatementFilter,
+    /// Which part of them.
+    pub page: StatementPage,
+    /// The version that the read side must have reached.
+    pub min_version: Option<u64>,
+}
+
+/// The page, and where the next one starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TransactionsAnswer {
+    /// The lines, newest first.
+    pub lines: Vec<StatementLine>,
+    /// Before which version the statement goes on; none at its end.
+    pub next_before_version: Option<u64>,
+}
+
+/// Handles [`ListTransactions`].
+pub struct ListTransactionsHandler {
+    accounts: Arc<dyn BankAccountRepository>,
+}
+
+impl ListTransactionsHandler {
+    /// On this read database.
+    #[must_use]
+    pub fn new(accounts: Arc<dyn BankAccountRepository>) -> Self {
+        Self { accounts }
+    }
+}
+
+impl QueryHandler<ListTransactions> for ListTransactionsHandler {
+    type Answer = TransactionsAnswer;
+
+    async fn handle(&self, envelope: &QueryEnvelope<ListTransactions>) -> Result<TransactionsAnswer, QueryError> {
+        let ListTransactions { actor, account_id, filter, page, min_version } = &envelope.query;
+        account_at_version(self.accounts.as_ref(), *account_id, actor, *min_version).await?;
+        // One more than asked for tells whether there is a next page.
+        let one_more = StatementPage { limit: page.limit + 1, ..*page };
+        let mut lines = self.accounts.statement(*account_id, *filter, one_more).await?;
+        let page_size = page.limit as usize;
+        let has_more = lines.len() > page_size;
+        lines.truncate(page_size);
+        let next_before_version = lines.last().filter(|_| has_more).map(|last| last.version);
+        Ok(TransactionsAnswer { lines, next_before_version })
+    }
+}

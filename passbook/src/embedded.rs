@@ -1,0 +1,88 @@
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use account_projector::AccountEventConsumer;
+use cqrs::{EventPublisher, EventStoreRepository};
+use settings::SettingsError;
+use sqlite_embedded::{EmbeddedBus, OpenError, SqliteEventStore, SqliteReadDb};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+const DEFAULT_HOME: &str = ".passbook";
+
+/// Everything of one data folder, running: the event store, the read database, and the bus between them.
+pub struct Embedded {
+    /// The data folder.
+    pub home: PathBuf,
+    /// Where commits go.
+    pub event_store: SqliteEventStore,
+    /// What queries read.
+    pub read_db: SqliteReadDb,
+    /// What brings events from the one to the other.
+    pub bus: EmbeddedBus,
+    stop_bus: oneshot::Sender<()>,
+    bus_task: JoinHandle<()>,
+}
+
+/// Why a data folder could not be opened. Handling: fix the folder or the setting, then start again.
+#[derive(Debug, thiserror::Error)]
+pub enum EmbeddedError {
+    /// The environment is wrong.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// A database could not be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+}
+
+impl Embedded {
+    /// The data folder that `PASSBOOK_HOME` names.
+    ///
+    /// # Errors
+    /// [`SettingsError`] when the variable is not Unicode.
+    pub fn home_from_env() -> Result<PathBuf, SettingsError> {
+        Ok(PathBuf::from(settings::optional("PASSBOOK_HOME")?.unwrap_or_else(|| DEFAULT_HOME.to_owned())))
+    }
+
+    /// Opens the folder's databases, making what is missing, and starts the bus.
+    ///
+    /// # Errors
+    /// See [`EmbeddedError`].
+    pub async fn open(home: &Path) -> Result<Self, EmbeddedError> {
+        let event_store = SqliteEventStore::open(&home.join("events.db")).await?;
+        let read_db = SqliteReadDb::open(&home.join("read.db")).await?;
+        let bus = EmbeddedBus::new(event_store.clone(), read_db.clone());
+        let (stop_bus, stopped) = oneshot::channel();
+        let running_bus = bus.clone();
+        let consumer = AccountEventConsumer::new(Arc::new(read_db.clone()));
+        let bus_task = tokio::spawn(async move {
+            let stop = async move {
+                // A sender that is gone is a stop, too.
+                let _ = stopped.await;
+            };
+            running_bus.run(&consumer, stop).await;
+        });
+        Ok(Self { home: home.to_owned(), event_store, read_db, bus, stop_bus, bus_task })
+    }
+
+    /// The event store as the functions take it.
+    #[must_use]
+    pub fn repository(&self) -> Arc<dyn EventStoreRepository> {
+        Arc::new(self.event_store.clone())
+    }
+
+    /// The bus as the functions take it.
+    #[must_use]
+    pub fn publisher(&self) -> Arc<dyn EventPublisher> {
+        Arc::new(self.bus.clone())
+    }
+
+    /// Stops the bus and closes the databases.
+    pub async fn close(self) {
+        // Both fail only when the bus has ended already.
+        let _ = self.stop_bus.send(());
+        let _ = self.bus_task.await;
+        self.read_db.close().await;
+        self.event_store.close().await;
+    }
+}

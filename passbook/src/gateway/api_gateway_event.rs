@@ -1,0 +1,84 @@
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use cqrs::Timestamp;
+use http::request::Parts;
+use http::uri::Authority;
+use http::{HeaderMap, header};
+use http_api::CorrelationId;
+use serde_json::{Value, json};
+
+use super::{Claims, Route};
+
+/// The event that API Gateway's HTTP API makes of a request, payload format version 2.0
+/// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>).
+#[must_use]
+pub fn api_gateway_event(
+    route: &Route,
+    parts: &Parts,
+    path_parameters: &[(String, String)],
+    claims: Option<&Claims>,
+    body: &[u8],
+    correlation_id: &CorrelationId,
+) -> Value {
+    let now = Timestamp::now();
+    let headers = joined_headers(&parts.headers);
+    let path_parameters: BTreeMap<&str, &str> =
+        path_parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    // Text goes as it is, anything else in base64, as API Gateway does it.
+    let (body, is_base64_encoded) = match std::str::from_utf8(body) {
+        Ok("") => (None, false),
+        Ok(text) => (Some(text.to_owned()), false),
+        Err(_) => (Some(STANDARD.encode(body)), true),
+    };
+    let mut event = json!({
+        "version": "2.0",
+        "routeKey": format!("{} {}", route.method, route.path),
+        "rawPath": parts.uri.path(),
+        "rawQueryString": parts.uri.query().unwrap_or(""),
+        "headers": headers,
+        "pathParameters": path_parameters,
+        "requestContext": {
+            "accountId": "local",
+            "apiId": "local",
+            "domainName": "localhost",
+            "domainPrefix": "localhost",
+            "http": {
+                "method": parts.method.as_str(),
+                "path": parts.uri.path(),
+                "protocol": "HTTP/1.1",
+                "sourceIp": "127.0.0.1",
+                "userAgent": headers.get("user-agent").map_or("", String::as_str),
+            },
+            "requestId": correlation_id.as_str(),
+            "routeKey": format!("{} {}", route.method, route.path),
+            "stage": "$default",
+            "time": now.to_string(),
+            "timeEpoch": now.unix_millis(),
+        },
+        "body": body,
+        "isBase64Encoded": is_base64_encoded,
+    });
+    if let Some(claims) = claims {
+        event["requestContext"]["authorizer"] = json!({ "jwt": { "claims": claims, "scopes": null } });
+    }
+    event
+}
+
+/// API Gateway joins a header's values by commas. The token itself is the authorizer's and goes no further,
+/// and a Host that is none would make no URL.
+fn joined_headers(headers: &HeaderMap) -> BTreeMap<&str, String> {
+    let mut joined = BTreeMap::new();
+    for name in headers.keys() {
+        let values: Vec<String> =
+            headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect();
+        joined.insert(name.as_str(), values.join(","));
+    }
+    joined.remove(header::AUTHORIZATION.as_str());
+    let is_host = |host: &String| host.parse::<Authority>().is_ok();
+    if !joined.get(header::HOST.as_str()).is_some_and(is_host) {
+        joined.insert(header::HOST.as_str(), "localhost".to_owned());
+    }
+    joined
+}

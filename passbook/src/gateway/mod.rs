@@ -1,0 +1,151 @@
+//! The local gateway: API Gateway's place on a laptop. It knows the routes, checks the token, makes of each
+//! HTTP request the very event that API Gateway would send, and calls the function's own handler with it.
+
+mod api_gateway_event; // an HTTP request as API Gateway hands it to a function
+mod bus_check; // the embedded bus's line in the health check
+mod routes; // which path and method is which function
+mod static_files; // the console and openapi.yaml
+mod tokens; // API Gateway's JWT authorizer
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::rejection::RawPathParamsRejection;
+use axum::extract::{RawPathParams, Request};
+use axum::response::Response;
+use cqrs::{EventPublisher, EventStoreRepository};
+use health::DependencyCheck;
+use http::{HeaderValue, Method, header};
+use http_api::{CorrelationId, Problem, ProblemCode, render_problem};
+use read_model::BankAccountRepository;
+
+pub use api_gateway_event::api_gateway_event;
+pub use bus_check::BusCheck;
+pub use routes::{ROUTES, Route};
+pub use static_files::OPENAPI_YAML;
+pub use tokens::{Claims, DEVELOPMENT_CALLER, TokenChecker, TokenCheckerError};
+
+use routes::{Function, functions};
+use static_files::StaticFile;
+
+/// The longest body that is taken in; API Gateway's own limit for a request. The functions refuse far
+/// shorter ones (64 KiB), and a client is told so rather than cut off.
+const MAX_TAKEN_IN_BYTES: usize = 10 * 1024 * 1024;
+
+/// The functions behind their routes.
+#[derive(Clone)]
+pub struct Gateway {
+    functions: Arc<BTreeMap<&'static str, Function>>,
+    tokens: Arc<TokenChecker>,
+}
+
+impl Gateway {
+    /// With the functions on these adapters.
+    pub fn new(
+        event_store: Arc<dyn EventStoreRepository>,
+        publisher: Arc<dyn EventPublisher>,
+        read_db: Arc<dyn BankAccountRepository>,
+        bus_check: Arc<dyn DependencyCheck>,
+        tokens: TokenChecker,
+    ) -> Self {
+        let functions = functions(&event_store, &publisher, &read_db, bus_check);
+        Self { functions: Arc::new(functions), tokens: Arc::new(tokens) }
+    }
+
+    /// As a router that a server takes.
+    pub fn into_router(self) -> Router {
+        let mut by_path: BTreeMap<&'static str, Vec<&'static Route>> = BTreeMap::new();
+        for route in ROUTES {
+            by_path.entry(route.path).or_default().push(route);
+        }
+        let mut router = Router::new();
+        for (path, routes) in by_path {
+            let gateway = self.clone();
+            let routes: Arc<[&'static Route]> = routes.into();
+            let answer = move |parameters: Result<RawPathParams, RawPathParamsRejection>, request: Request| {
+                let (gateway, routes) = (gateway.clone(), routes.clone());
+                async move { gateway.answer(&routes, parameters.ok(), request).await }
+            };
+            router = router.route(path, axum::routing::any(answer));
+        }
+        for file in static_files::ALL {
+            router = router.route(file.path, axum::routing::any(move |request| static_file(file, request)));
+        }
+        router.fallback(|request: Request| async move {
+            let detail = format!("There is no {}.", request.uri().path());
+            refuse(&request, Problem::new(ProblemCode::NotFound, detail))
+        })
+    }
+
+    async fn answer(&self, routes: &[&Route], parameters: Option<RawPathParams>, request: Request) -> Response {
+        // HEAD is GET without the body, which the server leaves out by itself.
+        let method = if *request.method() == Method::HEAD { Method::GET } else { request.method().clone() };
+        let Some(route) = routes.iter().find(|route| route.method == method) else {
+            let allowed: Vec<&str> = routes.iter().map(|route| route.method.as_str()).collect();
+            return refuse(&request, method_not_allowed(&allowed));
+        };
+        let Some(function) = self.functions.get(route.function) else {
+            return refuse(&request, Problem::internal_error());
+        };
+        let claims = match self.tokens.claims_of(request.headers()) {
+            Ok(claims) => claims,
+            // A route without an authorizer does not look at tokens.
+            Err(_) if route.is_public => None,
+            Err(problem) => return refuse(&request, problem),
+        };
+        let correlation_id = CorrelationId::of(request.headers());
+        let (parts, body) = request.into_parts();
+        let Ok(body) = to_bytes(body, MAX_TAKEN_IN_BYTES).await else {
+            let problem = Problem::new(ProblemCode::PayloadTooLarge, "The body is too large, or broke off.");
+            return into_axum(render_problem(problem, &correlation_id));
+        };
+        // Parameters that do not decode to UTF-8 name nothing; the function finds them missing.
+        let parameters: Vec<(String, String)> = parameters
+            .iter()
+            .flat_map(RawPathParams::iter)
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        let event = api_gateway_event(route, &parts, &parameters, claims.as_ref(), &body, &correlation_id);
+        match lambda_http::request::from_str(&event.to_string()) {
+            Ok(request) => into_axum(http_api::serve(function.as_ref(), request).await),
+            Err(error) => {
+                tracing::error!(%error, "the request makes no event");
+                into_axum(render_problem(Problem::malformed("The request cannot be read."), &correlation_id))
+            }
+        }
+    }
+}
+
+async fn static_file(file: &'static StaticFile, request: Request) -> Response {
+    if matches!(*request.method(), Method::GET | Method::HEAD) {
+        if request.uri().query().is_some_and(|query| !query.is_empty()) && file.is_api {
+            return refuse(&request, Problem::malformed("There are no query parameters here."));
+        }
+        file.response(&CorrelationId::of(request.headers()))
+    } else {
+        refuse(&request, method_not_allowed(&["GET"]))
+    }
+}
+
+fn method_not_allowed(allowed: &[&str]) -> Problem {
+    let allowed = allowed.join(", ");
+    let problem = Problem::new(ProblemCode::MethodNotAllowed, format!("Only {allowed} is allowed here."));
+    match HeaderValue::from_str(&allowed) {
+        Ok(value) => problem.with_header(header::ALLOW, value),
+        Err(_) => problem,
+    }
+}
+
+fn refuse(request: &Request, problem: Problem) -> Response {
+    into_axum(render_problem(problem, &CorrelationId::of(request.headers())))
+}
+
+fn into_axum(response: lambda_http::Response<lambda_http::Body>) -> Response {
+    response.map(|body| match body {
+        lambda_http::Body::Text(text) => Body::from(text),
+        lambda_http::Body::Binary(bytes) => Body::from(bytes),
+        _ => Body::empty(),
+    })
+}

@@ -1,0 +1,73 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use close_account::CloseAccountFunction;
+use cqrs::{EventPublisher, EventStoreRepository};
+use deposit_funds::DepositFundsFunction;
+use get_account::GetAccountFunction;
+use health::{DependencyCheck, EventStoreCheck, HealthFunction, ReadDbCheck};
+use http::Method;
+use http_api::HttpFunction;
+use list_account_events::ListAccountEventsFunction;
+use list_accounts::ListAccountsFunction;
+use list_transactions::ListTransactionsFunction;
+use open_account::OpenAccountFunction;
+use read_model::BankAccountRepository;
+use withdraw_funds::WithdrawFundsFunction;
+
+/// One line of the HTTP contract.
+#[derive(Debug)]
+pub struct Route {
+    /// The method.
+    pub method: Method,
+    /// The path, with its parameters in braces, as API Gateway and OpenAPI write it.
+    pub path: &'static str,
+    /// The function's name, which is its folder's.
+    pub function: &'static str,
+    /// Whether it is open to callers without a token.
+    pub is_public: bool,
+}
+
+const fn route(method: Method, path: &'static str, function: &'static str) -> Route {
+    Route { method, path, function, is_public: false }
+}
+
+/// Every route that a function serves. A test holds `openapi.yaml` to this list.
+pub const ROUTES: &[Route] = &[
+    route(Method::POST, "/accounts", "open-account"),
+    route(Method::POST, "/accounts/{id}/deposits", "deposit-funds"),
+    route(Method::POST, "/accounts/{id}/withdrawals", "withdraw-funds"),
+    route(Method::POST, "/accounts/{id}/close", "close-account"),
+    route(Method::GET, "/accounts/{id}", "get-account"),
+    route(Method::GET, "/accounts", "list-accounts"),
+    route(Method::GET, "/accounts/{id}/transactions", "list-transactions"),
+    route(Method::GET, "/accounts/{id}/events", "list-account-events"),
+    Route { method: Method::GET, path: "/health", function: "health", is_public: true },
+];
+
+pub(crate) type Function = Arc<dyn HttpFunction>;
+
+/// Every function, by its name.
+pub(crate) fn functions(
+    event_store: &Arc<dyn EventStoreRepository>,
+    publisher: &Arc<dyn EventPublisher>,
+    read_db: &Arc<dyn BankAccountRepository>,
+    bus_check: Arc<dyn DependencyCheck>,
+) -> BTreeMap<&'static str, Function> {
+    let checks: Vec<Arc<dyn DependencyCheck>> = vec![
+        Arc::new(EventStoreCheck { event_store: event_store.clone() }),
+        bus_check,
+        Arc::new(ReadDbCheck { read_db: read_db.clone() }),
+    ];
+    BTreeMap::from([
+        ("open-account", Arc::new(OpenAccountFunction::new(event_store.clone(), publisher.clone())) as Function),
+        ("deposit-funds", Arc::new(DepositFundsFunction::new(event_store.clone(), publisher.clone()))),
+        ("withdraw-funds", Arc::new(WithdrawFundsFunction::new(event_store.clone(), publisher.clone()))),
+        ("close-account", Arc::new(CloseAccountFunction::new(event_store.clone(), publisher.clone()))),
+        ("get-account", Arc::new(GetAccountFunction::new(read_db.clone()))),
+        ("list-accounts", Arc::new(ListAccountsFunction::new(read_db.clone()))),
+        ("list-transactions", Arc::new(ListTransactionsFunction::new(read_db.clone()))),
+        ("list-account-events", Arc::new(ListAccountEventsFunction::new(event_store.clone()))),
+        ("health", Arc::new(HealthFunction::new(checks))),
+    ])
+}

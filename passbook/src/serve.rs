@@ -1,0 +1,174 @@
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use settings::SettingsError;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::gateway::{BusCheck, DEVELOPMENT_CALLER, Gateway, TokenChecker, TokenCheckerError};
+use crate::{Embedded, EmbeddedError};
+
+const DEFAULT_PORT: u16 = 9000;
+/// How long requests under way may take once the process was told to stop.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// What `passbook serve` is told by the environment.
+#[derive(Debug, Clone)]
+pub struct ServeSettings {
+    /// The data folder.
+    pub home: PathBuf,
+    /// Where to listen.
+    pub address: SocketAddr,
+    /// The key set to check tokens against, or a path to one; without it there is one development caller.
+    pub jwks: Option<String>,
+    /// The issuer that tokens must name.
+    pub issuer: Option<String>,
+    /// The audience that tokens must name.
+    pub audience: Option<String>,
+}
+
+/// Why the gateway did not start, or stopped. Handling: the message names what to fix; start again.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The environment is wrong.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The data folder could not be opened.
+    #[error("cannot open the data folder")]
+    Embedded(#[from] EmbeddedError),
+    /// The key set could not be read.
+    #[error("cannot read PASSBOOK_JWKS")]
+    Tokens(#[from] TokenCheckerError),
+    /// The address is taken or not allowed.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The server broke.
+    #[error("the server stopped")]
+    Server(#[source] std::io::Error),
+}
+
+impl ServeSettings {
+    /// Reads `PASSBOOK_HOME`, `PORT`, `PASSBOOK_BIND`, `PASSBOOK_JWKS`, `PASSBOOK_JWT_ISSUER` and
+    /// `PASSBOOK_JWT_AUDIENCE`.
+    ///
+    /// # Errors
+    /// [`SettingsError`] for what is not understood, and for an address other machines could reach without a
+    /// key set: whoever reached it would have every scope.
+    pub fn from_env() -> Result<Self, SettingsError> {
+        let port = match settings::optional("PORT")? {
+            None => DEFAULT_PORT,
+            Some(text) => text
+                .parse()
+                .map_err(|_| SettingsError::Invalid { variable: "PORT", reason: "it must be a number up to 65535" })?,
+        };
+        let ip = match settings::optional("PASSBOOK_BIND")? {
+            None => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            Some(text) => text.parse().map_err(|_| SettingsError::Invalid {
+                variable: "PASSBOOK_BIND",
+                reason: "it must be an IP address",
+            })?,
+        };
+        let jwks = settings::optional("PASSBOOK_JWKS")?;
+        if jwks.is_none() && !ip.is_loopback() {
+            return Err(SettingsError::Invalid {
+                variable: "PASSBOOK_BIND",
+                reason: "without PASSBOOK_JWKS it must be an address of this machine only",
+            });
+        }
+        Ok(Self {
+            home: Embedded::home_from_env()?,
+            address: SocketAddr::new(ip, port),
+            jwks,
+            issuer: settings::optional("PASSBOOK_JWT_ISSUER")?,
+            audience: settings::optional("PASSBOOK_JWT_AUDIENCE")?,
+        })
+    }
+}
+
+/// Serves until SIGTERM or SIGINT.
+///
+/// # Errors
+/// See [`ServeError`].
+pub async fn serve(settings: ServeSettings) -> Result<(), ServeError> {
+    let tokens = TokenChecker::new(settings.jwks.as_deref(), settings.issuer.as_deref(), settings.audience.as_deref())?;
+    let callers = if settings.jwks.is_some() {
+        "tokens are checked against PASSBOOK_JWKS".to_owned()
+    } else {
+        format!("PASSBOOK_JWKS is not set: every request is the caller {DEVELOPMENT_CALLER:?} with every scope; this machine only")
+    };
+    // First the port: whoever starts it twice by mistake is told so, and the data is left alone.
+    let listener = TcpListener::bind(settings.address)
+        .await
+        .map_err(|source| ServeError::Listen { address: settings.address, source })?;
+    let address = listener.local_addr().map_err(ServeError::Server)?;
+    let embedded = Embedded::open(&settings.home).await?;
+    let gateway = Gateway::new(
+        embedded.repository(),
+        embedded.publisher(),
+        Arc::new(embedded.read_db.clone()),
+        Arc::new(BusCheck { bus: embedded.bus.clone() }),
+        tokens,
+    );
+    print!("{}", greeting(address, &embedded.home, &callers));
+    let (stopping, mut stopped) = tokio::sync::watch::channel(());
+    let server = axum::serve(listener, gateway.into_router()).with_graceful_shutdown(async move {
+        wait_for_stop_signal().await;
+        tracing::info!("stopping: requests under way are finished first");
+        drop(stopping);
+    });
+    let result = tokio::select! {
+        result = server => result.map_err(ServeError::Server),
+        () = async {
+            // Ends with an error once the sender is gone, which is the stop.
+            let _ = stopped.changed().await;
+            tokio::time::sleep(GRACE).await;
+        } => {
+            tracing::warn!("some requests were not done in time");
+            Ok(())
+        }
+    };
+    embedded.close().await;
+    result
+}
+
+async fn wait_for_stop_signal() {
+    match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
+        (Ok(mut terminate), Ok(mut interrupt)) => {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        }
+        (Err(error), _) | (_, Err(error)) => {
+            tracing::warn!(%error, "cannot wait for stop signals; the process can only be killed");
+            std::future::pending().await
+        }
+    }
+}
+
+fn greeting(address: SocketAddr, home: &std::path::Path, callers: &str) -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    let home = std::path::absolute(home).unwrap_or_else(|_| home.to_owned());
+    let home = home.display();
+    format!(
+        r#"Passbook {version}: bank accounts as an event-sourced service, embedded (SQLite, one process)
+
+  API and console  http://{address}
+  data             {home}
+  callers          {callers}
+
+Try:
+  curl -s http://{address}/accounts -H 'Content-Type: application/json' -d '{{"holder":"Ann Lee","kind":"checking","currency":"EUR","opening_balance":"100.00"}}'
+  curl -s http://{address}/accounts
+  curl -s http://{address}/openapi.yaml
+
+"#
+    )
+}

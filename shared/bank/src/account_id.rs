@@ -1,0 +1,111 @@
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use uuid::{Builder, Uuid, Version};
+
+/// Names an account: a UUIDv7 (RFC 9562), written in lower case with hyphens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct AccountId(Uuid);
+
+/// A text that cannot be an account's id. Handling: there is no such account.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a UUIDv7 in lower case with hyphens")]
+pub struct AccountIdError;
+
+impl AccountId {
+    /// A new id, of the present time.
+    #[must_use]
+    pub fn generate() -> Self {
+        Self(Uuid::now_v7())
+    }
+
+    /// The id that a request with an idempotency key gives to the account that it opens: the same request
+    /// must name the same account whenever it comes again, so nothing of its time may be in the id. The
+    /// time field is zero, 1970, which no generated id has; the 74 other bits are the digest's.
+    #[must_use]
+    pub fn derived_from(digest: &[u8; 32]) -> Self {
+        let mut random_bytes = [0; 10];
+        random_bytes.copy_from_slice(&digest[..10]);
+        Self(Builder::from_unix_timestamp_millis(0, &random_bytes).into_uuid())
+    }
+
+    /// The UUID.
+    #[must_use]
+    pub const fn as_uuid(self) -> Uuid {
+        self.0
+    }
+}
+
+impl TryFrom<Uuid> for AccountId {
+    type Error = AccountIdError;
+
+    fn try_from(uuid: Uuid) -> Result<Self, Self::Error> {
+        if uuid.get_version() == Some(Version::SortRand) && uuid.get_variant() == uuid::Variant::RFC4122 {
+            Ok(Self(uuid))
+        } else {
+            Err(AccountIdError)
+        }
+    }
+}
+
+impl FromStr for AccountId {
+    type Err = AccountIdError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let id = Self::try_from(Uuid::try_parse(text).map_err(|_| AccountIdError)?)?;
+        // The parser also takes upper case, braces and no hyphens; an id has one form only.
+        if id.to_string() == text { Ok(id) } else { Err(AccountIdError) }
+    }
+}
+
+impl fmt::Display for AccountId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0.as_hyphenated(), formatter)
+    }
+}
+
+impl From<AccountId> for String {
+    fn from(id: AccountId) -> Self {
+        id.to_string()
+    }
+}
+
+impl TryFrom<String> for AccountId {
+    type Error = AccountIdError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_generated_and_a_derived_id_are_read_back_from_their_text() {
+        for id in [AccountId::generate(), AccountId::derived_from(&[0; 32]), AccountId::derived_from(&[255; 32])] {
+            assert_eq!(id.to_string().parse(), Ok(id));
+        }
+    }
+
+    #[test]
+    fn a_derived_id_depends_on_the_digest_alone() {
+        assert_eq!(AccountId::derived_from(&[7; 32]), AccountId::derived_from(&[7; 32]));
+        assert_ne!(AccountId::derived_from(&[7; 32]), AccountId::derived_from(&[8; 32]));
+    }
+
+    #[test]
+    fn other_forms_and_other_uuid_versions_are_no_account_ids() {
+        for text in [
+            "", "1", "0192F0C1-7A5B-7C3D-8E9F-0A1B2C3D4E5F", "0192f0c17a5b7c3d8e9f0a1b2c3d4e5f",
+            "{0192f0c1-7a5b-7c3d-8e9f-0a1b2c3d4e5f}", "urn:uuid:0192f0c1-7a5b-7c3d-8e9f-0a1b2c3d4e5f",
+            "0192f0c1-7a5b-4c3d-8e9f-0a1b2c3d4e5f", "0192f0c1-7a5b-7c3d-ce9f-0a1b2c3d4e5f",
+            "0192f0c1-7a5b-7c3d-8e9f-0a1b2c3d4e5f ", "00000000-0000-0000-0000-000000000000",
+        ] {
+            assert_eq!(text.parse::<AccountId>(), Err(AccountIdError), "{text}");
+        }
+    }
+}

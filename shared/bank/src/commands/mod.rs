@@ -1,0 +1,14 @@
+//! What can be asked of an account, a file each: the command, and the method of
+//! [`AccountAggregate`](crate::AccountAggregate) that decides on it.
+
+mod actor; // who asks, and for whose accounts
+mod close_account;
+mod deposit_funds;
+mod open_account;
+mod withdraw_funds;
+
+pub use actor::Actor;
+pub use close_account::CloseAccount;
+pub use deposit_funds::DepositFunds;
+pub use open_account::OpenAccount;
+pub use withdraw_funds::WithdrawFunds;

@@ -1,0 +1,32 @@
+use serde::Serialize;
+
+use crate::{AccountAggregate, AccountError, AccountEvent, AccountId, Actor, Amount, Reference};
+
+/// Takes money out of an account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WithdrawFunds {
+    /// Who asks. Not part of what makes two requests the same.
+    #[serde(skip)]
+    pub actor: Actor,
+    /// Out of which account.
+    pub account_id: AccountId,
+    /// How much, in the account's currency.
+    pub amount: Amount,
+    /// What for.
+    pub reference: Option<Reference>,
+}
+
+impl AccountAggregate {
+    /// Decides on [`WithdrawFunds`].
+    ///
+    /// # Errors
+    /// [`AccountError`]: `NotFound`, `Closed`, `TooManyDecimals`, `AmountTooLarge`, `AmountNotPositive`,
+    /// `InsufficientFunds`.
+    pub fn withdraw_funds(&self, command: &WithdrawFunds) -> Result<Vec<AccountEvent>, AccountError> {
+        let account = self.active_account_of(&command.actor)?;
+        let amount = account.amount_to_move(command.amount)?;
+        let balance = account.balance;
+        balance.checked_sub(amount).map_err(|_| AccountError::InsufficientFunds { balance, amount })?;
+        Ok(vec![AccountEvent::FundsWithdrawn { amount, reference: command.reference.clone() }])
+    }
+}

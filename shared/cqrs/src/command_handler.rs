@@ -1,0 +1,22 @@
+use std::future::Future;
+
+use aggregate_root::AggregateRoot;
+
+use crate::command::CommandErrorOf;
+use crate::{CommandEnvelope, CommandOutcome};
+
+/// Handles one kind of command: load, decide, save; once. What every command shares (tracing, a deadline,
+/// another try after a lost race) is the [`CommandDispatcher`](crate::CommandDispatcher)'s.
+pub trait CommandHandler<C>: Send + Sync + 'static {
+    /// The aggregate that the command is for.
+    type Aggregate: AggregateRoot;
+
+    /// Handles the command once.
+    ///
+    /// # Errors
+    /// See [`CommandError`](crate::CommandError); `Conflict` asks the dispatcher for another try.
+    fn handle(
+        &self,
+        envelope: &CommandEnvelope<C>,
+    ) -> impl Future<Output = Result<CommandOutcome<Self::Aggregate>, CommandErrorOf<Self::Aggregate>>> + Send;
+}

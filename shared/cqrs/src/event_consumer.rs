@@ -1,0 +1,23 @@
+use async_trait::async_trait;
+
+use crate::{EventEnvelope, EventHandlerError};
+
+/// An event that the consumer could not use, with the reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RejectedEvent {
+    /// The event, whole, so that it can be kept and delivered again.
+    pub event: EventEnvelope,
+    /// Why.
+    pub reason: String,
+}
+
+/// Takes what a bus delivers and passes it to an [`EventHandler`](crate::EventHandler).
+#[async_trait]
+pub trait EventConsumer: Send + Sync {
+    /// Consumes one batch. Events in the answer were not applied, and the bus must keep them; all others are
+    /// done with.
+    ///
+    /// # Errors
+    /// [`EventHandlerError`]: nothing of the batch was applied, and it must be delivered again.
+    async fn consume(&self, events: Vec<EventEnvelope>) -> Result<Vec<RejectedEvent>, EventHandlerError>;
+}

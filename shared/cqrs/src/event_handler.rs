@@ -1,0 +1,58 @@
+use async_trait::async_trait;
+
+use crate::{EventEnvelope, StreamId};
+
+/// What became of a batch of events.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HandledBatch {
+    /// Events applied, those included that had waited for their turn.
+    pub applied: u64,
+    /// Events that had been applied before and were dropped.
+    pub repeated: u64,
+    /// Events ahead of their turn, kept until the gap before them closes.
+    pub kept_early: u64,
+    /// Events of other aggregate types, which are not this handler's.
+    pub foreign: u64,
+    /// Events that could not be applied. Nothing of them is in the read database; the caller must keep them.
+    pub rejected: Vec<Rejection>,
+}
+
+/// One event that could not be applied, by its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejection {
+    /// The stream.
+    pub stream_id: StreamId,
+    /// The event's place in it.
+    pub version: u64,
+    /// Why.
+    pub reason: String,
+}
+
+/// Why a whole batch was not handled; nothing of it was applied.
+#[derive(Debug, thiserror::Error)]
+pub enum EventHandlerError {
+    /// The read database could not be reached, or gave up on the transaction. Handling: deliver the batch again.
+    #[error("the read database is unavailable")]
+    Unavailable {
+        /// The driver's error.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// What is stored in the read database cannot be read. Handling: a person must look; the read database
+    /// can be rebuilt from the events.
+    #[error("the read database holds something unreadable: {reason}")]
+    Corrupt {
+        /// What did not fit.
+        reason: String,
+    },
+}
+
+/// Port: applies events to a read database.
+///
+/// Deliveries may repeat, come early and come late. An implementation applies each stream strictly by
+/// version and each event once, in one transaction for the batch.
+#[async_trait]
+pub trait EventHandler: Send + Sync {
+    /// Applies a batch.
+    async fn handle(&self, events: &[EventEnvelope]) -> Result<HandledBatch, EventHandlerError>;
+}

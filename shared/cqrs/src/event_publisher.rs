@@ -1,0 +1,23 @@
+use async_trait::async_trait;
+
+use crate::Commit;
+
+/// Why a stored commit was not published now. The command has succeeded all the same: what is stored is
+/// delivered later. Handling: log it.
+#[derive(Debug, thiserror::Error)]
+#[error("the bus did not take the commit in time")]
+pub struct PublishError {
+    /// The driver's error.
+    #[source]
+    pub source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+/// Port: tells a bus that a commit has been stored.
+///
+/// Called once the commit is durable. An adapter bounds its own time; nothing is lost when it fails, since
+/// the bus is also fed from the event store itself.
+#[async_trait]
+pub trait EventPublisher: Send + Sync {
+    /// Hands the commit's events to the bus.
+    async fn publish(&self, commit: &Commit) -> Result<(), PublishError>;
+}

@@ -1,0 +1,157 @@
+use std::sync::Arc;
+
+use aggregate_root::AggregateRoot;
+
+use crate::command::CommandErrorOf;
+use crate::{
+    AfterCommit, AppendError, CommandContext, CommandError, CommandOutcome, Commit, EventPublisher,
+    EventStore, EventStoreRepository, Idempotency, LoadError, ReadError, Refusal, StreamId,
+};
+
+/// Loads aggregates from their events, saves what was decided on them, and tells the bus; keeps the promise
+/// of the idempotency key. Command handlers know the event store by this alone.
+#[derive(Clone)]
+pub struct EventSourcingHandler<A> {
+    event_store: EventStore<A>,
+    publisher: Arc<dyn EventPublisher>,
+}
+
+/// An aggregate as a command method finds it.
+#[derive(Debug)]
+pub struct Loaded<'a, A> {
+    /// The aggregate; the default one where the stream does not exist yet.
+    pub aggregate: &'a A,
+    /// The stream's version: the number of its events; 0 where it does not exist yet.
+    pub version: u64,
+}
+
+impl<A> Loaded<'_, A> {
+    /// Refuses unless the stream is at the version that the client decided on, if it named one.
+    ///
+    /// # Errors
+    /// [`Refusal::VersionMismatch`].
+    pub fn require_version<E>(&self, expected_version: Option<u64>) -> Result<(), Refusal<E>> {
+        match expected_version {
+            Some(expected) if expected != self.version => {
+                Err(Refusal::VersionMismatch { expected, actual: self.version })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl<A: AggregateRoot> EventSourcingHandler<A> {
+    /// On this database, telling this bus.
+    pub fn new(repository: Arc<dyn EventStoreRepository>, publisher: Arc<dyn EventPublisher>) -> Self {
+        Self { event_store: EventStore::new(repository), publisher }
+    }
+
+    /// Load, decide, save: for a command on an aggregate that may exist.
+    ///
+    /// # Errors
+    /// See [`CommandError`]; `Conflict` after a lost race.
+    pub async fn execute(
+        &self,
+        stream_id: StreamId,
+        context: &CommandContext,
+        decide: impl Fn(&Loaded<'_, A>) -> Result<Vec<A::Event>, Refusal<A::Error>> + Send,
+    ) -> Result<CommandOutcome<A>, CommandErrorOf<A>> {
+        let before = self.event_store.newest(stream_id).await?;
+        self.decide_and_save(stream_id, before, context, decide).await
+    }
+
+    /// Decide, save: for a command that founds a stream whose id was made for it. There is nothing to load;
+    /// should the stream exist, the save finds that out.
+    ///
+    /// # Errors
+    /// See [`CommandError`]; `Conflict` where the stream exists and this command did not found it.
+    pub async fn found(
+        &self,
+        stream_id: StreamId,
+        context: &CommandContext,
+        decide: impl Fn(&Loaded<'_, A>) -> Result<Vec<A::Event>, Refusal<A::Error>> + Send,
+    ) -> Result<CommandOutcome<A>, CommandErrorOf<A>> {
+        self.decide_and_save(stream_id, None, context, decide).await
+    }
+
+    async fn decide_and_save(
+        &self,
+        stream_id: StreamId,
+        before: Option<AfterCommit<A>>,
+        context: &CommandContext,
+        decide: impl Fn(&Loaded<'_, A>) -> Result<Vec<A::Event>, Refusal<A::Error>> + Send,
+    ) -> Result<CommandOutcome<A>, CommandErrorOf<A>> {
+        let nothing_yet = A::default();
+        let loaded = before
+            .as_ref()
+            .map_or(Loaded { aggregate: &nothing_yet, version: 0 }, |before| Loaded {
+                aggregate: &before.aggregate,
+                version: before.version,
+            });
+        let decision = decide(&loaded);
+        let failure = match decision {
+            // Nothing happened, so there is nothing to remember.
+            Ok(events) if events.is_empty() => {
+                let version = loaded.version;
+                let aggregate = before.map_or(nothing_yet, |before| before.aggregate);
+                return Ok(CommandOutcome { stream_id, version, aggregate, replayed: false });
+            }
+            Ok(events) => match self.event_store.append(stream_id, before.as_ref(), &events, context).await {
+                Ok((commit, after)) => {
+                    self.tell_the_bus(&commit).await;
+                    return Ok(outcome(stream_id, after, false));
+                }
+                Err(AppendError::VersionTaken { .. } | AppendError::IdempotencyKeyTaken { .. }) => {
+                    CommandError::Conflict
+                }
+                Err(AppendError::Unavailable { source }) => return Err(CommandError::Unavailable { source }),
+            },
+            Err(refusal) => CommandError::Refused(refusal),
+        };
+        // Neither a refusal nor a lost race is the answer when this very command has already had its effect:
+        // the account may be empty *because* the first try withdrew everything.
+        match context.idempotency {
+            Some(idempotency) => self.first_answer(stream_id, idempotency).await?.ok_or(failure),
+            None => Err(failure),
+        }
+    }
+
+    /// The commit is durable, so the command has succeeded whether or not the bus takes it now: what the bus
+    /// was not told of, it is given from the store.
+    async fn tell_the_bus(&self, commit: &Commit) {
+        if let Err(error) = self.publisher.publish(commit).await {
+            let stream_id = commit.draft.stream_id;
+            tracing::warn!(%stream_id, version = commit.last_version(), error = %error.source, "not published yet");
+        }
+    }
+
+    /// The answer that this key was given before, if it was.
+    async fn first_answer(
+        &self,
+        stream_id: StreamId,
+        idempotency: Idempotency,
+    ) -> Result<Option<CommandOutcome<A>>, CommandErrorOf<A>> {
+        let Some((commit, after)) = self.event_store.by_idempotency_key(stream_id, &idempotency.key).await? else {
+            return Ok(None);
+        };
+        let first_fingerprint = commit.draft.idempotency.map(|first| first.request_fingerprint);
+        if first_fingerprint != Some(idempotency.request_fingerprint) {
+            return Err(CommandError::IdempotencyKeyReused);
+        }
+        Ok(Some(outcome(stream_id, after, true)))
+    }
+}
+
+fn outcome<A>(stream_id: StreamId, after: AfterCommit<A>, replayed: bool) -> CommandOutcome<A> {
+    CommandOutcome { stream_id, version: after.version, aggregate: after.aggregate, replayed }
+}
+
+impl<E: std::error::Error + 'static> From<LoadError> for CommandError<E> {
+    fn from(error: LoadError) -> Self {
+        match error {
+            LoadError::Read(ReadError::Unavailable { source }) => Self::Unavailable { source },
+            LoadError::Read(ReadError::Corrupt { stream_id, reason }) => Self::Corrupt { stream_id, reason },
+            LoadError::Undecodable { stream_id, version, source } => Self::Undecodable { stream_id, version, source },
+        }
+    }
+}

@@ -1,0 +1,180 @@
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use aggregate_root::{AggregateRoot, DomainEvent as _, EventDecodeError};
+use uuid::Uuid;
+
+use crate::{
+    AppendError, CommandContext, Commit, CommitDraft, Digest, EventStoreRepository, ReadError, RecordedEvent,
+    RecordedState, StreamId, Timestamp,
+};
+
+/// How many commits a fold reads at a time: enough to make the round trips cheap, few enough to hold.
+const FOLD_PAGE_COMMITS: u32 = 500;
+
+/// The events of one kind of aggregate: turns decisions into commits and commits into aggregates, and chains
+/// the commits by hash. The database behind it is an [`EventStoreRepository`].
+#[derive(Clone)]
+pub struct EventStore<A> {
+    repository: Arc<dyn EventStoreRepository>,
+    aggregate: PhantomData<fn() -> A>,
+}
+
+/// An aggregate as a commit left it.
+#[derive(Debug, Clone)]
+pub struct AfterCommit<A> {
+    /// The aggregate.
+    pub aggregate: A,
+    /// The stream's version after the commit.
+    pub version: u64,
+    /// When the commit's events happened.
+    pub occurred_at: Timestamp,
+    /// The commit's hash, which the next one carries.
+    pub hash: Digest,
+}
+
+/// Why an aggregate could not be brought to life from its events.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The commits could not be read. Handling: see [`ReadError`].
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// An event could not be understood. Handling: see [`EventDecodeError`].
+    #[error("stream {stream_id} version {version} cannot be read")]
+    Undecodable {
+        /// The stream.
+        stream_id: StreamId,
+        /// The event's place.
+        version: u64,
+        /// Why.
+        source: EventDecodeError,
+    },
+}
+
+impl<A: AggregateRoot> EventStore<A> {
+    /// On this database.
+    pub fn new(repository: Arc<dyn EventStoreRepository>) -> Self {
+        Self { repository, aggregate: PhantomData }
+    }
+
+    /// The aggregate as its newest commit left it, or none for a stream that does not exist. One read,
+    /// whatever the stream's age.
+    ///
+    /// # Errors
+    /// See [`LoadError`].
+    pub async fn newest(&self, stream_id: StreamId) -> Result<Option<AfterCommit<A>>, LoadError> {
+        match self.repository.last_commit(stream_id).await? {
+            None => Ok(None),
+            Some(commit) => self.after(&commit).await.map(Some),
+        }
+    }
+
+    /// The commit that this key wrote, with the aggregate as it left it.
+    pub(crate) async fn by_idempotency_key(
+        &self,
+        stream_id: StreamId,
+        key: &Digest,
+    ) -> Result<Option<(Commit, AfterCommit<A>)>, LoadError> {
+        match self.repository.commit_by_idempotency_key(stream_id, key).await? {
+            None => Ok(None),
+            Some(commit) => {
+                let after = self.after(&commit).await?;
+                Ok(Some((commit, after)))
+            }
+        }
+    }
+
+    /// The aggregate as this commit left it: from the state kept in the commit, or, where this build cannot
+    /// read that, from the events up to it.
+    async fn after(&self, commit: &Commit) -> Result<AfterCommit<A>, LoadError> {
+        let aggregate = match readable_state(&commit.draft.state) {
+            Some(aggregate) => aggregate,
+            None => self.fold(commit.draft.stream_id, commit.last_version()).await?,
+        };
+        Ok(AfterCommit {
+            aggregate,
+            version: commit.last_version(),
+            occurred_at: commit.draft.occurred_at,
+            hash: commit.hash,
+        })
+    }
+
+    /// Folds the stream's events from the first up to and with this version.
+    async fn fold(&self, stream_id: StreamId, up_to_version: u64) -> Result<A, LoadError> {
+        let mut aggregate = A::default();
+        let mut version = 0;
+        while version < up_to_version {
+            let commits = self.repository.commits_from(stream_id, version + 1, FOLD_PAGE_COMMITS).await?;
+            if commits.is_empty() {
+                let reason = format!("there is no commit with version {}", version + 1);
+                return Err(ReadError::Corrupt { stream_id, reason }.into());
+            }
+            for recorded in commits.iter().flat_map(|commit| &commit.draft.events) {
+                version += 1;
+                if version > up_to_version {
+                    break;
+                }
+                let event = A::Event::from_data(&recorded.event_type, recorded.schema_version, &recorded.data)
+                    .map_err(|source| LoadError::Undecodable { stream_id, version, source })?;
+                aggregate.apply(&event);
+            }
+        }
+        Ok(aggregate)
+    }
+
+    /// Appends what was decided on `before` (none for a new stream) as one commit: durable once this returns.
+    /// Answers the commit and the aggregate after it.
+    pub(crate) async fn append(
+        &self,
+        stream_id: StreamId,
+        before: Option<&AfterCommit<A>>,
+        events: &[A::Event],
+        context: &CommandContext,
+    ) -> Result<(Commit, AfterCommit<A>), AppendError> {
+        let mut aggregate = before.map_or_else(A::default, |before| before.aggregate.clone());
+        for event in events {
+            aggregate.apply(event);
+        }
+        let commit = CommitDraft {
+            stream_id,
+            aggregate_type: A::AGGREGATE_TYPE.to_owned(),
+            first_version: before.map_or(0, |before| before.version) + 1,
+            events: events.iter().map(record::<A>).collect(),
+            occurred_at: before.map_or(context.issued_at, |before| context.issued_at.max(before.occurred_at)),
+            caller: context.caller.clone(),
+            correlation_id: context.correlation_id.clone(),
+            causation_id: context.causation_id.clone(),
+            idempotency: context.idempotency,
+            state: RecordedState {
+                state_version: A::STATE_VERSION,
+                data: serde_json::to_value(&aggregate).expect("an aggregate's state is plain JSON"),
+            },
+            previous_hash: before.map(|before| before.hash),
+        }
+        .seal();
+        self.repository.append(&commit).await?;
+        let after = AfterCommit {
+            aggregate,
+            version: commit.last_version(),
+            occurred_at: commit.draft.occurred_at,
+            hash: commit.hash,
+        };
+        Ok((commit, after))
+    }
+}
+
+fn readable_state<A: AggregateRoot>(state: &RecordedState) -> Option<A> {
+    if state.state_version != A::STATE_VERSION {
+        return None;
+    }
+    serde_json::from_value(state.data.clone()).ok()
+}
+
+fn record<A: AggregateRoot>(event: &A::Event) -> RecordedEvent {
+    RecordedEvent {
+        event_id: Uuid::now_v7(),
+        event_type: event.event_type().to_owned(),
+        schema_version: event.schema_version(),
+        data: event.to_data(),
+    }
+}

@@ -1,0 +1,48 @@
+//! The CQRS and event sourcing core. It knows no bank, no database and no AWS; see
+//! `docs/your-own-aggregate.md` for building another domain on it.
+//!
+//! The way of a command, by module:
+//! [`CommandDispatcher`] -> [`CommandHandler`] -> [`EventSourcingHandler`] -> [`EventStore`] ->
+//! [`EventStoreRepository`] (a database), then [`EventPublisher`] (a bus).
+//! The way of an event: a bus -> [`EventConsumer`] -> [`EventHandler`] (a read database).
+//! The way of a query: [`QueryDispatcher`] -> [`QueryHandler`].
+
+// --- the write side
+mod command; // a command with what every command carries, and how it can end
+mod command_dispatcher; // tracing, deadline and conflict retries around one handler
+mod command_handler; // load, decide, save: once
+mod commit; // what one command stores: the unit of the event store
+mod digest; // SHA-256 in hexadecimal
+mod event_publisher; // port: tell the bus that a commit is there
+mod event_sourcing_handler; // load, decide, save, tell the bus; the idempotency key's promise
+mod event_store; // events to commits and back; the hash chain; the kept state
+mod event_store_repository; // port: the database of commits
+mod idempotency; // the key that makes a retry harmless
+// --- between the two sides
+mod event_consumer; // takes what a bus delivers
+mod event_envelope; // one event as it travels
+mod event_handler; // port: applies events to a read database
+// --- the read side
+mod query; // a query with what every query carries, and how it can end
+mod query_dispatcher; // tracing and deadline around one handler
+mod query_handler; // answers one query
+// --- what both dispatchers put around a handler
+mod dispatch_layers;
+
+pub use aggregate_root::{AggregateRoot, DomainEvent, EventDecodeError, Timestamp, TimestampError};
+pub use command::{CommandContext, CommandEnvelope, CommandError, CommandErrorOf, CommandOutcome, Refusal};
+pub use command_dispatcher::{CommandDispatcher, DispatchLimits};
+pub use command_handler::CommandHandler;
+pub use commit::{Commit, CommitDraft, RecordedEvent, RecordedState, StreamId};
+pub use digest::{Digest, DigestError};
+pub use event_consumer::{EventConsumer, RejectedEvent};
+pub use event_envelope::EventEnvelope;
+pub use event_handler::{EventHandler, EventHandlerError, HandledBatch, Rejection};
+pub use event_publisher::{EventPublisher, PublishError};
+pub use event_sourcing_handler::{EventSourcingHandler, Loaded};
+pub use event_store::{AfterCommit, EventStore, LoadError};
+pub use event_store_repository::{AppendError, EventStoreRepository, ReadError};
+pub use idempotency::Idempotency;
+pub use query::{QueryContext, QueryEnvelope, QueryError};
+pub use query_dispatcher::QueryDispatcher;
+pub use query_handler::QueryHandler;

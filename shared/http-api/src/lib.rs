@@ -1,0 +1,40 @@
+//! The HTTP edge, the same for a function behind API Gateway and on the local gateway: requests come in and
+//! answers go out as `lambda_http`'s types. Everything that is text is parsed here, or refused here.
+
+// --- running a function
+mod http_function; // what a function's library gives: one request in, one answer out
+mod serve; // around each request: correlation id, log line, limits, panics
+
+// --- reading a request
+mod api_request; // path, query, headers, body of one request
+mod caller; // who asks, and what the token allows
+mod command_headers; // Idempotency-Key, If-Match
+mod correlation_id; // one id through logs, events and answers
+mod cursor; // opaque page positions
+mod entity_tag; // ETag, If-Match, If-None-Match
+mod field_errors; // every wrong field, not only the first
+mod json_body; // JSON objects, strictly
+mod query_parameters; // known, once, well formed
+
+// --- writing an answer
+mod account_body; // an account as queries answer it
+mod account_command_answer; // what an account command answers, or why not
+mod answer; // status, headers, JSON
+mod problem; // RFC 9457
+mod query_problem; // why a query has no answer
+
+pub use account_body::AccountBody;
+pub use account_command_answer::{account_command_answer, account_command_problem};
+pub use answer::Answer;
+pub use api_request::ApiRequest;
+pub use caller::{Caller, Scope};
+pub use correlation_id::CorrelationId;
+pub use cursor::Cursor;
+pub use entity_tag::version_entity_tag;
+pub use field_errors::{FieldError, FieldErrors, Refused};
+pub use http_function::HttpFunction;
+pub use json_body::text_if_present;
+pub use problem::{Problem, ProblemCode};
+pub use query_parameters::{PageLimit, QueryParameters};
+pub use query_problem::query_problem;
+pub use serve::{MAX_BODY_BYTES, render_problem, run, serve};

@@ -1,0 +1,95 @@
+use std::panic::AssertUnwindSafe;
+use std::str::FromStr as _;
+use std::time::Instant;
+
+use futures::FutureExt as _;
+use headers_accept::Accept;
+use http::header;
+use lambda_http::{Body, Error, Request, RequestExt as _, Response, service_fn};
+use mediatype::MediaType;
+use mediatype::names::{APPLICATION, JSON};
+use tracing::Instrument as _;
+
+use crate::correlation_id::HEADER as CORRELATION_ID_HEADER;
+use crate::{Answer, ApiRequest, CorrelationId, HttpFunction, Problem, ProblemCode};
+
+/// The longest body that is read; the HTTP contract's number.
+pub const MAX_BODY_BYTES: usize = 64 * 1024;
+
+const OFFERED: [MediaType<'static>; 2] = [
+    MediaType::new(APPLICATION, JSON),
+    MediaType::from_parts(APPLICATION, mediatype::names::PROBLEM, Some(JSON), &[]),
+];
+
+/// Hands the function to the Lambda runtime, for ever.
+///
+/// # Errors
+/// When the runtime API goes away, which is the end of the process.
+pub async fn run(function: impl HttpFunction) -> Result<(), Error> {
+    let function = &function;
+    lambda_http::run(service_fn(move |request: Request| async move { Ok::<_, Error>(serve(function, request).await) }))
+        .await
+}
+
+/// One request through one function, with all that every request has around it: a correlation id, a log
+/// line, the limits of the contract, and an answer even when the function panics.
+pub async fn serve(function: &dyn HttpFunction, request: Request) -> Response<Body> {
+    let started_at = Instant::now();
+    let correlation_id = CorrelationId::of(request.headers());
+    let span = tracing::info_span!(
+        "request",
+        correlation_id = correlation_id.as_str(),
+        method = %request.method(),
+        path = request.raw_http_path(),
+    );
+    async {
+        let request = ApiRequest::new(request, correlation_id.clone());
+        let handled = AssertUnwindSafe(answer(function, &request)).catch_unwind().await;
+        let result = handled.unwrap_or_else(|_panic| {
+            // The panic hook has logged its message and place, within this span.
+            Err(Problem::internal_error())
+        });
+        let response = match result {
+            Ok(answer) => with_correlation_id(answer.into_response(), &correlation_id),
+            Err(problem) => render_problem(problem, &correlation_id),
+        };
+        let elapsed_us = u64::try_from(started_at.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let status = response.status().as_u16();
+        tracing::info!(status, elapsed_us, "answered");
+        response
+    }
+    .instrument(span)
+    .await
+}
+
+async fn answer(function: &dyn HttpFunction, request: &ApiRequest) -> Result<Answer, Problem> {
+    if request.body().len() > MAX_BODY_BYTES {
+        return Err(Problem::new(
+            ProblemCode::PayloadTooLarge,
+            format!("A body has at most {MAX_BODY_BYTES} bytes."),
+        ));
+    }
+    // What no one can make sense of is no wish: some clients send a header that only browsers understand.
+    if let Some(accept) = request.header("accept")?.and_then(|accept| Accept::from_str(accept).ok())
+        && accept.negotiate(&OFFERED).is_none()
+    {
+        return Err(Problem::new(ProblemCode::NotAcceptable, "Accept leaves out application/json."));
+    }
+    function.answer(request).await
+}
+
+/// A refusal as a response, for those that no function gives: the gateway's own.
+#[must_use]
+pub fn render_problem(problem: Problem, correlation_id: &CorrelationId) -> Response<Body> {
+    with_correlation_id(problem.into_response(correlation_id), correlation_id)
+}
+
+fn with_correlation_id(mut response: Response<Body>, correlation_id: &CorrelationId) -> Response<Body> {
+    if let Ok(value) = correlation_id.as_str().parse() {
+        response.headers_mut().insert(CORRELATION_ID_HEADER, value);
+    }
+    // An account's balance has no place in any cache between here and the caller. `no-store` would also keep
+    // the caller from asking again with If-None-Match.
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(http::HeaderValue::from_static("private, no-cache"));
+    response
+}

@@ -1,0 +1,44 @@
+//! Opens what a query function and the projector need: the read database that `READ_DB_URL` names.
+
+use std::sync::Arc;
+
+use cqrs::EventHandler;
+use read_model::BankAccountRepository;
+use settings::SecretUrl;
+
+/// The read side's adapters; one database behind both.
+#[derive(Clone)]
+pub struct ReadSide {
+    /// What queries read.
+    pub accounts: Arc<dyn BankAccountRepository>,
+    /// What the projector writes through.
+    pub event_handler: Arc<dyn EventHandler>,
+}
+
+/// Why the read side could not be opened. Handling: fix the setting, then start again.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadSideError {
+    /// No adapter of this build is for such a URL.
+    #[error("READ_DB_URL: this build has no read database for the scheme {scheme:?}")]
+    UnknownScheme {
+        /// What comes before `://`.
+        scheme: String,
+    },
+    /// The SQLite file could not be opened.
+    #[cfg(feature = "sqlite")]
+    #[error(transparent)]
+    Sqlite(#[from] sqlite_embedded::OpenError),
+}
+
+/// Opens the read database that the URL names.
+///
+/// # Errors
+/// See [`ReadSideError`].
+pub async fn open(read_db_url: &SecretUrl) -> Result<ReadSide, ReadSideError> {
+    #[cfg(feature = "sqlite")]
+    if let Some(path) = read_db_url.sqlite_path() {
+        let read_db = Arc::new(sqlite_embedded::SqliteReadDb::open(path.as_ref()).await?);
+        return Ok(ReadSide { accounts: read_db.clone(), event_handler: read_db });
+    }
+    Err(ReadSideError::UnknownScheme { scheme: read_db_url.scheme().to_owned() })
+}

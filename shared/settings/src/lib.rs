@@ -1,0 +1,116 @@
+//! What the environment says: read once at start, and refused by the variable's name when it is wrong.
+
+use std::env::VarError;
+use std::fmt;
+
+/// Why the environment is refused. Handling: set the variable right and start again.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SettingsError {
+    /// The variable must be set.
+    #[error("{variable} is not set")]
+    Missing {
+        /// Its name.
+        variable: &'static str,
+    },
+    /// The variable is set to something that is not understood. The value is not repeated: it may be secret.
+    #[error("{variable} is set wrongly: {reason}")]
+    Invalid {
+        /// Its name.
+        variable: &'static str,
+        /// What is asked of it.
+        reason: &'static str,
+    },
+}
+
+/// The variable that names the event store.
+pub const EVENT_STORE_URL: &str = "EVENT_STORE_URL";
+/// The variable that names the read database.
+pub const READ_DB_URL: &str = "READ_DB_URL";
+
+/// A URL that may hold a password, so that it never gets into a log.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SecretUrl(String);
+
+impl SecretUrl {
+    /// From a text.
+    #[must_use]
+    pub const fn new(url: String) -> Self {
+        Self(url)
+    }
+
+    /// The whole URL, for the driver.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// What comes before `://`, which says which adapter it is for.
+    #[must_use]
+    pub fn scheme(&self) -> &str {
+        self.0.split_once("://").map_or("", |(scheme, _)| scheme)
+    }
+
+    /// What comes after `sqlite://`: a file's path.
+    #[must_use]
+    pub fn sqlite_path(&self) -> Option<&str> {
+        self.0.strip_prefix("sqlite://").filter(|path| !path.is_empty())
+    }
+}
+
+impl fmt::Debug for SecretUrl {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}://(not shown)", self.scheme())
+    }
+}
+
+/// The event store's URL, as a command function needs it.
+///
+/// # Errors
+/// See [`SettingsError`].
+pub fn event_store_url() -> Result<SecretUrl, SettingsError> {
+    required(EVENT_STORE_URL).map(SecretUrl)
+}
+
+/// The read database's URL, as a query function or the projector needs it.
+///
+/// # Errors
+/// See [`SettingsError`].
+pub fn read_db_url() -> Result<SecretUrl, SettingsError> {
+    required(READ_DB_URL).map(SecretUrl)
+}
+
+fn required(variable: &'static str) -> Result<String, SettingsError> {
+    optional(variable)?.ok_or(SettingsError::Missing { variable })
+}
+
+/// A variable's value; none when it is not set, or set to nothing.
+///
+/// # Errors
+/// [`SettingsError::Invalid`] when it is not Unicode.
+pub fn optional(variable: &'static str) -> Result<Option<String>, SettingsError> {
+    match std::env::var(variable) {
+        Ok(value) => Ok(Some(value).filter(|value| !value.is_empty())),
+        Err(VarError::NotPresent) => Ok(None),
+        Err(VarError::NotUnicode(_)) => Err(SettingsError::Invalid { variable, reason: "it must be Unicode" }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_shows_its_scheme_and_never_its_password() {
+        let url = SecretUrl::new("mysql://app:s3cret@db/passbook".to_owned());
+        assert_eq!(url.scheme(), "mysql");
+        assert_eq!(format!("{url:?}"), "mysql://(not shown)");
+        assert_eq!(url.sqlite_path(), None);
+    }
+
+    #[test]
+    fn a_sqlite_url_names_a_file() {
+        assert_eq!(SecretUrl::new("sqlite:///data/events.db".to_owned()).sqlite_path(), Some("/data/events.db"));
+        assert_eq!(SecretUrl::new("sqlite://events.db".to_owned()).sqlite_path(), Some("events.db"));
+        assert_eq!(SecretUrl::new("sqlite://".to_owned()).sqlite_path(), None);
+    }
+}

@@ -1,0 +1,76 @@
+//! Structured logs through `tracing`: readable on a terminal, one JSON object a line elsewhere (which is
+//! what CloudWatch Logs can query). Every line of a request carries its correlation id, from the span it is in.
+
+use std::io::IsTerminal as _;
+
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+/// Says what is logged, in `tracing`'s own words: `debug`, or `info,cqrs=debug`.
+const FILTER_VARIABLE: &str = "PASSBOOK_LOG";
+const DEFAULT_FILTER: &str = "info,sqlx=warn";
+
+/// How a log line is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// For programs: one JSON object a line.
+    Json,
+}
+
+/// Sends the process's logs to standard error, and each panic with them. Called once, first in `main`.
+///
+/// Standard error, since a command-line program's standard output is its answer; Lambda takes both.
+pub fn init() {
+    let format = if std::io::stderr().is_terminal() { Format::Text } else { Format::Json };
+    let wanted = std::env::var(FILTER_VARIABLE).ok();
+    let filter = wanted.as_deref().and_then(|filter| filter.parse().ok());
+    subscriber(format, filter.clone().unwrap_or_else(default_filter), std::io::stderr).init();
+    if wanted.is_some() && filter.is_none() {
+        tracing::warn!("{FILTER_VARIABLE} is not understood; taking {DEFAULT_FILTER:?}");
+    }
+    log_panics();
+}
+
+/// What [`init`] installs, for whoever wants its lines elsewhere.
+pub fn subscriber<W>(format: Format, filter: Targets, writer: W) -> Box<dyn tracing::Subscriber + Send + Sync>
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let registry = tracing_subscriber::registry().with(filter);
+    let layer = tracing_subscriber::fmt::layer().with_writer(writer);
+    match format {
+        Format::Text => Box::new(registry.with(layer.with_ansi(std::io::stderr().is_terminal()))),
+        Format::Json => Box::new(registry.with(layer.json().flatten_event(true).with_span_list(false))),
+    }
+}
+
+/// What is logged when nothing else is said.
+///
+/// # Panics
+/// Never: the filter is a constant that a test reads.
+#[must_use]
+pub fn default_filter() -> Targets {
+    DEFAULT_FILTER.parse().expect("a constant that a test reads")
+}
+
+/// A panic's message and place as a log line, which is within the request's span and so carries its
+/// correlation id; the standard hook's text on standard error would carry none.
+fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let message = panic.payload_as_str().unwrap_or("(no text)");
+        let location = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(message, location, "panic");
+    }));
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_default_filter_is_read() {
+        assert_eq!(super::default_filter().to_string().split(',').count(), 2);
+    }
+}
