@@ -1,0 +1,25 @@
+//! A server, a client that holds every answer to `openapi.yaml`, and small helpers.
+
+mod client;
+mod openapi;
+mod server;
+
+pub use client::{Answer, Client};
+pub use openapi::OpenApi;
+pub use server::{Server, passbook_program};
+
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+/// Asks again and again until the answer is there. For what happens by itself and soon; a test that waits
+/// here in vain fails after half a minute.
+pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut ask: impl FnMut() -> F) -> T {
+    let give_up_at = Instant::now() + Duration::from_secs(30);
+    loop {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        assert!(Instant::now() < give_up_at, "did not happen within 30 s: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}

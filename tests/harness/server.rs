@@ -1,0 +1,133 @@
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+
+use tempfile::TempDir;
+
+use super::Client;
+
+/// The real program, built by the cargo that runs the tests; a build that is there already takes no time.
+pub fn passbook_program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let built = Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "--package", "passbook"])
+            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+            .status()
+            .expect("cargo starts");
+        assert!(built.success(), "the program does not build");
+        // This test is target/debug/deps/passbook-…, the program target/debug/passbook.
+        let test = std::env::current_exe().expect("a path");
+        test.parent().and_then(Path::parent).expect("target/debug").join("passbook")
+    })
+}
+
+/// `passbook serve` as a process of its own, on a data folder and a port of its own; killed when dropped.
+pub struct Server {
+    process: Child,
+    home: Option<TempDir>,
+    base_url: String,
+    greeting: String,
+    environment: Vec<(String, String)>,
+}
+
+impl Server {
+    /// On an empty data folder.
+    pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// On an empty data folder, with more of an environment.
+    pub fn start_with(environment: &[(&str, &str)]) -> Self {
+        let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Self::start_on(tempfile::tempdir().expect("a folder"), environment)
+    }
+
+    fn start_on(home: TempDir, environment: Vec<(String, String)>) -> Self {
+        let mut process = Command::new(passbook_program())
+            .arg("serve")
+            .env("PORT", "0")
+            .env("PASSBOOK_HOME", home.path())
+            .env_remove("PASSBOOK_JWKS")
+            .envs(environment.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log_file(home.path()))
+            .spawn()
+            .expect("the program starts");
+        let mut greeting = String::new();
+        for line in BufReader::new(process.stdout.take().expect("piped")).lines() {
+            let line = line.expect("text");
+            greeting.push_str(&line);
+            greeting.push('\n');
+            if line.contains("openapi.yaml") {
+                break;
+            }
+        }
+        let base_url = greeting
+            .split_whitespace()
+            .find(|word| word.starts_with("http://"))
+            .unwrap_or_else(|| panic!("no address in {greeting:?}; log: {}", read_log(home.path())))
+            .to_owned();
+        Self { process, home: Some(home), base_url, greeting, environment }
+    }
+
+    /// A client without a token.
+    pub fn client(&self) -> Client {
+        Client::new(&self.base_url)
+    }
+
+    pub fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
+    /// What it said when it started.
+    pub fn greeting(&self) -> &str {
+        &self.greeting
+    }
+
+    pub fn home(&self) -> &Path {
+        self.home.as_ref().expect("there until a restart").path()
+    }
+
+    pub fn log(&self) -> String {
+        read_log(self.home())
+    }
+
+    /// `kill -9`, then the program again on the same data, at another port.
+    pub fn kill_and_restart(mut self) -> Self {
+        self.kill();
+        let home = self.home.take().expect("there until a restart");
+        Self::start_on(home, std::mem::take(&mut self.environment))
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self) {
+        // It may be dead already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+
+    /// SIGTERM, and the exit status.
+    pub fn terminate(&mut self) -> std::process::ExitStatus {
+        let pid = self.process.id().to_string();
+        let killed = Command::new("kill").args(["-TERM", &pid]).status().expect("kill starts");
+        assert!(killed.success());
+        self.process.wait().expect("an exit status")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn log_file(home: &Path) -> std::fs::File {
+    std::fs::OpenOptions::new().create(true).append(true).open(home.join("log")).expect("a file")
+}
+
+fn read_log(home: &Path) -> String {
+    std::fs::read_to_string(home.join("log")).unwrap_or_default()
+}

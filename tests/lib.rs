@@ -1,0 +1,1 @@
+//! Nothing: a package needs a target of its own for its test binary to hang on.

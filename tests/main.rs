@@ -1,0 +1,7 @@
+//! What no crate can show by itself. One binary, so that it is linked once; its modules are the suites.
+//!
+//! Every test starts from an empty data folder of its own, so that all run side by side.
+
+mod contract; // one suite per port, run on each adapter
+mod end_to_end; // the real program, over HTTP
+mod harness; // a server, a client that holds every answer to openapi.yaml, small helpers
