@@ -101,7 +101,9 @@ pub async fn serve(settings: ServeSettings) -> Result<(), ServeError> {
     let callers = if settings.jwks.is_some() {
         "tokens are checked against PASSBOOK_JWKS".to_owned()
     } else {
-        format!("PASSBOOK_JWKS is not set: every request is the caller {DEVELOPMENT_CALLER:?} with every scope; this machine only")
+        format!(
+            "PASSBOOK_JWKS is not set: every request is the caller {DEVELOPMENT_CALLER:?} with every scope; this machine only"
+        )
     };
     // First the port: whoever starts it twice by mistake is told so, and the data is left alone.
     let listener = TcpListener::bind(settings.address)

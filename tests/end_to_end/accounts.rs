@@ -12,7 +12,10 @@ async fn an_account_is_opened_used_looked_up_and_closed() {
     let account_id = opened.text("account_id");
     assert_eq!(opened.header("location"), Some(format!("/accounts/{account_id}").as_str()));
     assert_eq!(opened.header("etag"), Some("\"1\""));
-    assert_eq!(opened.body, json!({"account_id": account_id, "version": 1, "balance": "100.00", "currency": "EUR", "status": "active"}));
+    assert_eq!(
+        opened.body,
+        json!({"account_id": account_id, "version": 1, "balance": "100.00", "currency": "EUR", "status": "active"})
+    );
 
     let deposited = client
         .post(&format!("/accounts/{account_id}/deposits"), &json!({"amount": "25.5", "reference": "wages"}))
@@ -24,9 +27,7 @@ async fn an_account_is_opened_used_looked_up_and_closed() {
     client.close(account_id).await.expect_problem(422, "balance_not_zero");
     let withdrawn = client.withdraw(account_id, "125.50").await;
     assert_eq!((withdrawn.version(), withdrawn.text("balance")), (3, "0.00"));
-    let closed = client
-        .post(&format!("/accounts/{account_id}/close"), &json!({"reason": "moved away"}))
-        .await;
+    let closed = client.post(&format!("/accounts/{account_id}/close"), &json!({"reason": "moved away"})).await;
     assert_eq!((closed.version(), closed.text("status")), (4, "closed"));
     client.deposit(account_id, "1").await.expect_problem(409, "account_closed");
     client.close(account_id).await.expect_problem(409, "account_closed");
@@ -34,7 +35,10 @@ async fn an_account_is_opened_used_looked_up_and_closed() {
     let path = format!("/accounts/{account_id}");
     let account = client.get_at(&path, 4).await;
     account.expect(200);
-    assert_eq!((account.text("holder"), account.text("kind"), account.text("status")), ("Ann Lee", "savings", "closed"));
+    assert_eq!(
+        (account.text("holder"), account.text("kind"), account.text("status")),
+        ("Ann Lee", "savings", "closed")
+    );
     assert_eq!((account.text("balance"), account.version(), account.header("etag")), ("0.00", 4, Some("\"4\"")));
 
     let statement = client.get_at(&format!("{path}/transactions"), 4).await;
@@ -42,7 +46,15 @@ async fn an_account_is_opened_used_looked_up_and_closed() {
         .as_array()
         .expect("lines")
         .iter()
-        .map(|line| (line["version"].clone(), line["type"].clone(), line["amount"].clone(), line["balance_after"].clone(), line["reference"].clone()))
+        .map(|line| {
+            (
+                line["version"].clone(),
+                line["type"].clone(),
+                line["amount"].clone(),
+                line["balance_after"].clone(),
+                line["reference"].clone(),
+            )
+        })
         .collect();
     let line = |version: u64, kind: &str, amount: &str, balance: &str, reference: Option<&str>| {
         (json!(version), json!(kind), json!(amount), json!(balance), json!(reference))
@@ -66,7 +78,11 @@ async fn an_account_is_opened_used_looked_up_and_closed() {
     assert_eq!(
         events,
         [
-            (json!(1), json!("AccountOpened"), json!({"holder": "Ann Lee", "kind": "savings", "currency": "EUR", "opening_balance": "100.00"})),
+            (
+                json!(1),
+                json!("AccountOpened"),
+                json!({"holder": "Ann Lee", "kind": "savings", "currency": "EUR", "opening_balance": "100.00"})
+            ),
             (json!(2), json!("FundsDeposited"), json!({"amount": "25.50", "currency": "EUR", "reference": "wages"})),
             (json!(3), json!("FundsWithdrawn"), json!({"amount": "125.50", "currency": "EUR", "reference": null})),
             (json!(4), json!("AccountClosed"), json!({"reason": "moved away"})),

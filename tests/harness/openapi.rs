@@ -127,9 +127,10 @@ impl OpenApi {
         let fits = |template: &&String| {
             let parts: Vec<&str> = template.split('/').collect();
             parts.len() == segments.len()
-                && parts.iter().zip(&segments).all(|(part, segment)| {
-                    part == segment || (part.starts_with('{') && !segment.is_empty())
-                })
+                && parts
+                    .iter()
+                    .zip(&segments)
+                    .all(|(part, segment)| part == segment || (part.starts_with('{') && !segment.is_empty()))
         };
         // A literal path goes before one with a parameter.
         paths.keys().filter(fits).min_by_key(|template| template.matches('{').count()).cloned()

@@ -27,8 +27,7 @@ pub(crate) const ALL: &[StaticFile] = &[
 ];
 
 /// The console takes nothing from elsewhere, and nothing that is in a page's text may run.
-const CONTENT_SECURITY_POLICY: &str =
-    "default-src 'self'; frame-ancestors 'none'; form-action 'none'; base-uri 'none'; require-trusted-types-for 'script'";
+const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; frame-ancestors 'none'; form-action 'none'; base-uri 'none'; require-trusted-types-for 'script'";
 
 impl StaticFile {
     pub(crate) fn response(&self, correlation_id: &CorrelationId) -> Response {

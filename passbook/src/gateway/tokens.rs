@@ -92,7 +92,8 @@ impl TokenChecker {
         required.extend(self.audience.as_ref().map(|_| "aud"));
         validation.set_required_spec_claims(&required);
         let decoding_key = DecodingKey::from_jwk(key).map_err(|error| error.to_string())?;
-        let data = decode::<BTreeMap<String, Value>>(token, &decoding_key, &validation).map_err(|error| error.to_string())?;
+        let data =
+            decode::<BTreeMap<String, Value>>(token, &decoding_key, &validation).map_err(|error| error.to_string())?;
         Ok(data.claims.into_iter().map(|(name, value)| (name, claim_text(&value))).collect())
     }
 }
@@ -100,7 +101,12 @@ impl TokenChecker {
 fn allowed_algorithms(key: &Jwk) -> Vec<Algorithm> {
     let by_key_type = match &key.algorithm {
         AlgorithmParameters::RSA(_) => vec![
-            Algorithm::RS256, Algorithm::RS384, Algorithm::RS512, Algorithm::PS256, Algorithm::PS384, Algorithm::PS512,
+            Algorithm::RS256,
+            Algorithm::RS384,
+            Algorithm::RS512,
+            Algorithm::PS256,
+            Algorithm::PS384,
+            Algorithm::PS512,
         ],
         AlgorithmParameters::EllipticCurve(_) => vec![Algorithm::ES256, Algorithm::ES384],
         AlgorithmParameters::OctetKeyPair(_) => vec![Algorithm::EdDSA],

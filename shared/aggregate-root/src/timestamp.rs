@@ -77,7 +77,8 @@ impl FromStr for Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.unix_micros) * 1_000).map_err(|_| fmt::Error)?;
+        let time =
+            OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.unix_micros) * 1_000).map_err(|_| fmt::Error)?;
         let (year, month, day) = time.to_calendar_date();
         let (hour, minute, second, micros) = time.to_hms_micro();
         let month = u8::from(month);
@@ -120,10 +121,22 @@ mod tests {
     #[test]
     fn what_is_not_rfc_3339_is_refused() {
         for text in [
-            "", "now", "2026-11-24", "2026-11-24T13:06:22", "2026-11-24 13:06:22Z", "2026-11-24T13:06Z",
-            "2026-13-24T13:06:22Z", "2026-02-30T13:06:22Z", "2026-11-24T25:06:22Z", "1764000000",
-            "+002026-11-24T13:06:22Z", "2026-11-24T13:06:22Z[UTC]", "2026-11-24T13:06:22,5Z",
-            "２０２６-11-24T13:06:22Z", "10000-01-01T00:00:00Z", "0000-12-31T23:59:59Z",
+            "",
+            "now",
+            "2026-11-24",
+            "2026-11-24T13:06:22",
+            "2026-11-24 13:06:22Z",
+            "2026-11-24T13:06Z",
+            "2026-13-24T13:06:22Z",
+            "2026-02-30T13:06:22Z",
+            "2026-11-24T25:06:22Z",
+            "1764000000",
+            "+002026-11-24T13:06:22Z",
+            "2026-11-24T13:06:22Z[UTC]",
+            "2026-11-24T13:06:22,5Z",
+            "２０２６-11-24T13:06:22Z",
+            "10000-01-01T00:00:00Z",
+            "0000-12-31T23:59:59Z",
         ] {
             assert_eq!(text.parse::<Timestamp>(), Err(TimestampError), "{text}");
         }

@@ -103,11 +103,8 @@ impl DomainEvent for AccountEvent {
     }
 
     fn from_data(event_type: &str, schema_version: u32, data: &Value) -> Result<Self, EventDecodeError> {
-        let malformed = |reason: String| EventDecodeError::Malformed {
-            event_type: event_type.to_owned(),
-            schema_version,
-            reason,
-        };
+        let malformed =
+            |reason: String| EventDecodeError::Malformed { event_type: event_type.to_owned(), schema_version, reason };
         match (event_type, schema_version) {
             ("AccountOpened", 1) => {
                 let stored: AccountOpenedV1 = read(data).map_err(malformed)?;

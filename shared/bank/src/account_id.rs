@@ -100,10 +100,16 @@ mod tests {
     #[test]
     fn other_forms_and_other_uuid_versions_are_no_account_ids() {
         for text in [
-            "", "1", "0192F0C1-7A5B-7C3D-8E9F-0A1B2C3D4E5F", "0192f0c17a5b7c3d8e9f0a1b2c3d4e5f",
-            "{0192f0c1-7a5b-7c3d-8e9f-0a1b2c3d4e5f}", "urn:uuid:0192f0c1-7a5b-7c3d-8e9f-0a1b2c3d4e5f",
-            "0192f0c1-7a5b-4c3d-8e9f-0a1b2c3d4e5f", "0192f0c1-7a5b-7c3d-ce9f-0a1b2c3d4e5f",
-            "0192f0c1-7a5b-7c3d-8e9f-0a1b2c3d4e5f ", "00000000-0000-0000-0000-000000000000",
+            "",
+            "1",
+            "0192F0C1-7A5B-7C3D-8E9F-0A1B2C3D4E5F",
+            "0192f0c17a5b7c3d8e9f0a1b2c3d4e5f",
+            "{0192f0c1-7a5b-7c3d-8e9f-0a1b2c3d4e5f}",
+            "urn:uuid:0192f0c1-7a5b-7c3d-8e9f-0a1b2c3d4e5f",
+            "0192f0c1-7a5b-4c3d-8e9f-0a1b2c3d4e5f",
+            "0192f0c1-7a5b-7c3d-ce9f-0a1b2c3d4e5f",
+            "0192f0c1-7a5b-7c3d-8e9f-0a1b2c3d4e5f ",
+            "00000000-0000-0000-0000-000000000000",
         ] {
             assert_eq!(text.parse::<AccountId>(), Err(AccountIdError), "{text}");
         }

@@ -93,9 +93,16 @@ mod tests {
     #[test]
     fn an_amount_becomes_money_exactly() {
         for (text, code, amount_minor) in [
-            ("125.50", "EUR", 12_550), ("125.5", "EUR", 12_550), ("125", "EUR", 12_500), ("0", "EUR", 0),
-            ("0.00", "EUR", 0), ("007.5", "EUR", 750), ("125", "JPY", 125), ("1.234", "KWD", 1_234),
-            ("1.2345", "CLF", 12_345), ("10000000000000.00", "EUR", MAX_AMOUNT_MINOR),
+            ("125.50", "EUR", 12_550),
+            ("125.5", "EUR", 12_550),
+            ("125", "EUR", 12_500),
+            ("0", "EUR", 0),
+            ("0.00", "EUR", 0),
+            ("007.5", "EUR", 750),
+            ("125", "JPY", 125),
+            ("1.234", "KWD", 1_234),
+            ("1.2345", "CLF", 12_345),
+            ("10000000000000.00", "EUR", MAX_AMOUNT_MINOR),
             ("1000000000000000", "JPY", MAX_AMOUNT_MINOR),
         ] {
             let money = text.parse::<Amount>().expect(text).in_currency(currency(code)).expect(text);
@@ -105,7 +112,9 @@ mod tests {
 
     #[test]
     fn more_decimals_than_the_currency_has_are_refused_also_when_they_are_zeros() {
-        for (text, code, decimals) in [("1.005", "EUR", 2), ("1.500", "EUR", 2), ("1.0", "JPY", 0), ("1.2345", "KWD", 3)] {
+        for (text, code, decimals) in
+            [("1.005", "EUR", 2), ("1.500", "EUR", 2), ("1.0", "JPY", 0), ("1.2345", "KWD", 3)]
+        {
             let expected = MoneyError::TooManyDecimals { currency: currency(code), decimals };
             assert_eq!(text.parse::<Amount>().expect(text).in_currency(currency(code)), Err(expected), "{text} {code}");
         }
@@ -114,10 +123,16 @@ mod tests {
     #[test]
     fn more_than_the_limit_is_refused() {
         for (text, code) in [
-            ("10000000000000.01", "EUR"), ("1000000000000001", "JPY"), ("9223372036854775808", "JPY"),
+            ("10000000000000.01", "EUR"),
+            ("1000000000000001", "JPY"),
+            ("9223372036854775808", "JPY"),
             ("7922816251426433759354395033", "EUR"),
         ] {
-            assert_eq!(text.parse::<Amount>().expect(text).in_currency(currency(code)), Err(MoneyError::TooLarge), "{text}");
+            assert_eq!(
+                text.parse::<Amount>().expect(text).in_currency(currency(code)),
+                Err(MoneyError::TooLarge),
+                "{text}"
+            );
         }
         for text in ["99999999999999999999999999999999", "0.00000000000000000000000000000000001"] {
             assert_eq!(text.parse::<Amount>(), Err(AmountError::TooLarge), "{text}");

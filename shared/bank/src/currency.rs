@@ -81,7 +81,9 @@ mod tests {
 
     #[test]
     fn active_codes_have_their_decimals() {
-        for (code, decimals) in [("EUR", 2), ("USD", 2), ("JPY", 0), ("KWD", 3), ("CLF", 4), ("CZK", 2), ("VES", 2), ("ZWG", 2)] {
+        for (code, decimals) in
+            [("EUR", 2), ("USD", 2), ("JPY", 0), ("KWD", 3), ("CLF", 4), ("CZK", 2), ("VES", 2), ("ZWG", 2)]
+        {
             assert_eq!(code.parse::<Currency>().map(Currency::decimals), Ok(decimals), "{code}");
         }
     }

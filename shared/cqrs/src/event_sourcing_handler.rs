@@ -4,8 +4,8 @@ use aggregate_root::AggregateRoot;
 
 use crate::command::CommandErrorOf;
 use crate::{
-    AfterCommit, AppendError, CommandContext, CommandError, CommandOutcome, Commit, EventPublisher,
-    EventStore, EventStoreRepository, Idempotency, LoadError, ReadError, Refusal, StreamId,
+    AfterCommit, AppendError, CommandContext, CommandError, CommandOutcome, Commit, EventPublisher, EventStore,
+    EventStoreRepository, Idempotency, LoadError, ReadError, Refusal, StreamId,
 };
 
 /// Loads aggregates from their events, saves what was decided on them, and tells the bus; keeps the promise
@@ -82,12 +82,10 @@ impl<A: AggregateRoot> EventSourcingHandler<A> {
         decide: impl Fn(&Loaded<'_, A>) -> Result<Vec<A::Event>, Refusal<A::Error>> + Send,
     ) -> Result<CommandOutcome<A>, CommandErrorOf<A>> {
         let nothing_yet = A::default();
-        let loaded = before
-            .as_ref()
-            .map_or(Loaded { aggregate: &nothing_yet, version: 0 }, |before| Loaded {
-                aggregate: &before.aggregate,
-                version: before.version,
-            });
+        let loaded = before.as_ref().map_or(Loaded { aggregate: &nothing_yet, version: 0 }, |before| Loaded {
+            aggregate: &before.aggregate,
+            version: before.version,
+        });
         let decision = decide(&loaded);
         let failure = match decision {
             // Nothing happened, so there is nothing to remember.

@@ -1,5 +1,5 @@
 use bank::{AccountAggregate, AccountError};
-use cqrs::{CommandErrorOf, CommandError, CommandOutcome, Refusal};
+use cqrs::{CommandError, CommandErrorOf, CommandOutcome, Refusal};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 
@@ -74,7 +74,8 @@ pub fn account_command_problem(error: &CommandErrorOf<AccountAggregate>) -> Prob
 }
 
 fn refusal_problem(error: &AccountError) -> Problem {
-    let amount_error = |code| Problem::validation_failed(vec![FieldError { field: "amount", code, message: error.to_string() }]);
+    let amount_error =
+        |code| Problem::validation_failed(vec![FieldError { field: "amount", code, message: error.to_string() }]);
     match error {
         AccountError::NotFound => Problem::account_not_found(),
         // Two accounts of one id: of derived ids a collision, of generated ones a broken random source.

@@ -123,10 +123,7 @@ impl ApiRequest {
     /// What every query carries.
     #[must_use]
     pub fn query_context(&self, caller: &Caller) -> cqrs::QueryContext {
-        cqrs::QueryContext {
-            caller: caller.subject.clone(),
-            correlation_id: self.correlation_id.as_str().to_owned(),
-        }
+        cqrs::QueryContext { caller: caller.subject.clone(), correlation_id: self.correlation_id.as_str().to_owned() }
     }
 
     /// The version that the read side must have reached.
@@ -137,9 +134,10 @@ impl ApiRequest {
         self.header("passbook-min-version")?
             .map(|text| {
                 let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
-                text.parse().ok().filter(|version| is_plain && *version >= 1).ok_or_else(|| {
-                    Problem::malformed("Passbook-Min-Version must be a whole number from 1.")
-                })
+                text.parse()
+                    .ok()
+                    .filter(|version| is_plain && *version >= 1)
+                    .ok_or_else(|| Problem::malformed("Passbook-Min-Version must be a whole number from 1."))
             })
             .transpose()
     }

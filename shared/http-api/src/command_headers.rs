@@ -27,9 +27,9 @@ pub(crate) fn expected_version(text: &str) -> Result<Option<u64>, Problem> {
     if text.trim() == "*" {
         return Ok(None);
     }
-    parse_strong_version(text)
-        .map(Some)
-        .ok_or_else(|| Problem::malformed("If-Match must be a version as an ETag gives it, such as \"3\" with its quotes."))
+    parse_strong_version(text).map(Some).ok_or_else(|| {
+        Problem::malformed("If-Match must be a version as an ETag gives it, such as \"3\" with its quotes.")
+    })
 }
 
 #[cfg(test)]
@@ -51,7 +51,18 @@ mod tests {
         for (text, expected) in [("\"3\"", Some(3)), ("\"0\"", Some(0)), (" \"12\" ", Some(12)), ("*", None)] {
             assert_eq!(expected_version(text).ok(), Some(expected), "{text}");
         }
-        for text in ["3", "\"\"", "\"x\"", "W/\"3\"", "\"3\",\"4\"", "\"-1\"", "\"+1\"", "\"1.0\"", "\"99999999999999999999\"", ""] {
+        for text in [
+            "3",
+            "\"\"",
+            "\"x\"",
+            "W/\"3\"",
+            "\"3\",\"4\"",
+            "\"-1\"",
+            "\"+1\"",
+            "\"1.0\"",
+            "\"99999999999999999999\"",
+            "",
+        ] {
             assert!(expected_version(text).is_err(), "{text}");
         }
     }

@@ -38,8 +38,13 @@ mod tests {
     #[test]
     fn if_none_match_takes_lists_weak_tags_and_a_star() {
         for (header, found) in [
-            ("\"3\"", true), ("W/\"3\"", true), ("\"1\", W/\"3\"", true), ("*", true), ("\"4\"", false),
-            ("\"abc\"", false), ("\"33\"", false),
+            ("\"3\"", true),
+            ("W/\"3\"", true),
+            ("\"1\", W/\"3\"", true),
+            ("*", true),
+            ("\"4\"", false),
+            ("\"abc\"", false),
+            ("\"33\"", false),
         ] {
             assert_eq!(matches_version(header, 3).ok(), Some(found), "{header}");
         }

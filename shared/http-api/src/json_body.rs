@@ -45,14 +45,23 @@ mod tests {
 
     #[test]
     fn only_application_json_in_utf_8_is_json() {
-        for content_type in
-            ["application/json", "Application/JSON", "application/json; charset=utf-8", "application/json;charset=\"UTF-8\""]
-        {
+        for content_type in [
+            "application/json",
+            "Application/JSON",
+            "application/json; charset=utf-8",
+            "application/json;charset=\"UTF-8\"",
+        ] {
             assert!(is_json(content_type), "{content_type}");
         }
         for content_type in [
-            "", "json", "text/json", "text/plain", "application/json; charset=latin1", "application/problem+json",
-            "application/x-www-form-urlencoded", "application/json,application/json",
+            "",
+            "json",
+            "text/json",
+            "text/plain",
+            "application/json; charset=latin1",
+            "application/problem+json",
+            "application/x-www-form-urlencoded",
+            "application/json,application/json",
         ] {
             assert!(!is_json(content_type), "{content_type}");
         }

@@ -43,7 +43,9 @@ impl QueryParameters {
     ) -> Result<Option<T>, Problem> {
         self.values
             .get(name)
-            .map(|text| parse(text).map_err(|error| Problem::malformed(format!("The query parameter {name:?} {error}."))))
+            .map(|text| {
+                parse(text).map_err(|error| Problem::malformed(format!("The query parameter {name:?} {error}.")))
+            })
             .transpose()
     }
 

@@ -16,10 +16,8 @@ use crate::{Answer, ApiRequest, CorrelationId, HttpFunction, Problem, ProblemCod
 /// The longest body that is read; the HTTP contract's number.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
 
-const OFFERED: [MediaType<'static>; 2] = [
-    MediaType::new(APPLICATION, JSON),
-    MediaType::from_parts(APPLICATION, mediatype::names::PROBLEM, Some(JSON), &[]),
-];
+const OFFERED: [MediaType<'static>; 2] =
+    [MediaType::new(APPLICATION, JSON), MediaType::from_parts(APPLICATION, mediatype::names::PROBLEM, Some(JSON), &[])];
 
 /// Hands the function to the Lambda runtime, for ever.
 ///
@@ -64,10 +62,7 @@ pub async fn serve(function: &dyn HttpFunction, request: Request) -> Response<Bo
 
 async fn answer(function: &dyn HttpFunction, request: &ApiRequest) -> Result<Answer, Problem> {
     if request.body().len() > MAX_BODY_BYTES {
-        return Err(Problem::new(
-            ProblemCode::PayloadTooLarge,
-            format!("A body has at most {MAX_BODY_BYTES} bytes."),
-        ));
+        return Err(Problem::new(ProblemCode::PayloadTooLarge, format!("A body has at most {MAX_BODY_BYTES} bytes.")));
     }
     // What no one can make sense of is no wish: some clients send a header that only browsers understand.
     if let Some(accept) = request.header("accept")?.and_then(|accept| Accept::from_str(accept).ok())

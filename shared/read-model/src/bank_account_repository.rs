@@ -93,7 +93,8 @@ pub trait BankAccountRepository: Send + Sync {
     async fn account(&self, account_id: AccountId) -> Result<Option<BankAccountEntity>, ReadDbError>;
 
     /// A page of accounts, in order of opening time, then id.
-    async fn accounts(&self, filter: &AccountFilter, page: AccountsPage) -> Result<Vec<BankAccountEntity>, ReadDbError>;
+    async fn accounts(&self, filter: &AccountFilter, page: AccountsPage)
+    -> Result<Vec<BankAccountEntity>, ReadDbError>;
 
     /// A page of an account's statement, newest first.
     async fn statement(

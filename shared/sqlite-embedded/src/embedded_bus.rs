@@ -120,13 +120,15 @@ impl EmbeddedBus {
     async fn keep_dead_letters(&self, rejected: &[RejectedEvent]) -> Result<(), sqlx::Error> {
         for RejectedEvent { event, reason } in rejected {
             tracing::error!(stream_id = %event.stream_id, version = event.version, reason, "kept as a dead letter");
-            sqlx::query("INSERT OR REPLACE INTO dead_letters (stream_id, version, envelope, reason) VALUES (?, ?, ?, ?)")
-                .bind(event.stream_id.to_string())
-                .bind(i64::try_from(event.version).unwrap_or(i64::MAX))
-                .bind(serde_json::to_string(event).expect("an envelope is plain JSON"))
-                .bind(reason)
-                .execute(&self.read_db.database.writer)
-                .await?;
+            sqlx::query(
+                "INSERT OR REPLACE INTO dead_letters (stream_id, version, envelope, reason) VALUES (?, ?, ?, ?)",
+            )
+            .bind(event.stream_id.to_string())
+            .bind(i64::try_from(event.version).unwrap_or(i64::MAX))
+            .bind(serde_json::to_string(event).expect("an envelope is plain JSON"))
+            .bind(reason)
+            .execute(&self.read_db.database.writer)
+            .await?;
         }
         Ok(())
     }
@@ -146,9 +148,9 @@ impl EmbeddedBus {
         }
         let rejected = consumer.consume(events.clone()).await?;
         let still_rejected = |event: &EventEnvelope| {
-            rejected.iter().any(|rejected| {
-                (rejected.event.stream_id, rejected.event.version) == (event.stream_id, event.version)
-            })
+            rejected
+                .iter()
+                .any(|rejected| (rejected.event.stream_id, rejected.event.version) == (event.stream_id, event.version))
         };
         for event in events.iter().filter(|event| !still_rejected(event)) {
             sqlx::query("DELETE FROM dead_letters WHERE stream_id = ? AND version = ?")

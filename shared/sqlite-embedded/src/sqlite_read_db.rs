@@ -72,8 +72,7 @@ async fn load_accounts(
         let mut select = QueryBuilder::new("SELECT * FROM bank_accounts WHERE account_id IN ");
         push_list(&mut select, some_ids);
         for row in select.build().fetch_all(&mut *connection).await.map_err(handler_error)? {
-            let entity =
-                entity_from(&row).map_err(|error| EventHandlerError::Corrupt { reason: error.to_string() })?;
+            let entity = entity_from(&row).map_err(|error| EventHandlerError::Corrupt { reason: error.to_string() })?;
             loaded.entities.insert(entity.account_id, entity);
         }
         let mut select = QueryBuilder::new("SELECT envelope FROM early_events WHERE account_id IN ");
@@ -170,7 +169,11 @@ impl BankAccountRepository for SqliteReadDb {
         row.as_ref().map(entity_from).transpose().map_err(corrupt)
     }
 
-    async fn accounts(&self, filter: &AccountFilter, page: AccountsPage) -> Result<Vec<BankAccountEntity>, ReadDbError> {
+    async fn accounts(
+        &self,
+        filter: &AccountFilter,
+        page: AccountsPage,
+    ) -> Result<Vec<BankAccountEntity>, ReadDbError> {
         let mut select = QueryBuilder::new("SELECT * FROM bank_accounts WHERE TRUE");
         if let Some(owner) = &filter.owner {
             select.push(" AND owner = ").push_bind(owner.clone());

@@ -1,7 +1,7 @@
 //! `POST /accounts`: API Gateway -> **this function** -> the event store, and from there to `account-projector`.
 
-use open_account::OpenAccountFunction;
 use lambda_http::Error;
+use open_account::OpenAccountFunction;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {

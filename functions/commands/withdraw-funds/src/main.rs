@@ -1,7 +1,7 @@
 //! `POST /accounts/{id}/withdrawals`: API Gateway -> **this function** -> the event store, and from there to `account-projector`.
 
-use withdraw_funds::WithdrawFundsFunction;
 use lambda_http::Error;
+use withdraw_funds::WithdrawFundsFunction;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {

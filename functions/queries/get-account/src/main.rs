@@ -1,7 +1,7 @@
 //! `GET /accounts/{id}`: API Gateway -> **this function** -> the read database, which `account-projector` keeps up to date.
 
-use lambda_http::Error;
 use get_account::GetAccountFunction;
+use lambda_http::Error;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {

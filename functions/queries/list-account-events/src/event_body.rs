@@ -37,11 +37,13 @@ fn data(event: &AccountEvent) -> Value {
             "currency": opening_balance.currency().code(),
             "opening_balance": opening_balance.to_string(),
         }),
-        AccountEvent::FundsDeposited { amount, reference } | AccountEvent::FundsWithdrawn { amount, reference } => json!({
-            "amount": amount.to_string(),
-            "currency": amount.currency().code(),
-            "reference": reference.as_ref().map(bank::Reference::as_str),
-        }),
+        AccountEvent::FundsDeposited { amount, reference } | AccountEvent::FundsWithdrawn { amount, reference } => {
+            json!({
+                "amount": amount.to_string(),
+                "currency": amount.currency().code(),
+                "reference": reference.as_ref().map(bank::Reference::as_str),
+            })
+        }
         AccountEvent::AccountClosed { reason } => json!({ "reason": reason.as_ref().map(bank::Reference::as_str) }),
     }
 }

@@ -67,8 +67,11 @@ impl QueryHandler<ListAccountEvents> for ListAccountEventsHandler {
         // Every commit holds an event at least, so that so many commits hold the page and the one event more
         // that tells whether there is a next.
         let commits = self.repository.commits_from(stream_id, *from_version, limit + 1).await.map_err(read_error)?;
-        let envelopes: Vec<EventEnvelope> =
-            commits.iter().flat_map(|commit| commit.envelopes()).filter(|event| event.version >= *from_version).collect();
+        let envelopes: Vec<EventEnvelope> = commits
+            .iter()
+            .flat_map(|commit| commit.envelopes())
+            .filter(|event| event.version >= *from_version)
+            .collect();
         let page_size = *limit as usize;
         let next_from_version = envelopes.get(page_size).map(|event| event.version);
         let events = envelopes.into_iter().take(page_size).map(audited).collect::<Result<_, _>>()?;

@@ -45,7 +45,8 @@ impl QueryHandler<ListAccounts> for ListAccountsHandler {
         let page_size = page.limit as usize;
         let has_more = accounts.len() > page_size;
         accounts.truncate(page_size);
-        let position = |last: &BankAccountEntity| AccountPosition { opened_at: last.opened_at, account_id: last.account_id };
+        let position =
+            |last: &BankAccountEntity| AccountPosition { opened_at: last.opened_at, account_id: last.account_id };
         let next = accounts.last().filter(|_| has_more).map(position);
         Ok(AccountsAnswer { accounts, next })
     }

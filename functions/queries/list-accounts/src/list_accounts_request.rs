@@ -34,7 +34,9 @@ pub(crate) fn list_accounts(request: &ApiRequest, actor: Actor) -> Result<ListAc
         let amount: Option<Amount> = parameters.get(name, str::parse)?;
         match (amount, currency) {
             (None, _) => Ok(None),
-            (Some(_), None) => Err(Problem::malformed(format!("The query parameter {name:?} needs currency beside it."))),
+            (Some(_), None) => {
+                Err(Problem::malformed(format!("The query parameter {name:?} needs currency beside it.")))
+            }
             (Some(amount), Some(currency)) => match amount.in_currency(currency) {
                 Ok(money) => Ok(Some(money.amount_minor())),
                 Err(error) => Err(Problem::malformed(format!("The query parameter {name:?} is wrong: {error}."))),
@@ -50,7 +52,8 @@ pub(crate) fn list_accounts(request: &ApiRequest, actor: Actor) -> Result<ListAc
         balance_at_least_minor: balance_minor("balance_at_least")?,
         balance_at_most_minor: balance_minor("balance_at_most")?,
     };
-    let position = |cursor: AccountsCursor| AccountPosition { opened_at: cursor.opened_at, account_id: cursor.account_id };
+    let position =
+        |cursor: AccountsCursor| AccountPosition { opened_at: cursor.opened_at, account_id: cursor.account_id };
     let page = AccountsPage { after: parameters.cursor()?.map(position), limit: parameters.limit()? };
     Ok(ListAccounts { filter, page })
 }
