@@ -1,5 +1,7 @@
 //! `passbook`: the one program for people.
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 use passbook::ServeSettings;
 use passbook::import::ImportArguments;
@@ -21,17 +23,28 @@ enum Command {
     /// 127.0.0.1) are honoured.
     Serve,
     /// Play bank transactions from a CSV file as commands, then compare the balances with those in the file.
-    Import(ImportArguments),
+    Import(Box<ImportArguments>),
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<std::process::ExitCode> {
+async fn main() -> ExitCode {
     telemetry::init();
-    match Arguments::parse().command {
+    match run(Arguments::parse().command).await {
+        Ok(exit_code) => exit_code,
+        Err(error) => {
+            // The whole chain of causes on one line; a backtrace tells whoever starts a program nothing.
+            eprintln!("passbook: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
         Command::Serve => {
             passbook::serve(ServeSettings::from_env()?).await?;
-            Ok(std::process::ExitCode::SUCCESS)
+            Ok(ExitCode::SUCCESS)
         }
-        Command::Import(arguments) => Ok(passbook::import::import(arguments).await?),
+        Command::Import(arguments) => Ok(passbook::import::import(*arguments).await?),
     }
 }

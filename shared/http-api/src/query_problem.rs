@@ -25,7 +25,5 @@ pub fn query_problem(error: &QueryError) -> Problem {
 
 /// The whole chain of causes, which the client is not told.
 pub(crate) fn log_fault(error: &dyn std::error::Error) {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    let causes: Vec<String> = causes.map(ToString::to_string).collect();
-    tracing::error!(%error, ?causes, "fault");
+    tracing::error!(%error, causes = telemetry::causes(error), "fault");
 }

@@ -179,8 +179,7 @@ impl EmbeddedBus {
 }
 
 fn log_failure(error: &EmbeddedBusError) {
-    let source = std::error::Error::source(error).map(ToString::to_string);
-    tracing::error!(%error, source, "delivery failed, trying again");
+    tracing::error!(%error, causes = telemetry::causes(error), "delivery failed, trying again");
 }
 
 #[async_trait]

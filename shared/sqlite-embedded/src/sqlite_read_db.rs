@@ -88,11 +88,12 @@ async fn load_accounts(
 }
 
 fn push_list(statement: &mut QueryBuilder<Sqlite>, texts: &[String]) {
-    statement.push_tuples(std::iter::once(()), |mut tuple, ()| {
-        for text in texts {
-            tuple.push_bind(text.clone());
-        }
-    });
+    statement.push("(");
+    let mut list = statement.separated(", ");
+    for text in texts {
+        list.push_bind(text.clone());
+    }
+    statement.push(")");
 }
 
 async fn write(connection: &mut SqliteConnection, plan: &ProjectionPlan) -> Result<(), sqlx::Error> {

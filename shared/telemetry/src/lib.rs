@@ -57,6 +57,13 @@ pub fn default_filter() -> Targets {
     DEFAULT_FILTER.parse().expect("a constant that a test reads")
 }
 
+/// What caused an error, and what caused that, down to the driver's own words: for logs, never for clients.
+#[must_use]
+pub fn causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
 /// A panic's message and place as a log line, which is within the request's span and so carries its
 /// correlation id; the standard hook's text on standard error would carry none.
 fn log_panics() {

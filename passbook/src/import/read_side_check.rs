@@ -1,0 +1,58 @@
+use std::time::{Duration, Instant};
+
+use read_model::{BankAccountRepository as _, StatementFilter, StatementPage};
+
+use super::ImportError;
+use super::account_replay::AccountReplay;
+use crate::Embedded;
+
+/// The read side applies tens of thousands of events a second; a minute without reaching the end is a defect.
+const MAX_WAIT: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// What the read database says of the imported accounts.
+#[derive(Debug, Default)]
+pub(crate) struct ReadSideCheck {
+    /// Accounts whose row and last statement line are those that the commands left.
+    pub(crate) equal: u64,
+    /// Those that are not, with what is there.
+    pub(crate) different: Vec<String>,
+}
+
+/// Waits for the read side, then compares every account's row and last line with what the commands answered.
+pub(crate) async fn check(embedded: &Embedded, accounts: &[AccountReplay]) -> Result<ReadSideCheck, ImportError> {
+    let give_up_at = Instant::now() + MAX_WAIT;
+    let mut check = ReadSideCheck::default();
+    for account in accounts {
+        let row = loop {
+            let row = embedded.read_db.account(account.account_id).await?;
+            if row.as_ref().is_some_and(|row| row.version >= account.version) {
+                break row;
+            }
+            if Instant::now() > give_up_at {
+                return Err(ImportError::ReadSideBehind { waited_s: MAX_WAIT.as_secs() });
+            }
+            tokio::time::sleep(PAUSE).await;
+        };
+        let last_line = StatementPage { before_version: None, limit: 1 };
+        let lines = embedded.read_db.statement(account.account_id, StatementFilter::default(), last_line).await?;
+        let row_agrees =
+            row.as_ref().is_some_and(|row| (row.version, row.balance) == (account.version, account.balance));
+        let line_agrees = lines
+            .first()
+            .is_some_and(|line| (line.version, line.balance_after) == (account.last_line_version, account.balance));
+        if row_agrees && line_agrees {
+            check.equal += 1;
+        } else {
+            check.different.push(format!(
+                "account {} ({}): the commands left version {} with {}; the row is {row:?}, the last line {:?}",
+                account.account,
+                account.account_id,
+                account.version,
+                account.balance,
+                lines.first()
+            ));
+        }
+    }
+    Ok(check)
+}
