@@ -5,3 +5,5 @@
 mod contract; // one suite per port, run on each adapter
 mod end_to_end; // the real program, over HTTP
 mod harness; // a server, a client that holds every answer to openapi.yaml, small helpers
+mod import; // `passbook import`
+mod properties; // random commands against a plain model

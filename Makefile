@@ -1,0 +1,65 @@
+# Everything that a fresh machine needs comes from here. `make help` lists the targets.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+# Tools that the project needs and the machine may lack, built once into a folder of the project's own.
+TOOLS := $(CURDIR)/.tools
+CARGO_DENY_VERSION := 0.20.2
+CARGO_DENY := $(TOOLS)/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
+
+# Locked: what is built is what Cargo.lock says, and nothing writes to it on the way.
+CARGO := cargo
+LOCKED := --locked
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: ## Build and serve the API and the console at http://127.0.0.1:9000 (PORT, PASSBOOK_HOME)
+	@$(CARGO) build $(LOCKED) --package passbook
+	@exec "$${CARGO_TARGET_DIR:-target}/debug/passbook" serve
+
+.PHONY: test
+test: ## Check everything and run every test; what .ci/run calls
+	@started_at=$$(date +%s); \
+	$(MAKE) --no-print-directory format-check lint docs licences unit-and-end-to-end; \
+	seconds=$$(( $$(date +%s) - started_at )); \
+	echo "make test passed in $$(( seconds / 60 )) min $$(( seconds % 60 )) s"
+
+.PHONY: format
+format: ## Format the code
+	$(CARGO) fmt --all
+
+.PHONY: format-check
+format-check: ## Refuse unformatted code
+	$(CARGO) fmt --all --check
+
+.PHONY: lint
+lint: ## Clippy, warnings denied
+	$(CARGO) clippy $(LOCKED) --workspace --all-targets -- --deny warnings
+
+.PHONY: docs
+docs: ## Rustdoc, warnings denied
+	RUSTDOCFLAGS="--deny warnings" $(CARGO) doc $(LOCKED) --workspace --no-deps --document-private-items
+
+.PHONY: licences
+licences: $(CARGO_DENY) ## Licences, sources and banned crates of all dependencies
+	$(CARGO_DENY) --locked check --hide-inclusion-graph bans licenses sources
+
+.PHONY: advisories
+advisories: $(CARGO_DENY) ## Known vulnerabilities of all dependencies (fetches the RustSec database)
+	$(CARGO_DENY) --locked check advisories
+
+# The program is built first: the end-to-end tests run it as a process.
+.PHONY: unit-and-end-to-end
+unit-and-end-to-end: ## Every test
+	$(CARGO) build $(LOCKED) --package passbook
+	$(CARGO) test $(LOCKED) --workspace
+
+# Without optimizing: it runs for seconds, and builds in half the time.
+$(CARGO_DENY):
+	$(CARGO) install $(LOCKED) --debug cargo-deny@$(CARGO_DENY_VERSION) --root $(TOOLS)/cargo-deny-$(CARGO_DENY_VERSION) --target-dir $(TOOLS)/target
+	rm -rf $(TOOLS)/target
