@@ -7,3 +7,4 @@ mod end_to_end; // the real program, over HTTP
 mod harness; // a server, a client that holds every answer to openapi.yaml, small helpers
 mod import; // `passbook import`
 mod properties; // random commands against a plain model
+mod readme; // the tour, as printed
