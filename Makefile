@@ -53,10 +53,10 @@ licences: $(CARGO_DENY) ## Licences, sources and banned crates of all dependenci
 advisories: $(CARGO_DENY) ## Known vulnerabilities of all dependencies (fetches the RustSec database)
 	$(CARGO_DENY) --locked check advisories
 
-# The program is built first: the end-to-end tests run it as a process.
+# The binaries are built first: the end-to-end tests run them as processes.
 .PHONY: unit-and-end-to-end
 unit-and-end-to-end: ## Every test
-	$(CARGO) build $(LOCKED) --package passbook
+	$(CARGO) build $(LOCKED) --workspace --bins
 	$(CARGO) test $(LOCKED) --workspace
 
 # Without optimizing: it runs for seconds, and builds in half the time.

@@ -6,5 +6,6 @@ mod contract; // one suite per port, run on each adapter
 mod end_to_end; // the real program, over HTTP
 mod harness; // a server, a client that holds every answer to openapi.yaml, small helpers
 mod import; // `passbook import`
+mod lambda_runtime; // each function's own binary, as Lambda runs it
 mod properties; // random commands against a plain model
 mod readme; // the tour, as printed

@@ -6,7 +6,7 @@ mod server;
 
 pub use client::{Answer, Client};
 pub use openapi::OpenApi;
-pub use server::{Server, passbook_program};
+pub use server::{Server, passbook_program, program};
 
 use std::future::Future;
 use std::time::{Duration, Instant};

@@ -7,20 +7,25 @@ use tempfile::TempDir;
 
 use super::Client;
 
-/// The real program, built by the cargo that runs the tests; a build that is there already takes no time.
-pub fn passbook_program() -> &'static Path {
-    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
+/// A binary of the workspace, built by the cargo that runs the tests; what is built already takes no time.
+pub fn program(name: &str) -> PathBuf {
+    static BUILT: OnceLock<()> = OnceLock::new();
+    BUILT.get_or_init(|| {
         let built = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--package", "passbook"])
+            .args(["build", "--quiet", "--workspace", "--bins"])
             .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
             .status()
             .expect("cargo starts");
-        assert!(built.success(), "the program does not build");
-        // This test is target/debug/deps/passbook-…, the program target/debug/passbook.
-        let test = std::env::current_exe().expect("a path");
-        test.parent().and_then(Path::parent).expect("target/debug").join("passbook")
-    })
+        assert!(built.success(), "the binaries do not build");
+    });
+    // This test is target/debug/deps/passbook-…, the binary target/debug/….
+    let test = std::env::current_exe().expect("a path");
+    test.parent().and_then(Path::parent).expect("target/debug").join(name)
+}
+
+/// The program for people.
+pub fn passbook_program() -> PathBuf {
+    program("passbook")
 }
 
 /// `passbook serve` as a process of its own, on a data folder and a port of its own; killed when dropped.

@@ -1,4 +1,4 @@
-//! `POST /accounts/{id}/close`: the request becomes a [`CloseAccount`](bank::CloseAccount) command, and the command's outcome the answer.
+//! `POST /accounts/{id}/close`: the request becomes a [`CloseAccount`] command, and the command's outcome the answer.
 
 mod close_account_handler; // load, decide, save
 mod close_account_request; // the body, parsed

@@ -1,4 +1,4 @@
-//! `POST /accounts/{id}/deposits`: the request becomes a [`DepositFunds`](bank::DepositFunds) command, and the command's outcome the answer.
+//! `POST /accounts/{id}/deposits`: the request becomes a [`DepositFunds`] command, and the command's outcome the answer.
 
 mod deposit_funds_handler; // load, decide, save
 mod deposit_funds_request; // the body, parsed

@@ -1,4 +1,4 @@
-//! `POST /accounts`: the request becomes an [`OpenAccount`](bank::OpenAccount) command, and the command's
+//! `POST /accounts`: the request becomes an [`OpenAccount`] command, and the command's
 //! outcome the answer.
 
 mod open_account_handler; // decide, save

@@ -1,4 +1,4 @@
-//! `POST /accounts/{id}/withdrawals`: the request becomes a [`WithdrawFunds`](bank::WithdrawFunds) command, and the command's outcome the answer.
+//! `POST /accounts/{id}/withdrawals`: the request becomes a [`WithdrawFunds`] command, and the command's outcome the answer.
 
 mod withdraw_funds_handler; // load, decide, save
 mod withdraw_funds_request; // the body, parsed

@@ -1,0 +1,108 @@
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::process::{Child, Command};
+use tokio::sync::{Mutex, mpsc};
+
+use crate::harness::program;
+
+/// A function's binary as a process, and the Runtime API that it asks for events
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>).
+pub struct FunctionProcess {
+    _process: Child,
+    events: mpsc::Sender<Value>,
+    answers: Mutex<mpsc::Receiver<Value>>,
+}
+
+struct RuntimeApi {
+    events: Mutex<mpsc::Receiver<Value>>,
+    answers: mpsc::Sender<Value>,
+}
+
+impl FunctionProcess {
+    /// Starts the binary with this environment and no other.
+    pub async fn start(function: &str, environment: &[&(&'static str, String)]) -> Self {
+        let (events, waiting_events) = mpsc::channel(1);
+        let (answering, answers) = mpsc::channel(1);
+        let api = Arc::new(RuntimeApi { events: Mutex::new(waiting_events), answers: answering });
+        let router = Router::new()
+            .route("/2018-06-01/runtime/invocation/next", get(next))
+            .route("/2018-06-01/runtime/invocation/{id}/response", post(response))
+            .route("/2018-06-01/runtime/invocation/{id}/error", post(response))
+            .with_state(api);
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let mut command = command(function);
+        command.env("AWS_LAMBDA_RUNTIME_API", address.to_string());
+        command.envs(environment.iter().map(|(name, value)| (*name, value)));
+        let process = command.kill_on_drop(true).spawn().expect("the function starts");
+        Self { _process: process, events, answers: Mutex::new(answers) }
+    }
+
+    /// Hands it one event and waits for its answer.
+    pub async fn invoke(&self, event: &Value) -> Value {
+        self.events.send(event.clone()).await.expect("the function asks");
+        let answer = tokio::time::timeout(Duration::from_secs(30), async { self.answers.lock().await.recv().await });
+        answer.await.expect("an answer in time").expect("an answer")
+    }
+
+    /// Runs the binary without any setting of ours, until it ends: whether well, and what it said.
+    pub async fn run_without_settings(function: &str) -> (bool, String) {
+        let mut command = command(function);
+        // Nobody listens there; the function is not to come so far.
+        command.env("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9");
+        let output = tokio::time::timeout(Duration::from_secs(30), command.kill_on_drop(true).output());
+        let output = output.await.expect("it ends by itself").expect("it starts");
+        (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+}
+
+fn command(function: &str) -> Command {
+    let mut command = Command::new(program(function));
+    command
+        .env_clear()
+        .env("AWS_LAMBDA_FUNCTION_NAME", function)
+        .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
+        .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
+        .env("AWS_LAMBDA_LOG_GROUP_NAME", "log")
+        .env("AWS_LAMBDA_LOG_STREAM_NAME", "log")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    command
+}
+
+async fn next(State(api): State<Arc<RuntimeApi>>) -> Response {
+    match api.events.lock().await.recv().await {
+        Some(event) => {
+            // In a minute, as milliseconds since 1970.
+            let deadline_ms = cqrs::Timestamp::now().unix_millis() + 60_000;
+            let headers = [
+                ("lambda-runtime-aws-request-id", "invocation".to_owned()),
+                ("lambda-runtime-deadline-ms", deadline_ms.to_string()),
+                (
+                    "lambda-runtime-invoked-function-arn",
+                    "arn:aws:lambda:eu-central-1:123456789012:function:f".to_owned(),
+                ),
+                ("content-type", "application/json".to_owned()),
+            ];
+            (headers, event.to_string()).into_response()
+        }
+        None => std::future::pending().await,
+    }
+}
+
+async fn response(State(api): State<Arc<RuntimeApi>>, Path(_id): Path<String>, body: String) -> http::StatusCode {
+    let answer = serde_json::from_str(&body).unwrap_or(Value::String(body));
+    // The test may have ended.
+    let _ = api.answers.send(answer).await;
+    http::StatusCode::ACCEPTED
+}
