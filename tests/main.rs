@@ -5,3 +5,4 @@
 mod contract; // one suite per port, run on each adapter
 mod end_to_end; // the real program, over HTTP
 mod harness; // a server, a client that holds every answer to openapi.yaml, small helpers
+mod second_aggregate; // another domain on the same core: a court and its cases
