@@ -9,3 +9,4 @@ mod import; // `passbook import`
 mod lambda_runtime; // each function's own binary, as Lambda runs it
 mod properties; // random commands against a plain model
 mod readme; // the tour, as printed
+mod second_aggregate; // another domain on the same core: a court and its cases
