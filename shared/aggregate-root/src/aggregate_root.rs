@@ -19,8 +19,9 @@ use crate::DomainEvent;
 ///
 /// `Self` is also what is kept beside the events as the state after them, so that a load need not fold the
 /// whole stream. It may hold less than the events do: only what decisions need. Raise
-/// [`STATE_VERSION`](Self::STATE_VERSION) whenever its serialized form or the meaning of `apply` changes;
-/// states of another version are ignored, and the events are folded instead.
+/// [`STATE_VERSION`](Self::STATE_VERSION) whenever its serialized form or the meaning of `apply` changes, and
+/// with every new type of event: a build that does not know the event must not decide on a state that has it in.
+/// States of another version are ignored, and the events are folded instead.
 pub trait AggregateRoot: Default + Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
     /// What kind of stream this is, for instance `account`; stored with every commit.
     const AGGREGATE_TYPE: &'static str;

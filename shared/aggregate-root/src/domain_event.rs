@@ -8,7 +8,8 @@ pub trait DomainEvent: Clone + std::fmt::Debug + PartialEq + Send + Sync + 'stat
     /// The version of this event type's stored form that [`to_data`](Self::to_data) writes.
     fn schema_version(&self) -> u32;
 
-    /// The event's data in its stored form.
+    /// The event's data in its stored form. Integers up to 2^53 either way; what may be larger goes as text,
+    /// since readers of JSON, and the commit's hash, hold numbers as IEEE 754 doubles.
     fn to_data(&self) -> Value;
 
     /// Reads an event back, of this or any earlier schema version.

@@ -1,13 +1,11 @@
-use std::future::Future;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use aggregate_root::AggregateRoot;
-use tower::retry::backoff::{Backoff as _, ExponentialBackoff, ExponentialBackoffMaker, MakeBackoff as _};
+use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 use tower::retry::{Policy, RetryLayer};
 use tower::util::BoxCloneSyncService;
-use tower::util::rng::HasherRng;
 use tower::{Service, ServiceBuilder, ServiceExt as _};
 
 use crate::command::CommandErrorOf;
@@ -20,11 +18,12 @@ pub struct DispatchLimits {
     /// All tries of one command together. Below the 29 s after which API Gateway gives up on a function.
     pub timeout: Duration,
     /// Tries after lost races, beyond the first. Of n writers that race, each round lets one through, and the
-    /// jitter spreads the others: 20 were enough for 64 at once with room to spare.
-    pub max_conflict_retries: u32,
-    /// The wait before the second try; it doubles with each further one, jittered by half of itself.
+    /// jitter spreads the others.
+    pub max_conflict_retries: usize,
+    /// The wait before the second try; it doubles with each further one. To each wait up to its own length is
+    /// added at random.
     pub min_backoff: Duration,
-    /// The longest wait between two tries.
+    /// The longest wait between two tries, before that addition.
     pub max_backoff: Duration,
 }
 
@@ -33,8 +32,8 @@ impl Default for DispatchLimits {
         Self {
             timeout: Duration::from_secs(10),
             max_conflict_retries: 20,
-            min_backoff: Duration::from_millis(2),
-            max_backoff: Duration::from_millis(250),
+            min_backoff: Duration::from_millis(1),
+            max_backoff: Duration::from_millis(100),
         }
     }
 }
@@ -125,37 +124,44 @@ where
 
 /// The `tower` retry policy: only a lost race is tried again. Everything else is either final or the
 /// client's to retry, since only the client knows whether it has an idempotency key.
-#[derive(Clone)]
 struct RetryAfterConflict {
-    retries_left: u32,
-    backoff: ExponentialBackoff<HasherRng>,
+    waits: ExponentialBuilder,
+    waits_left: ExponentialBackoff,
 }
 
 impl RetryAfterConflict {
     fn new(limits: DispatchLimits) -> Self {
-        let min_backoff = limits.min_backoff.max(Duration::from_millis(1));
-        let max_backoff = limits.max_backoff.max(min_backoff);
-        let mut maker = ExponentialBackoffMaker::new(min_backoff, max_backoff, 0.5, HasherRng::new())
-            .expect("0 < min <= max and a jitter between 0 and 100 are what the maker asks for");
-        Self { retries_left: limits.max_conflict_retries, backoff: maker.make_backoff() }
+        let waits = ExponentialBuilder::default()
+            .with_min_delay(limits.min_backoff)
+            .with_max_delay(limits.max_backoff)
+            .with_max_times(limits.max_conflict_retries)
+            .with_jitter();
+        Self { waits, waits_left: waits.build() }
+    }
+}
+
+/// tower clones the policy for each message. A clone starts anew, and with randomness of its own: racers that
+/// waited the same times would meet again at every try.
+impl Clone for RetryAfterConflict {
+    fn clone(&self) -> Self {
+        Self { waits: self.waits, waits_left: self.waits.build() }
     }
 }
 
 impl<C: Clone, A, E: std::error::Error + 'static> Policy<CommandEnvelope<C>, CommandOutcome<A>, CommandError<E>>
     for RetryAfterConflict
 {
-    type Future = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
+    type Future = tokio::time::Sleep;
 
     fn retry(
         &mut self,
         _: &mut CommandEnvelope<C>,
         result: &mut Result<CommandOutcome<A>, CommandError<E>>,
     ) -> Option<Self::Future> {
-        if !matches!(result, Err(CommandError::Conflict)) || self.retries_left == 0 {
-            return None;
+        match result {
+            Err(CommandError::Conflict) => self.waits_left.next().map(tokio::time::sleep),
+            _ => None,
         }
-        self.retries_left -= 1;
-        Some(Box::pin(self.backoff.next_backoff()))
     }
 
     fn clone_request(&mut self, envelope: &CommandEnvelope<C>) -> Option<CommandEnvelope<C>> {

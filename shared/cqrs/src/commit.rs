@@ -84,7 +84,7 @@ impl CommitDraft {
     /// The members are this struct's own, by their names and always all there (`null` where absent).
     #[must_use]
     pub fn hash(&self) -> Digest {
-        // Maps with text keys, integers and strings only: there is nothing in a draft that JSON cannot hold.
+        // Values, texts and integers below 2^53 (the event store sees to that): all of it is plain JSON.
         Digest::of(&serde_json_canonicalizer::to_vec(self).expect("a commit is plain JSON"))
     }
 

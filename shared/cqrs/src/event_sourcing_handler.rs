@@ -5,7 +5,7 @@ use aggregate_root::AggregateRoot;
 use crate::command::CommandErrorOf;
 use crate::{
     AfterCommit, AppendError, CommandContext, CommandError, CommandOutcome, Commit, EventPublisher, EventStore,
-    EventStoreRepository, Idempotency, LoadError, ReadError, Refusal, StreamId,
+    EventStoreRepository, LoadError, ReadError, Refusal, StreamId,
 };
 
 /// Loads aggregates from their events, saves what was decided on them, and tells the bus; keeps the promise
@@ -57,21 +57,32 @@ impl<A: AggregateRoot> EventSourcingHandler<A> {
         decide: impl Fn(&Loaded<'_, A>) -> Result<Vec<A::Event>, Refusal<A::Error>> + Send,
     ) -> Result<CommandOutcome<A>, CommandErrorOf<A>> {
         let before = self.event_store.newest(stream_id).await?;
-        self.decide_and_save(stream_id, before, context, decide).await
+        self.decide_and_save(stream_id, before, context, &decide).await
     }
 
     /// Decide, save: for a command that founds a stream whose id was made for it. There is nothing to load;
-    /// should the stream exist, the save finds that out.
+    /// should the stream exist all the same, the save finds that out, and nothing is added to it.
     ///
     /// # Errors
-    /// See [`CommandError`]; `Conflict` where the stream exists and this command did not found it.
+    /// See [`CommandError`]; where the stream exists and this command did not found it, what the domain says of
+    /// that, else `Conflict`.
     pub async fn found(
         &self,
         stream_id: StreamId,
         context: &CommandContext,
         decide: impl Fn(&Loaded<'_, A>) -> Result<Vec<A::Event>, Refusal<A::Error>> + Send,
     ) -> Result<CommandOutcome<A>, CommandErrorOf<A>> {
-        self.decide_and_save(stream_id, None, context, decide).await
+        match self.decide_and_save(stream_id, None, context, &decide).await {
+            Err(CommandError::Conflict) => {
+                // What the domain says of founding it twice is the better answer, if it says anything.
+                if let Some(before) = self.event_store.newest(stream_id).await? {
+                    decide(&Loaded { aggregate: &before.aggregate, version: before.version })
+                        .map_err(CommandError::Refused)?;
+                }
+                Err(CommandError::Conflict)
+            }
+            result => result,
+        }
     }
 
     async fn decide_and_save(
@@ -79,7 +90,7 @@ impl<A: AggregateRoot> EventSourcingHandler<A> {
         stream_id: StreamId,
         before: Option<AfterCommit<A>>,
         context: &CommandContext,
-        decide: impl Fn(&Loaded<'_, A>) -> Result<Vec<A::Event>, Refusal<A::Error>> + Send,
+        decide: &(impl Fn(&Loaded<'_, A>) -> Result<Vec<A::Event>, Refusal<A::Error>> + Send),
     ) -> Result<CommandOutcome<A>, CommandErrorOf<A>> {
         let nothing_yet = A::default();
         let loaded = before.as_ref().map_or(Loaded { aggregate: &nothing_yet, version: 0 }, |before| Loaded {
@@ -88,11 +99,11 @@ impl<A: AggregateRoot> EventSourcingHandler<A> {
         });
         let decision = decide(&loaded);
         let failure = match decision {
-            // Nothing happened, so there is nothing to remember.
+            // Nothing to do, unless it is a retry: then it may be the first try that left nothing to do.
             Ok(events) if events.is_empty() => {
-                let version = loaded.version;
-                let aggregate = before.map_or(nothing_yet, |before| before.aggregate);
-                return Ok(CommandOutcome { stream_id, version, aggregate, replayed: false });
+                let (version, aggregate) = (loaded.version, loaded.aggregate.clone());
+                let as_it_is = CommandOutcome { stream_id, version, aggregate, replayed: false };
+                return Ok(self.first_answer_if_any(stream_id, context).await?.unwrap_or(as_it_is));
             }
             Ok(events) => match self.event_store.append(stream_id, before.as_ref(), &events, context).await {
                 Ok((commit, after)) => {
@@ -108,10 +119,7 @@ impl<A: AggregateRoot> EventSourcingHandler<A> {
         };
         // Neither a refusal nor a lost race is the answer when this very command has already had its effect:
         // the account may be empty *because* the first try withdrew everything.
-        match context.idempotency {
-            Some(idempotency) => self.first_answer(stream_id, idempotency).await?.ok_or(failure),
-            None => Err(failure),
-        }
+        self.first_answer_if_any(stream_id, context).await?.ok_or(failure)
     }
 
     /// The commit is durable, so the command has succeeded whether or not the bus takes it now: what the bus
@@ -123,12 +131,15 @@ impl<A: AggregateRoot> EventSourcingHandler<A> {
         }
     }
 
-    /// The answer that this key was given before, if it was.
-    async fn first_answer(
+    /// The answer that the command's key was given before, if it has one and was.
+    async fn first_answer_if_any(
         &self,
         stream_id: StreamId,
-        idempotency: Idempotency,
+        context: &CommandContext,
     ) -> Result<Option<CommandOutcome<A>>, CommandErrorOf<A>> {
+        let Some(idempotency) = context.idempotency else {
+            return Ok(None);
+        };
         let Some((commit, after)) = self.event_store.by_idempotency_key(stream_id, &idempotency.key).await? else {
             return Ok(None);
         };

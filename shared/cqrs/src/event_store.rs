@@ -2,6 +2,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use aggregate_root::{AggregateRoot, DomainEvent as _, EventDecodeError};
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
@@ -57,15 +58,15 @@ impl<A: AggregateRoot> EventStore<A> {
         Self { repository, aggregate: PhantomData }
     }
 
-    /// The aggregate as its newest commit left it, or none for a stream that does not exist. One read,
-    /// whatever the stream's age.
+    /// The aggregate as its newest commit left it, or none for a stream that does not exist or is of another
+    /// kind of aggregate. One read, whatever the stream's age.
     ///
     /// # Errors
     /// See [`LoadError`].
     pub async fn newest(&self, stream_id: StreamId) -> Result<Option<AfterCommit<A>>, LoadError> {
         match self.repository.last_commit(stream_id).await? {
-            None => Ok(None),
-            Some(commit) => self.after(&commit).await.map(Some),
+            Some(commit) if is_of::<A>(&commit) => self.after(&commit).await.map(Some),
+            Some(_) | None => Ok(None),
         }
     }
 
@@ -76,11 +77,11 @@ impl<A: AggregateRoot> EventStore<A> {
         key: &Digest,
     ) -> Result<Option<(Commit, AfterCommit<A>)>, LoadError> {
         match self.repository.commit_by_idempotency_key(stream_id, key).await? {
-            None => Ok(None),
-            Some(commit) => {
+            Some(commit) if is_of::<A>(&commit) => {
                 let after = self.after(&commit).await?;
                 Ok(Some((commit, after)))
             }
+            Some(_) | None => Ok(None),
         }
     }
 
@@ -105,18 +106,20 @@ impl<A: AggregateRoot> EventStore<A> {
         let mut version = 0;
         while version < up_to_version {
             let commits = self.repository.commits_from(stream_id, version + 1, FOLD_PAGE_COMMITS).await?;
+            let damaged = |reason| LoadError::Read(ReadError::Corrupt { stream_id, reason });
             if commits.is_empty() {
-                let reason = format!("there is no commit with version {}", version + 1);
-                return Err(ReadError::Corrupt { stream_id, reason }.into());
+                return Err(damaged(format!("no commit holds version {}", version + 1)));
             }
-            for recorded in commits.iter().flat_map(|commit| &commit.draft.events) {
-                version += 1;
-                if version > up_to_version {
-                    break;
+            for commit in commits.iter().take_while(|commit| commit.draft.first_version <= up_to_version) {
+                if commit.draft.first_version != version + 1 {
+                    return Err(damaged(format!("no commit holds version {}", version + 1)));
                 }
-                let event = A::Event::from_data(&recorded.event_type, recorded.schema_version, &recorded.data)
-                    .map_err(|source| LoadError::Undecodable { stream_id, version, source })?;
-                aggregate.apply(&event);
+                for recorded in &commit.draft.events {
+                    version += 1;
+                    let event = A::Event::from_data(&recorded.event_type, recorded.schema_version, &recorded.data)
+                        .map_err(|source| LoadError::Undecodable { stream_id, version, source })?;
+                    aggregate.apply(&event);
+                }
             }
         }
         Ok(aggregate)
@@ -124,6 +127,10 @@ impl<A: AggregateRoot> EventStore<A> {
 
     /// Appends what was decided on `before` (none for a new stream) as one commit: durable once this returns.
     /// Answers the commit and the aggregate after it.
+    ///
+    /// # Panics
+    /// Before anything is stored, when an event or the state holds a number that canonical JSON cannot hold
+    /// exactly (see [`DomainEvent::to_data`](crate::DomainEvent::to_data)): the hash would not cover all of it.
     pub(crate) async fn append(
         &self,
         stream_id: StreamId,
@@ -152,6 +159,8 @@ impl<A: AggregateRoot> EventStore<A> {
             previous_hash: before.map(|before| before.hash),
         }
         .seal();
+        let recorded = commit.draft.events.iter().map(|event| &event.data).chain([&commit.draft.state.data]);
+        assert!(recorded.into_iter().all(is_exact), "a stored number is beyond 2^53; store it as text");
         self.repository.append(&commit).await?;
         let after = AfterCommit {
             aggregate,
@@ -160,6 +169,26 @@ impl<A: AggregateRoot> EventStore<A> {
             hash: commit.hash,
         };
         Ok((commit, after))
+    }
+}
+
+/// A stream belongs to the kind of aggregate that founded it; to any other it does not exist.
+fn is_of<A: AggregateRoot>(commit: &Commit) -> bool {
+    commit.draft.aggregate_type == A::AGGREGATE_TYPE
+}
+
+/// Canonical JSON (RFC 8785) writes numbers as IEEE 754 doubles, which are exact up to here.
+const MAX_EXACT_INTEGER: u64 = 1 << 53;
+
+fn is_exact(value: &Value) -> bool {
+    match value {
+        Value::Number(number) if number.is_f64() => true,
+        Value::Number(number) => {
+            number.as_i64().map(i64::unsigned_abs).or(number.as_u64()).is_some_and(|size| size <= MAX_EXACT_INTEGER)
+        }
+        Value::Array(items) => items.iter().all(is_exact),
+        Value::Object(members) => members.values().all(is_exact),
+        Value::Null | Value::Bool(_) | Value::String(_) => true,
     }
 }
 
