@@ -34,6 +34,10 @@ use static_files::StaticFile;
 /// shorter ones (64 KiB), and a client is told so rather than cut off.
 const MAX_TAKEN_IN_BYTES: usize = 10 * 1024 * 1024;
 
+/// The longest path and query that are taken in; API Gateway's own limit for a request line with its headers.
+/// `lambda_http` panics where a request's whole URL is longer than 65,534 bytes.
+const MAX_TARGET_BYTES: usize = 10 * 1024;
+
 /// The functions behind their routes.
 #[derive(Clone)]
 pub struct Gateway {
@@ -89,6 +93,10 @@ impl Gateway {
         let Some(function) = self.functions.get(route.function) else {
             return refuse(&request, Problem::internal_error());
         };
+        if request.uri().path_and_query().is_some_and(|target| target.as_str().len() > MAX_TARGET_BYTES) {
+            let detail = format!("Path and query together have at most {MAX_TARGET_BYTES} bytes.");
+            return refuse(&request, Problem::malformed(detail));
+        }
         let claims = match self.tokens.claims_of(request.headers()) {
             Ok(claims) => claims,
             // A route without an authorizer does not look at tokens.
