@@ -3,3 +3,4 @@
 mod accounts; // the main job
 mod concurrency; // many at once
 mod faults; // killed, stopped, robbed of its read database
+mod hostile_input; // requests at the edge of the contract and beyond it

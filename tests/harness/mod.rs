@@ -1,11 +1,13 @@
-//! A server, a client that holds every answer to `openapi.yaml`, and small helpers.
+//! A server, a client that holds every answer to `openapi.yaml`, requests byte by byte, and small helpers.
 
 mod client;
 mod openapi;
+mod raw_request;
 mod server;
 
 pub use client::{Answer, Client};
 pub use openapi::OpenApi;
+pub use raw_request::RawRequest;
 pub use server::{Server, passbook_program};
 
 use std::future::Future;
