@@ -1,6 +1,7 @@
 //! The real program as a process, over HTTP.
 
 mod accounts; // the main job
+mod callers; // tokens, scopes, and whose account it is
 mod concurrency; // many at once
 mod faults; // killed, stopped, robbed of its read database
 mod hostile_input; // requests at the edge of the contract and beyond it
