@@ -7,7 +7,7 @@ mod server;
 mod token_issuer;
 
 pub use client::{Answer, Client};
-pub use openapi::OpenApi;
+pub use openapi::{OpenApi, escape};
 pub use raw_request::RawRequest;
 pub use server::{Server, passbook_program};
 pub use token_issuer::{TokenIssuer, claims, key_set, seconds_from_now};
