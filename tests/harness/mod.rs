@@ -1,12 +1,16 @@
-//! A server, a client that holds every answer to `openapi.yaml`, and small helpers.
+//! A server, a client that holds every answer to `openapi.yaml`, requests byte by byte, tokens, and small helpers.
 
 mod client;
 mod openapi;
+mod raw_request;
 mod server;
+mod token_issuer;
 
 pub use client::{Answer, Client};
-pub use openapi::OpenApi;
+pub use openapi::{OpenApi, escape};
+pub use raw_request::RawRequest;
 pub use server::{Server, passbook_program, program};
+pub use token_issuer::{TokenIssuer, claims, key_set, seconds_from_now};
 
 use std::future::Future;
 use std::time::{Duration, Instant};

@@ -71,9 +71,14 @@ impl OpenApi {
     pub fn check(&'static self, method: &Method, path: &str, answer: &Answer) {
         let what = format!("{method} {path} -> {}", answer.status);
         let is_head = method == Method::HEAD;
-        let method = if is_head { "get".to_owned() } else { method.as_str().to_ascii_lowercase() };
+        // HTTP tells methods apart by case: a request `get` is for none of the document's operations.
+        let operation_name = match *method {
+            Method::GET | Method::HEAD => "get",
+            Method::POST => "post",
+            _ => "",
+        };
         let operation = self.template_of(path).and_then(|template| {
-            let pointer = format!("/paths/{}/{method}", escape(&template));
+            let pointer = format!("/paths/{}/{operation_name}", escape(&template));
             self.document.pointer(&pointer).map(|operation| (pointer, operation))
         });
         let status = answer.status.as_u16().to_string();

@@ -2,6 +2,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -47,6 +48,36 @@ impl Server {
     pub fn start_with(environment: &[(&str, &str)]) -> Self {
         let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         Self::start_on(tempfile::tempdir().expect("a folder"), environment)
+    }
+
+    /// Starts in vain: what the program says when it refuses its environment.
+    pub fn refuses_to_start_with(environment: &[(&str, &str)]) -> String {
+        let home = tempfile::tempdir().expect("a folder");
+        let mut process = Command::new(passbook_program())
+            .arg("serve")
+            .env("PORT", "0")
+            .env("PASSBOOK_HOME", home.path())
+            .env_remove("PASSBOOK_JWKS")
+            .envs(environment.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log_file(home.path()))
+            .spawn()
+            .expect("the program starts");
+        let give_up_at = Instant::now() + Duration::from_secs(20);
+        let status = loop {
+            match process.try_wait().expect("a status") {
+                Some(status) => break status,
+                None if Instant::now() < give_up_at => std::thread::sleep(Duration::from_millis(10)),
+                None => {
+                    process.kill().expect("it runs");
+                    panic!("it serves with {environment:?}");
+                }
+            }
+        };
+        assert!(!status.success(), "it ended as if all were well with {environment:?}");
+        assert!(!home.path().join("events.db").exists(), "it had touched the data folder already");
+        read_log(home.path())
     }
 
     fn start_on(home: TempDir, environment: Vec<(String, String)>) -> Self {

@@ -4,12 +4,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use cqrs::Timestamp;
 use http::request::Parts;
-use http::uri::Authority;
 use http::{HeaderMap, header};
 use http_api::CorrelationId;
 use serde_json::{Value, json};
 
 use super::{Claims, Route};
+
+/// This API's own name, which is in the place of whatever the client calls it.
+const DOMAIN_NAME: &str = "localhost";
 
 /// The event that API Gateway's HTTP API makes of a request, payload format version 2.0
 /// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>).
@@ -42,8 +44,8 @@ pub fn api_gateway_event(
         "requestContext": {
             "accountId": "local",
             "apiId": "local",
-            "domainName": "localhost",
-            "domainPrefix": "localhost",
+            "domainName": DOMAIN_NAME,
+            "domainPrefix": DOMAIN_NAME,
             "http": {
                 "method": parts.method.as_str(),
                 "path": parts.uri.path(),
@@ -66,8 +68,9 @@ pub fn api_gateway_event(
     event
 }
 
-/// API Gateway joins a header's values by commas. The token itself is the authorizer's and goes no further,
-/// and a Host that is none would make no URL.
+/// API Gateway joins a header's values by commas. The token itself is the authorizer's and goes no further.
+/// `Host` and `X-Forwarded-Proto` are API Gateway's own, whatever the client sent: `lambda_http` makes a URL of
+/// the two, and panics where they make none.
 fn joined_headers(headers: &HeaderMap) -> BTreeMap<&str, String> {
     let mut joined = BTreeMap::new();
     for name in headers.keys() {
@@ -76,9 +79,7 @@ fn joined_headers(headers: &HeaderMap) -> BTreeMap<&str, String> {
         joined.insert(name.as_str(), values.join(","));
     }
     joined.remove(header::AUTHORIZATION.as_str());
-    let is_host = |host: &String| host.parse::<Authority>().is_ok();
-    if !joined.get(header::HOST.as_str()).is_some_and(is_host) {
-        joined.insert(header::HOST.as_str(), "localhost".to_owned());
-    }
+    joined.insert(header::HOST.as_str(), DOMAIN_NAME.to_owned());
+    joined.insert("x-forwarded-proto", "http".to_owned());
     joined
 }

@@ -8,6 +8,7 @@ mod static_files; // the console and openapi.yaml
 mod tokens; // API Gateway's JWT authorizer
 
 use std::collections::BTreeMap;
+use std::error::Error as _;
 use std::sync::Arc;
 
 use axum::Router;
@@ -19,6 +20,7 @@ use cqrs::{EventPublisher, EventStoreRepository};
 use health::DependencyCheck;
 use http::{HeaderValue, Method, header};
 use http_api::{CorrelationId, Problem, ProblemCode, render_problem};
+use http_body_util::LengthLimitError;
 use read_model::BankAccountRepository;
 
 pub use api_gateway_event::api_gateway_event;
@@ -33,6 +35,10 @@ use static_files::StaticFile;
 /// The longest body that is taken in; API Gateway's own limit for a request. The functions refuse far
 /// shorter ones (64 KiB), and a client is told so rather than cut off.
 const MAX_TAKEN_IN_BYTES: usize = 10 * 1024 * 1024;
+
+/// The longest path and query that are taken in; API Gateway's own limit for a request line with its headers.
+/// `lambda_http` panics where a request's whole URL is longer than 65,534 bytes.
+const MAX_TARGET_BYTES: usize = 10 * 1024;
 
 /// The functions behind their routes.
 #[derive(Clone)]
@@ -83,12 +89,15 @@ impl Gateway {
         // HEAD is GET without the body, which the server leaves out by itself.
         let method = if *request.method() == Method::HEAD { Method::GET } else { request.method().clone() };
         let Some(route) = routes.iter().find(|route| route.method == method) else {
-            let allowed: Vec<&str> = routes.iter().map(|route| route.method.as_str()).collect();
-            return refuse(&request, method_not_allowed(&allowed));
+            return refuse(&request, method_not_allowed(routes.iter().map(|route| &route.method)));
         };
         let Some(function) = self.functions.get(route.function) else {
             return refuse(&request, Problem::internal_error());
         };
+        if request.uri().path_and_query().is_some_and(|target| target.as_str().len() > MAX_TARGET_BYTES) {
+            let detail = format!("Path and query together have at most {MAX_TARGET_BYTES} bytes.");
+            return refuse(&request, Problem::malformed(detail));
+        }
         let claims = match self.tokens.claims_of(request.headers()) {
             Ok(claims) => claims,
             // A route without an authorizer does not look at tokens.
@@ -97,9 +106,9 @@ impl Gateway {
         };
         let correlation_id = CorrelationId::of(request.headers());
         let (parts, body) = request.into_parts();
-        let Ok(body) = to_bytes(body, MAX_TAKEN_IN_BYTES).await else {
-            let problem = Problem::new(ProblemCode::PayloadTooLarge, "The body is too large, or broke off.");
-            return into_axum(render_problem(problem, &correlation_id));
+        let body = match to_bytes(body, MAX_TAKEN_IN_BYTES).await {
+            Ok(body) => body,
+            Err(error) => return into_axum(render_problem(body_problem(&error), &correlation_id)),
         };
         // Parameters that do not decode to UTF-8 name nothing; the function finds them missing.
         let parameters: Vec<(String, String)> = parameters
@@ -119,22 +128,36 @@ impl Gateway {
 }
 
 async fn static_file(file: &'static StaticFile, request: Request) -> Response {
-    if matches!(*request.method(), Method::GET | Method::HEAD) {
-        if request.uri().query().is_some_and(|query| !query.is_empty()) && file.is_api {
-            return refuse(&request, Problem::malformed("There are no query parameters here."));
-        }
-        file.response(&CorrelationId::of(request.headers()))
-    } else {
-        refuse(&request, method_not_allowed(&["GET"]))
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return refuse(&request, method_not_allowed([&Method::GET]));
+    }
+    match file.check(&request) {
+        Ok(()) => file.response(&CorrelationId::of(request.headers())),
+        Err(problem) => refuse(&request, problem),
     }
 }
 
-fn method_not_allowed(allowed: &[&str]) -> Problem {
+/// With `Allow` (RFC 9110, section 10.2.1), which names HEAD wherever there is GET.
+fn method_not_allowed<'a>(methods: impl IntoIterator<Item = &'a Method>) -> Problem {
+    let mut allowed: Vec<&str> = methods.into_iter().map(Method::as_str).collect();
+    if allowed.contains(&Method::GET.as_str()) {
+        allowed.push(Method::HEAD.as_str());
+    }
+    allowed.sort_unstable();
     let allowed = allowed.join(", ");
-    let problem = Problem::new(ProblemCode::MethodNotAllowed, format!("Only {allowed} is allowed here."));
+    let problem = Problem::new(ProblemCode::MethodNotAllowed, format!("This path has the methods {allowed}."));
     match HeaderValue::from_str(&allowed) {
         Ok(value) => problem.with_header(header::ALLOW, value),
         Err(_) => problem,
+    }
+}
+
+/// Why a body was not taken in whole.
+fn body_problem(error: &axum::Error) -> Problem {
+    if error.source().is_some_and(|source| source.is::<LengthLimitError>()) {
+        Problem::new(ProblemCode::PayloadTooLarge, format!("A body has at most {} bytes.", http_api::MAX_BODY_BYTES))
+    } else {
+        Problem::malformed("The body broke off, or its chunks are none.")
     }
 }
 

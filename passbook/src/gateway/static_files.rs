@@ -1,7 +1,8 @@
 use axum::body::Body;
+use axum::extract::Request;
 use axum::response::Response;
 use http::{HeaderValue, header};
-use http_api::CorrelationId;
+use http_api::{CorrelationId, Problem, require_acceptable};
 
 /// The contract as a document for programs, the project's own file.
 pub const OPENAPI_YAML: &str = include_str!("../../../openapi.yaml");
@@ -12,7 +13,7 @@ pub(crate) struct StaticFile {
     media_type: &'static str,
     content: &'static str,
     /// Part of the API rather than of the console.
-    pub(crate) is_api: bool,
+    is_api: bool,
 }
 
 const fn console(path: &'static str, media_type: &'static str, content: &'static str) -> StaticFile {
@@ -30,6 +31,17 @@ pub(crate) const ALL: &[StaticFile] = &[
 const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; frame-ancestors 'none'; form-action 'none'; base-uri 'none'; require-trusted-types-for 'script'";
 
 impl StaticFile {
+    /// Whether the request is one for this file. What is part of the API is as strict as the rest of it.
+    pub(crate) fn check(&self, request: &Request) -> Result<(), Problem> {
+        if !self.is_api {
+            return Ok(());
+        }
+        if request.uri().query().is_some_and(|query| !query.is_empty()) {
+            return Err(Problem::malformed("There are no query parameters here."));
+        }
+        require_acceptable(request.headers(), self.media_type)
+    }
+
     pub(crate) fn response(&self, correlation_id: &CorrelationId) -> Response {
         let mut response = Response::new(Body::from(self.content));
         let headers = response.headers_mut();

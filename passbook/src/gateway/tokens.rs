@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use http::{HeaderMap, header};
 use http_api::{Problem, ProblemCode, Scope};
-use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, JwkSet};
+use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, JwkSet, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde_json::Value;
 
@@ -33,9 +33,9 @@ pub enum TokenCheckerError {
     /// It is no JSON Web Key Set.
     #[error("not a JSON Web Key Set (RFC 7517)")]
     Malformed(#[source] serde_json::Error),
-    /// There is no key in it, so that no token could ever pass.
-    #[error("the key set is empty")]
-    Empty,
+    /// No token could ever pass.
+    #[error("the key set has no key that a signature can be checked with")]
+    NoUsableKey,
 }
 
 impl TokenChecker {
@@ -140,6 +140,14 @@ fn read_keys(jwks: &str) -> Result<JwkSet, TokenCheckerError> {
     } else {
         std::fs::read_to_string(jwks).map_err(|source| TokenCheckerError::File { path: jwks.to_owned(), source })?
     };
-    let keys: JwkSet = serde_json::from_str(&json).map_err(TokenCheckerError::Malformed)?;
-    if keys.keys.is_empty() { Err(TokenCheckerError::Empty) } else { Ok(keys) }
+    let mut keys: JwkSet = serde_json::from_str(&json).map_err(TokenCheckerError::Malformed)?;
+    // A set may hold keys for other ends, and of kinds that are not known here (RFC 7517, section 5).
+    keys.keys.retain(checks_signatures);
+    if keys.keys.is_empty() { Err(TokenCheckerError::NoUsableKey) } else { Ok(keys) }
+}
+
+fn checks_signatures(key: &Jwk) -> bool {
+    key.common.public_key_use != Some(PublicKeyUse::Encryption)
+        && !allowed_algorithms(key).is_empty()
+        && DecodingKey::from_jwk(key).is_ok()
 }

@@ -105,7 +105,8 @@ where
 
     fn call(&mut self, message: M) -> Self::Future {
         let (kind, name) = (self.kind, self.name);
-        let span = tracing::info_span!("dispatch", kind, name, correlation_id = message.correlation_id());
+        let span =
+            tracing::info_span!("dispatch", kind, message_type = name, correlation_id = message.correlation_id());
         let started_at = Instant::now();
         let answer = self.inner.call(message);
         let logged = async move {

@@ -69,6 +69,10 @@ impl ApiRequest {
         header_of(self.request.headers(), name)
     }
 
+    pub(crate) fn headers(&self) -> &HeaderMap {
+        self.request.headers()
+    }
+
     pub(crate) fn body(&self) -> &[u8] {
         match self.request.body() {
             Body::Text(text) => text.as_bytes(),

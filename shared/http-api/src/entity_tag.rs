@@ -14,21 +14,30 @@ pub(crate) fn parse_strong_version(text: &str) -> Option<u64> {
     if digits.bytes().all(|byte| byte.is_ascii_digit()) { digits.parse().ok() } else { None }
 }
 
-/// Whether a list of entity tags, weak ones too, or `*`, has this version's.
+/// Whether a list of entity tags, weak ones too, or `*`, has this version's (RFC 9110, section 13.1.2).
 pub(crate) fn matches_version(header: &str, version: u64) -> Result<bool, Problem> {
     if header.trim() == "*" {
         return Ok(true);
     }
+    let malformed = || Problem::malformed("If-None-Match must be a list of entity tags, or *.");
+    let ours = version.to_string();
     let mut found = false;
-    for tag in header.split(',').map(str::trim) {
-        let opaque = tag.strip_prefix("W/").unwrap_or(tag);
-        let is_quoted = opaque.len() >= 2 && opaque.starts_with('"') && opaque.ends_with('"');
-        if !is_quoted {
-            return Err(Problem::malformed("If-None-Match must be a list of entity tags, or *."));
+    let mut rest = header.trim();
+    loop {
+        let (tag, after) = split_entity_tag(rest).ok_or_else(malformed)?;
+        // Tags are compared as texts: "03" is another one's tag, not a way to write ours.
+        found |= tag == ours;
+        match after.trim_start() {
+            "" => return Ok(found),
+            more => rest = more.strip_prefix(',').ok_or_else(malformed)?.trim_start(),
         }
-        found |= parse_strong_version(opaque) == Some(version);
     }
-    Ok(found)
+}
+
+/// What stands between the quotes of a list's first tag, and what comes after it. A tag may hold commas, but
+/// no quotes (RFC 9110, section 8.8.3).
+fn split_entity_tag(list: &str) -> Option<(&str, &str)> {
+    list.strip_prefix("W/").unwrap_or(list).strip_prefix('"')?.split_once('"')
 }
 
 #[cfg(test)]
@@ -45,10 +54,15 @@ mod tests {
             ("\"4\"", false),
             ("\"abc\"", false),
             ("\"33\"", false),
+            ("\"03\"", false),
+            ("\"a,b\"", false),
+            ("\"a,b\" , \"3\"", true),
+            ("\"\"", false),
         ] {
             assert_eq!(matches_version(header, 3).ok(), Some(found), "{header}");
         }
-        for header in ["3", "", "\"3", "\"3\",,\"4\"", "w/\"3\""] {
+        for header in ["3", "", "\"3", "\"3\",,\"4\"", "\"3\",", "\"3\";\"4\"", "\"3\"4\"", "w/\"3\"", "W/", "*,\"3\""]
+        {
             assert!(matches_version(header, 3).is_err(), "{header}");
         }
     }

@@ -6,6 +6,7 @@ mod http_function; // what a function's library gives: one request in, one answe
 mod serve; // around each request: correlation id, log line, limits, panics
 
 // --- reading a request
+mod accept; // whether the client takes what would be answered
 mod api_request; // path, query, headers, body of one request
 mod caller; // who asks, and what the token allows
 mod command_headers; // Idempotency-Key, If-Match
@@ -23,6 +24,7 @@ mod answer; // status, headers, JSON
 mod problem; // RFC 9457
 mod query_problem; // why a query has no answer
 
+pub use accept::require_acceptable;
 pub use account_body::AccountBody;
 pub use account_command_answer::{account_command_answer, account_command_problem};
 pub use answer::Answer;

@@ -1,5 +1,7 @@
 use std::collections::BTreeMap;
 
+use percent_encoding::percent_decode_str;
+
 use crate::{Cursor, Problem};
 
 const DEFAULT_LIMIT: u32 = 50;
@@ -17,15 +19,15 @@ pub struct QueryParameters {
 impl QueryParameters {
     pub(crate) fn parse(query: &str, known: &[&'static str]) -> Result<Self, Problem> {
         let mut values = BTreeMap::new();
-        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            // What does not decode to UTF-8 comes out with replacement characters.
-            if value.contains('\u{fffd}') {
-                return Err(Problem::malformed(format!("The query parameter {name:?} is not UTF-8.")));
-            }
-            if !known.contains(&name.as_ref()) {
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let (Some(name), Some(value)) = (decode(name), decode(value)) else {
+                return Err(Problem::malformed("The query string is not UTF-8."));
+            };
+            if !known.contains(&name.as_str()) {
                 return Err(Problem::malformed(format!("There is no query parameter {name:?} here.")));
             }
-            if values.insert(name.clone().into_owned(), value.into_owned()).is_some() {
+            if values.insert(name.clone(), value).is_some() {
                 return Err(Problem::malformed(format!("The query parameter {name:?} comes more than once.")));
             }
         }
@@ -68,5 +70,55 @@ impl QueryParameters {
     /// `malformed_request` for anything else.
     pub fn cursor<C: Cursor>(&self) -> Result<Option<C>, Problem> {
         self.get("cursor", |text| C::decode(text).ok_or("must be a next_cursor of this list, as it was given"))
+    }
+}
+
+/// As a form is written (`application/x-www-form-urlencoded`); none when that gives no UTF-8.
+fn decode(text: &str) -> Option<String> {
+    let text = text.replace('+', " ");
+    percent_decode_str(&text).decode_utf8().ok().map(std::borrow::Cow::into_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn holder(query: &str) -> Option<String> {
+        let parameters = QueryParameters::parse(query, &["holder", "limit"]).ok()?;
+        Some(parameters.values.get("holder").cloned().unwrap_or_default())
+    }
+
+    #[test]
+    fn a_parameter_is_decoded_as_a_form_writes_it() {
+        for (query, value) in [
+            ("holder=Ann+Lee", "Ann Lee"),
+            ("holder=Ann%20Lee&limit=5", "Ann Lee"),
+            ("&holder=a%2Bb%26c%3Dd&", "a+b&c=d"),
+            ("holder=a=b", "a=b"),
+            ("%68older=%C3%A9", "é"),
+            // The replacement character itself, which a decoder that replaces would make of a mistake.
+            ("holder=%EF%BF%BD", "\u{fffd}"),
+            ("holder=100%", "100%"),
+            ("holder", ""),
+            ("", ""),
+        ] {
+            assert_eq!(holder(query).as_deref(), Some(value), "{query}");
+        }
+    }
+
+    #[test]
+    fn a_parameter_that_is_unknown_repeated_or_not_utf_8_is_refused() {
+        for query in [
+            "colour=red",
+            "Holder=a",
+            "=a",
+            "holder=a&holder=a",
+            "holder=a&%68older=b",
+            "holder=%FF",
+            "%FF=a",
+            "limit[]=5",
+        ] {
+            assert_eq!(holder(query), None, "{query}");
+        }
     }
 }

@@ -1,23 +1,17 @@
 use std::panic::AssertUnwindSafe;
-use std::str::FromStr as _;
 use std::time::Instant;
 
 use futures::FutureExt as _;
-use headers_accept::Accept;
 use http::header;
 use lambda_http::{Body, Error, Request, RequestExt as _, Response, service_fn};
-use mediatype::MediaType;
-use mediatype::names::{APPLICATION, JSON};
 use tracing::Instrument as _;
 
+use crate::accept::require_acceptable;
 use crate::correlation_id::HEADER as CORRELATION_ID_HEADER;
 use crate::{Answer, ApiRequest, CorrelationId, HttpFunction, Problem, ProblemCode};
 
 /// The longest body that is read; the HTTP contract's number.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
-
-const OFFERED: [MediaType<'static>; 2] =
-    [MediaType::new(APPLICATION, JSON), MediaType::from_parts(APPLICATION, mediatype::names::PROBLEM, Some(JSON), &[])];
 
 /// Hands the function to the Lambda runtime, for ever.
 ///
@@ -64,12 +58,7 @@ async fn answer(function: &dyn HttpFunction, request: &ApiRequest) -> Result<Ans
     if request.body().len() > MAX_BODY_BYTES {
         return Err(Problem::new(ProblemCode::PayloadTooLarge, format!("A body has at most {MAX_BODY_BYTES} bytes.")));
     }
-    // What no one can make sense of is no wish: some clients send a header that only browsers understand.
-    if let Some(accept) = request.header("accept")?.and_then(|accept| Accept::from_str(accept).ok())
-        && accept.negotiate(&OFFERED).is_none()
-    {
-        return Err(Problem::new(ProblemCode::NotAcceptable, "Accept leaves out application/json."));
-    }
+    require_acceptable(request.headers(), "application/json")?;
     function.answer(request).await
 }
 

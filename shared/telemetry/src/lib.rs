@@ -64,13 +64,15 @@ pub fn causes(error: &dyn std::error::Error) -> String {
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
-/// A panic's message and place as a log line, which is within the request's span and so carries its
-/// correlation id; the standard hook's text on standard error would carry none.
-fn log_panics() {
+/// From now on, a panic's message and place are a log line, which is within the request's span and so carries
+/// its correlation id; the standard hook's text on standard error would carry none. Part of [`init`]; by itself
+/// for whoever installs a [`subscriber`] of their own.
+pub fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
-        let message = panic.payload_as_str().unwrap_or("(no text)");
+        // Not `message`: that is the name of the log line's own text.
+        let reason = panic.payload_as_str().unwrap_or("(no text)");
         let location = panic.location().map(ToString::to_string).unwrap_or_default();
-        tracing::error!(message, location, "panic");
+        tracing::error!(reason, location, "panic");
     }));
 }
 

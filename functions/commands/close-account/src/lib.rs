@@ -31,6 +31,7 @@ impl CloseAccountFunction {
 impl HttpFunction for CloseAccountFunction {
     async fn answer(&self, request: &ApiRequest) -> Result<Answer, Problem> {
         let caller = request.caller(Scope::AccountsWrite)?;
+        request.query(&[])?;
         let account_id = request.account_id()?;
         let body: CloseAccountRequest = request.json_if_any()?;
         let command = body.into_command(caller.actor(), account_id)?;

@@ -31,6 +31,7 @@ impl DepositFundsFunction {
 impl HttpFunction for DepositFundsFunction {
     async fn answer(&self, request: &ApiRequest) -> Result<Answer, Problem> {
         let caller = request.caller(Scope::AccountsWrite)?;
+        request.query(&[])?;
         let account_id = request.account_id()?;
         let body: DepositFundsRequest = request.json()?;
         let command = body.into_command(caller.actor(), account_id)?;

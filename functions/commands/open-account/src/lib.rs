@@ -34,6 +34,7 @@ impl OpenAccountFunction {
 impl HttpFunction for OpenAccountFunction {
     async fn answer(&self, request: &ApiRequest) -> Result<Answer, Problem> {
         let caller = request.caller(Scope::AccountsWrite)?;
+        request.query(&[])?;
         let body: OpenAccountRequest = request.json()?;
         let account_id = account_id_for(&caller, request.idempotency_key()?);
         let command = body.into_command(caller.actor(), account_id)?;

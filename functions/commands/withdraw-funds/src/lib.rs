@@ -31,6 +31,7 @@ impl WithdrawFundsFunction {
 impl HttpFunction for WithdrawFundsFunction {
     async fn answer(&self, request: &ApiRequest) -> Result<Answer, Problem> {
         let caller = request.caller(Scope::AccountsWrite)?;
+        request.query(&[])?;
         let account_id = request.account_id()?;
         let body: WithdrawFundsRequest = request.json()?;
         let command = body.into_command(caller.actor(), account_id)?;
