@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use cqrs::{EventConsumer, EventStoreRepository};
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, join_all};
 use sqlite_embedded::{BusProgress, EmbeddedBus, SqliteEventStore, SqliteReadDb};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, SqliteConnection};
@@ -166,6 +166,44 @@ async fn commits_are_neither_updated_nor_deleted_by_whoever_opens_the_file() {
     }
     let stored = store.last_commit(commit.draft.stream_id).await.expect("reads");
     assert_eq!(stored, Some(commit));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn processes_that_start_at_once_on_an_empty_folder_all_open_its_files() {
+    for _ in 0..5 {
+        let on_sqlite = OnSqlite::new();
+        let processes = join_all((0..8).map(|_| on_sqlite.start_process())).await;
+        for process in &processes {
+            process.event_store.append(&StreamEnd::of_new_stream().push(1)).await.expect("appends");
+        }
+        let bus = EmbeddedBus::new(on_sqlite.open_event_store().await, on_sqlite.open_read_db().await);
+        let expected = BusProgress { delivered_position: 0, last_position: 8, dead_letters: 0 };
+        assert_eq!(bus.progress().await.expect("reads"), expected);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn processes_that_come_and_go_at_once_lose_nothing() {
+    // The last to leave folds the write-ahead log into the file and deletes it, while another comes.
+    let on_sqlite = OnSqlite::new();
+    let visits = (0..4).map(|_| {
+        let file = on_sqlite.event_store_file();
+        tokio::spawn(async move {
+            let mut end = StreamEnd::of_new_stream();
+            for _ in 0..15 {
+                let store = SqliteEventStore::open(&file).await.expect("opens");
+                store.append(&end.push(1)).await.expect("appends");
+                store.close().await;
+            }
+            end.stream_id
+        })
+    });
+    let visits = join_all(visits).await;
+    let store = on_sqlite.open_event_store().await;
+    for stream_id in visits {
+        let commits = store.commits_from(stream_id.expect("does not panic"), 1, 100).await.expect("reads");
+        assert_eq!(commits.len(), 15);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
