@@ -50,6 +50,8 @@ macro_rules! read_db_suite {
             a_batch_of_500_accounts_is_applied_whole
             a_batch_of_1500_early_events_is_kept_whole
             a_poison_event_is_rejected_others_go_on_and_once_mended_nothing_is_missing
+            a_poison_event_and_its_mended_form_in_one_batch_lose_nothing
+            an_event_that_waited_and_does_not_fit_gives_way_to_its_mended_form
             events_that_are_not_this_databases_are_told_apart_and_left_out
             four_tasks_with_overlapping_batches_end_in_the_same_rows
             two_processes_with_overlapping_batches_end_in_the_same_rows
@@ -225,6 +227,48 @@ pub async fn a_poison_event_is_rejected_others_go_on_and_once_mended_nothing_is_
         let outcome = handled(&read_db, &poisoned.events[3..4]).await;
         assert_eq!(outcome, HandledBatch { applied: 7, ..HandledBatch::default() });
         histories.extend([poisoned, healthy]);
+        assert_rows(under_test, &read_db, &histories).await;
+    }
+}
+
+pub async fn a_poison_event_and_its_mended_form_in_one_batch_lose_nothing(under_test: &dyn ReadDbUnderTest) {
+    let read_db = under_test.open().await;
+    let mut dice = Dice::seeded(8);
+    let mut histories = Vec::new();
+    for poison in POISONS {
+        // In either order: which came first says nothing about which is good.
+        for mended_first in [false, true] {
+            let history = AccountHistory::random(&mut dice, 6);
+            let mut poisoned = history.events[2].clone();
+            poison(&mut poisoned);
+            let mut events = history.events.clone();
+            events.insert(if mended_first { 3 } else { 2 }, poisoned);
+            assert_eq!(handled(&read_db, &events).await.applied, 6, "{events:?}");
+            histories.push(history);
+            assert_rows(under_test, &read_db, &histories).await;
+        }
+    }
+}
+
+pub async fn an_event_that_waited_and_does_not_fit_gives_way_to_its_mended_form(under_test: &dyn ReadDbUnderTest) {
+    let read_db = under_test.open().await;
+    let mut dice = Dice::seeded(9);
+    let mut histories = Vec::new();
+    for also_mended_while_it_waits in [false, true] {
+        let history = AccountHistory::random(&mut dice, 6);
+        // It can be read, and so it is kept; that it does not fit shows only when its turn comes.
+        let mut poisoned = history.events[3].clone();
+        withdraws_more_than_there_is(&mut poisoned);
+        let outcome = handled(&read_db, &[poisoned, history.events[4].clone()]).await;
+        assert_eq!(outcome, HandledBatch { kept_early: 2, ..HandledBatch::default() });
+        if also_mended_while_it_waits {
+            // Which form is right cannot be told yet. One waits here, so the other must be kept by the bus.
+            assert_rejected(&handled(&read_db, &history.events[3..4]).await, &history.events[3]);
+        }
+        assert_eq!(handled(&read_db, &history.events[..3]).await.applied, 3);
+        assert_eq!(handled(&read_db, &history.events[3..4]).await.applied, 2);
+        assert_eq!(handled(&read_db, &history.events[5..]).await.applied, 1);
+        histories.push(history);
         assert_rows(under_test, &read_db, &histories).await;
     }
 }
