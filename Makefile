@@ -39,7 +39,7 @@ format-check: ## Refuse unformatted code
 
 .PHONY: lint
 lint: ## Clippy, warnings denied
-	$(CARGO) clippy $(LOCKED) --workspace --all-targets -- --deny warnings
+	$(CARGO) clippy $(LOCKED) --workspace --all-targets --all-features -- --deny warnings
 
 .PHONY: docs
 docs: ## Rustdoc, warnings denied
@@ -58,6 +58,11 @@ advisories: $(CARGO_DENY) ## Known vulnerabilities of all dependencies (fetches 
 unit-and-end-to-end: ## Every test
 	$(CARGO) build $(LOCKED) --workspace --bins
 	$(CARGO) test $(LOCKED) --workspace
+
+# What needs real servers: that of EVENT_STORE_URL, else those of `make services`.
+.PHONY: test-services
+test-services: ## The suites that need real servers
+	$(CARGO) test $(LOCKED) --package passbook-tests --features services contract::on_mongodb
 
 # Without optimizing: it runs for seconds, and builds in half the time.
 $(CARGO_DENY):
