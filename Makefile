@@ -88,6 +88,11 @@ unit-and-end-to-end: ## Every test
 test-services: ## The suites that need real servers
 	$(CARGO) test $(LOCKED) --package passbook-tests --features services contract::on_mongodb
 
+.PHONY: bench
+bench: ## Measure the layouts of the event store against a bare insert
+	@export EVENT_STORE_URL="$${EVENT_STORE_URL:-$$($(MAKE) -s services-env | sed -n s/^EVENT_STORE_URL=//p)}"; \
+	$(CARGO) run $(LOCKED) --release --package mongo-event-store --example layouts
+
 # Without optimizing: it runs for seconds, and builds in half the time.
 $(CARGO_DENY):
 	$(CARGO) install $(LOCKED) --debug cargo-deny@$(CARGO_DENY_VERSION) --root $(TOOLS)/cargo-deny-$(CARGO_DENY_VERSION) --target-dir $(TOOLS)/target
