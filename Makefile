@@ -77,21 +77,23 @@ licences: $(CARGO_DENY) ## Licences, sources and banned crates of all dependenci
 advisories: $(CARGO_DENY) ## Known vulnerabilities of all dependencies (fetches the RustSec database)
 	$(CARGO_DENY) --locked check advisories
 
-# The binaries are built first: the end-to-end tests run them as processes.
+# The binaries are built first: the end-to-end tests run them as processes. The servers stop with this shell, unless
+# they ran before.
 .PHONY: unit-and-end-to-end
-unit-and-end-to-end: ## Every test
-	$(CARGO) build $(LOCKED) --workspace --bins
-	$(CARGO) test $(LOCKED) --workspace
-
-# What needs real servers: that of EVENT_STORE_URL, else those of `make services`.
-.PHONY: test-services
-test-services: ## The suites that need real servers
-	$(CARGO) test $(LOCKED) --package passbook-tests --features services contract::on_mongodb
+unit-and-end-to-end: ## Every test, with the real servers started for it
+	SERVICES_STOP_WITH=$$$$ $(MAKE) --no-print-directory services; \
+	$(CARGO) build $(LOCKED) --workspace --bins; \
+	$(CARGO) test $(LOCKED) --workspace --features passbook-tests/services
 
 .PHONY: bench
-bench: ## Measure the layouts of the event store against a bare insert
+bench: ## Measure the event store's layouts against a bare insert (the server of EVENT_STORE_URL, else of make services)
 	@export EVENT_STORE_URL="$${EVENT_STORE_URL:-$$($(MAKE) -s services-env | sed -n s/^EVENT_STORE_URL=//p)}"; \
 	$(CARGO) run $(LOCKED) --release --package mongo-event-store --example layouts
+
+.PHONY: test-embedded
+test-embedded: ## Every test that needs no server
+	$(CARGO) build $(LOCKED) --workspace --bins
+	$(CARGO) test $(LOCKED) --workspace
 
 # Without optimizing: it runs for seconds, and builds in half the time.
 $(CARGO_DENY):
