@@ -89,6 +89,11 @@ test-services: ## The suites that need real servers, which are started for it
 	SERVICES_STOP_WITH=$$$$ $(MAKE) --no-print-directory services; \
 	$(CARGO) test $(LOCKED) --package passbook-tests --features services contract::
 
+.PHONY: bench
+bench: ## Measure the event store's layouts against a bare insert (the server of EVENT_STORE_URL, else of make services)
+	@export EVENT_STORE_URL="$${EVENT_STORE_URL:-$$($(MAKE) -s services-env | sed -n s/^EVENT_STORE_URL=//p)}"; \
+	$(CARGO) run $(LOCKED) --release --package mongo-event-store --example layouts
+
 # Without optimizing: it runs for seconds, and builds in half the time.
 $(CARGO_DENY):
 	$(CARGO) install $(LOCKED) --debug cargo-deny@$(CARGO_DENY_VERSION) --root $(TOOLS)/cargo-deny-$(CARGO_DENY_VERSION) --target-dir $(TOOLS)/target
