@@ -87,8 +87,8 @@ unit-and-end-to-end: ## Every test, with the real servers started for it
 
 .PHONY: bench
 bench: ## Measure the event store's layouts against a bare insert (the server of EVENT_STORE_URL, else of make services)
-	@export EVENT_STORE_URL="$${EVENT_STORE_URL:-$$($(MAKE) -s services-env | sed -n s/^EVENT_STORE_URL=//p)}"; \
-	$(CARGO) run $(LOCKED) --release --package mongo-event-store --example layouts
+	@url="$${EVENT_STORE_URL:-$$($(MAKE) -s services-env | sed -n s/^EVENT_STORE_URL=//p)}"; \
+	EVENT_STORE_URL="$$url" $(CARGO) run $(LOCKED) --release --package mongo-event-store --example layouts
 
 .PHONY: test-embedded
 test-embedded: ## Every test that needs no server
