@@ -91,8 +91,8 @@ test-services: ## The suites that need real servers, which are started for it
 
 .PHONY: bench
 bench: ## Measure the event store's layouts against a bare insert (the server of EVENT_STORE_URL, else of make services)
-	@export EVENT_STORE_URL="$${EVENT_STORE_URL:-$$($(MAKE) -s services-env | sed -n s/^EVENT_STORE_URL=//p)}"; \
-	$(CARGO) run $(LOCKED) --release --package mongo-event-store --example layouts
+	@url="$${EVENT_STORE_URL:-$$($(MAKE) -s services-env | sed -n s/^EVENT_STORE_URL=//p)}"; \
+	EVENT_STORE_URL="$$url" $(CARGO) run $(LOCKED) --release --package mongo-event-store --example layouts
 
 # Without optimizing: it runs for seconds, and builds in half the time.
 $(CARGO_DENY):
