@@ -25,7 +25,12 @@ pub struct Loaded<'a, A> {
     pub version: u64,
 }
 
-impl<A> Loaded<'_, A> {
+impl<'a, A> Loaded<'a, A> {
+    /// As a commit left it.
+    const fn after(commit: &'a AfterCommit<A>) -> Self {
+        Self { aggregate: &commit.aggregate, version: commit.version }
+    }
+
     /// Refuses unless the stream is at the version that the client decided on, if it named one.
     ///
     /// # Errors
@@ -76,8 +81,7 @@ impl<A: AggregateRoot> EventSourcingHandler<A> {
             Err(CommandError::Conflict) => {
                 // What the domain says of founding it twice is the better answer, if it says anything.
                 if let Some(before) = self.event_store.newest(stream_id).await? {
-                    decide(&Loaded { aggregate: &before.aggregate, version: before.version })
-                        .map_err(CommandError::Refused)?;
+                    decide(&Loaded::after(&before)).map_err(CommandError::Refused)?;
                 }
                 Err(CommandError::Conflict)
             }
@@ -93,10 +97,7 @@ impl<A: AggregateRoot> EventSourcingHandler<A> {
         decide: &(impl Fn(&Loaded<'_, A>) -> Result<Vec<A::Event>, Refusal<A::Error>> + Send),
     ) -> Result<CommandOutcome<A>, CommandErrorOf<A>> {
         let nothing_yet = A::default();
-        let loaded = before.as_ref().map_or(Loaded { aggregate: &nothing_yet, version: 0 }, |before| Loaded {
-            aggregate: &before.aggregate,
-            version: before.version,
-        });
+        let loaded = before.as_ref().map_or(Loaded { aggregate: &nothing_yet, version: 0 }, Loaded::after);
         let decision = decide(&loaded);
         let failure = match decision {
             // Nothing to do, unless it is a retry: then it may be the first try that left nothing to do.

@@ -10,6 +10,7 @@ use sqlx::Row as _;
 use tokio::sync::Notify;
 
 use crate::sqlite_event_store::LoggedCommit;
+use crate::version_column::version_to_column;
 use crate::{SqliteEventStore, SqliteReadDb};
 
 /// Commits in one delivery.
@@ -128,7 +129,7 @@ impl EmbeddedBus {
                 "INSERT OR REPLACE INTO dead_letters (stream_id, version, envelope, reason) VALUES (?, ?, ?, ?)",
             )
             .bind(event.stream_id.to_string())
-            .bind(i64::try_from(event.version).unwrap_or(i64::MAX))
+            .bind(version_to_column(event.version))
             .bind(serde_json::to_string(event).expect("an envelope is plain JSON"))
             .bind(reason)
             .execute(&self.read_db.database.writer)
@@ -159,7 +160,7 @@ impl EmbeddedBus {
         for event in events.iter().filter(|event| !still_rejected(event)) {
             sqlx::query("DELETE FROM dead_letters WHERE stream_id = ? AND version = ?")
                 .bind(event.stream_id.to_string())
-                .bind(i64::try_from(event.version).unwrap_or(i64::MAX))
+                .bind(version_to_column(event.version))
                 .execute(&self.read_db.database.writer)
                 .await?;
         }

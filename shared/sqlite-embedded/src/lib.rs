@@ -7,6 +7,7 @@ mod embedded_bus; // delivers from the event store's own log, at least once
 mod open_database; // files, pragmas, migrations
 mod sqlite_event_store; // EventStoreRepository
 mod sqlite_read_db; // EventHandler and BankAccountRepository
+mod version_column; // a version as SQLite holds it
 
 pub use embedded_bus::{BusProgress, EmbeddedBus, EmbeddedBusError, TailedLog};
 pub use open_database::OpenError;

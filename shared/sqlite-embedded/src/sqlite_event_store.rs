@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::OpenError;
 use crate::open_database::Database;
+use crate::version_column::version_to_column;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/sqlite/event_store");
 
@@ -151,11 +152,6 @@ impl EventStoreRepository for SqliteEventStore {
             .map(|_| ())
             .map_err(read_error)
     }
-}
-
-/// SQLite's integers are signed. No stream comes near the limit, and past it nothing is found.
-fn version_to_column(version: u64) -> i64 {
-    i64::try_from(version).unwrap_or(i64::MAX)
 }
 
 fn read_error(error: sqlx::Error) -> ReadError {

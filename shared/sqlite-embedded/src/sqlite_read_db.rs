@@ -13,6 +13,7 @@ use sqlx::{QueryBuilder, Row as _, Sqlite, SqliteConnection};
 
 use crate::OpenError;
 use crate::open_database::Database;
+use crate::version_column::version_to_column;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/sqlite/read_db");
 
@@ -235,11 +236,6 @@ impl BankAccountRepository for SqliteReadDb {
             .map(|_| ())
             .map_err(read_error)
     }
-}
-
-/// SQLite's integers are signed. No stream comes near the limit, and past it nothing is found.
-fn version_to_column(version: u64) -> i64 {
-    i64::try_from(version).unwrap_or(i64::MAX)
 }
 
 fn read_error(error: sqlx::Error) -> ReadDbError {
