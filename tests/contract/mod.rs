@@ -1,4 +1,16 @@
 //! One suite per port, run on each adapter.
+//!
+//! A suite is written against the port alone and is told by an adapter no more than how to open an empty
+//! database. Each of its cases is a test of its own on a database of its own. What only one adapter promises
+//! stands beside its list of suites.
 
-mod event_store;
-mod read_db;
+// --- the suites
+mod delivery; // a bus, between the event store and the read database
+mod event_store; // EventStoreRepository
+mod read_db; // EventHandler and BankAccountRepository
+// --- what they are told
+mod account_history; // events of an account, and by other arithmetic what must become of them
+mod commits; // commits, each chained to the one before
+mod dice; // chance that is the same on every run
+// --- the adapters
+mod on_sqlite;

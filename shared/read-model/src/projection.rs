@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use bank::{AccountAggregate, AccountEvent, AccountId};
 use cqrs::{AggregateRoot as _, DomainEvent as _, EventEnvelope, HandledBatch, Rejection};
@@ -45,7 +45,8 @@ pub fn account_id_of(event: &EventEnvelope) -> Result<Option<AccountId>, String>
 ///
 /// Each account's events are applied strictly by version: a repeat is dropped, an event ahead of its turn is
 /// kept until the gap before it closes, and an event that cannot be applied is rejected while the accounts
-/// beside it go on (those behind it in its own account wait as early ones).
+/// beside it go on (those behind it in its own account wait as early ones). An event whose content is another
+/// than that of the one before it in the same place is no repeat: it may be its mended form.
 #[must_use]
 pub fn plan_projection(loaded: AccountsAsLoaded, batch: &[EventEnvelope]) -> ProjectionPlan {
     let mut plan = ProjectionPlan::default();
@@ -75,69 +76,93 @@ pub fn plan_projection(loaded: AccountsAsLoaded, batch: &[EventEnvelope]) -> Pro
 /// One account's events that have not been applied yet, by version.
 #[derive(Default)]
 struct PendingAccount {
-    events: BTreeMap<u64, EventEnvelope>,
-    /// Those that the database keeps already.
-    kept_before: BTreeSet<u64>,
+    /// More than one of a version only where they differ: one of them may be the mended form of another, and
+    /// which one it is shows when they are applied.
+    events: BTreeMap<u64, Vec<PendingEvent>>,
+}
+
+struct PendingEvent {
+    event: EventEnvelope,
+    /// Whether the database keeps it already, as an early one.
+    is_kept: bool,
 }
 
 impl PendingAccount {
     /// Answers whether the event was not there yet.
     fn add(&mut self, event: EventEnvelope, is_kept: bool) -> bool {
-        let version = event.version;
-        if is_kept {
-            self.kept_before.insert(version);
+        let of_version = self.events.entry(event.version).or_default();
+        let is_new = of_version.iter().all(|pending| pending.event != event);
+        if is_new {
+            of_version.push(PendingEvent { event, is_kept });
         }
-        if self.events.contains_key(&version) {
-            return false;
-        }
-        self.events.insert(version, event);
-        true
+        is_new
     }
 
     fn apply(self, account_id: AccountId, row: Option<&BankAccountEntity>, plan: &mut ProjectionPlan) {
         let mut current = row.cloned();
-        for (version, event) in self.events {
-            let is_kept = self.kept_before.contains(&version);
-            let applied_version = current.as_ref().map_or(0, |account| account.version);
-            if version <= applied_version {
-                // A kept one can be behind when another batch closed the gap without it.
-                plan.outcome.repeated += u64::from(!is_kept);
-                plan.drop_early.extend(is_kept.then_some((account_id, version)));
+        for (version, of_version) in self.events {
+            if version > version_of(current.as_ref()) + 1 {
+                keep_until_its_turn(of_version, plan);
                 continue;
             }
-            if version > applied_version + 1 {
-                // Only what can be read is kept: the rest is the bus's to keep, with its reason.
-                match decode(&event) {
-                    _ if is_kept => {}
-                    Ok(_) => {
-                        plan.outcome.kept_early += 1;
-                        plan.keep_early.push(event);
+            let is_any_kept = of_version.iter().any(|pending| pending.is_kept);
+            for PendingEvent { event, is_kept } in of_version {
+                if version <= version_of(current.as_ref()) {
+                    plan.outcome.repeated += u64::from(!is_kept);
+                    continue;
+                }
+                let applied = decode(&event).and_then(|decoded| {
+                    BankAccountEntity::after(current.as_ref(), account_id, &decoded, event.occurred_at)
+                        .map_err(|error| error.to_string())
+                });
+                match applied {
+                    Ok((after, line)) => {
+                        current = Some(after);
+                        plan.lines.extend(line);
+                        plan.outcome.applied += 1;
+                    }
+                    // It stays where it is kept, and those behind it with it, until another form of it is applied.
+                    Err(reason) if is_kept => {
+                        tracing::error!(%account_id, version, reason, "a kept event cannot be applied");
                     }
                     Err(reason) => plan.outcome.rejected.push(rejection(&event, reason)),
                 }
-                continue;
             }
-            let applied = decode(&event).and_then(|decoded| {
-                BankAccountEntity::after(current.as_ref(), account_id, &decoded, event.occurred_at)
-                    .map_err(|error| error.to_string())
-            });
-            match applied {
-                Ok((after, line)) => {
-                    current = Some(after);
-                    plan.lines.extend(line);
-                    plan.outcome.applied += 1;
-                    plan.drop_early.extend(is_kept.then_some((account_id, version)));
-                }
-                // It stays where it is kept, and those behind it with it.
-                Err(reason) if is_kept => {
-                    tracing::error!(%account_id, version, reason, "a kept event cannot be applied");
-                }
-                Err(reason) => plan.outcome.rejected.push(rejection(&event, reason)),
-            }
+            // A kept one can also be behind since another batch closed the gap without it.
+            let is_past = version <= version_of(current.as_ref());
+            plan.drop_early.extend((is_any_kept && is_past).then_some((account_id, version)));
         }
         if let Some(after) = current.filter(|after| Some(after) != row) {
             plan.entities.push(after);
         }
+    }
+}
+
+fn version_of(row: Option<&BankAccountEntity>) -> u64 {
+    row.map_or(0, |account| account.version)
+}
+
+/// One form of an event waits. Any other is the bus's to keep: which of them is right shows only when their turn
+/// has come.
+fn keep_until_its_turn(of_version: Vec<PendingEvent>, plan: &mut ProjectionPlan) {
+    let mut one_waits = false;
+    for PendingEvent { event, is_kept } in of_version {
+        if is_kept {
+            one_waits = true;
+            continue;
+        }
+        let reason = match decode(&event) {
+            Ok(_) if one_waits => "another form of this event waits for its turn".to_owned(),
+            Ok(_) => {
+                one_waits = true;
+                plan.outcome.kept_early += 1;
+                plan.keep_early.push(event);
+                continue;
+            }
+            // Only what can be read is kept: the rest is the bus's to keep, with its reason.
+            Err(reason) => reason,
+        };
+        plan.outcome.rejected.push(rejection(&event, reason));
     }
 }
 
@@ -261,6 +286,33 @@ mod tests {
         // Once it is mended, all that waited goes through.
         assert_eq!(rows.deliver(&[good]).applied, 3);
         assert_eq!(rows.loaded.entities[&poisoned].version, 5);
+    }
+
+    #[test]
+    fn given_a_poison_event_and_its_mended_form_in_one_batch_then_the_mended_one_is_applied() {
+        for mended_at in [2, 3] {
+            let mut events = stream(AccountId::generate());
+            let mended = events[2].clone();
+            events[2].event_type = "FundsConjured".to_owned();
+            events.insert(mended_at, mended);
+            assert_eq!(Rows::default().deliver(&events).applied, 5);
+        }
+    }
+
+    #[test]
+    fn given_an_impossible_movement_that_waits_then_its_mended_form_is_not_taken_for_a_repeat() {
+        let account_id = AccountId::generate();
+        let events = stream(account_id);
+        let withdrawn = AccountEvent::FundsWithdrawn { amount: eur(1_000), reference: None };
+        let mut rows = Rows::default();
+        assert_eq!(rows.deliver(&[envelope(account_id, 3, &withdrawn), events[3].clone()]).kept_early, 2);
+        // One form waits already, and which is right does not show yet: the bus must keep the other.
+        let outcome = rows.deliver(&events[2..3]);
+        assert_eq!((outcome.kept_early, outcome.rejected.len()), (0, 1));
+        assert_eq!(rows.deliver(&events[..2]).applied, 2);
+        assert_eq!(rows.deliver(&events[2..3]).applied, 2);
+        assert_eq!(rows.loaded.entities[&account_id].version, 4);
+        assert!(rows.loaded.early_events.is_empty());
     }
 
     #[test]

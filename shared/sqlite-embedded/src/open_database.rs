@@ -1,8 +1,8 @@
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::SqlitePool;
-use sqlx::migrate::Migrator;
+use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
 /// Why a database could not be opened. Handling: fix the path or its rights, or take the newer build; then
@@ -31,13 +31,15 @@ pub enum OpenError {
         /// Which.
         path: PathBuf,
         /// Why.
-        source: sqlx::migrate::MigrateError,
+        source: MigrateError,
     },
 }
 
 /// How long a statement waits for another process's lock. Within one process writers queue for the one
 /// writing connection and never meet it.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// The pause between two tries where SQLite itself does not wait.
+const BUSY_PAUSE: Duration = Duration::from_millis(10);
 /// Readers never block one another nor the writer (WAL); more than a few gain nothing on a laptop.
 const READ_CONNECTIONS: u32 = 4;
 
@@ -64,9 +66,8 @@ impl Database {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(synchronous)
             .busy_timeout(BUSY_TIMEOUT);
-        let writer =
-            SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await.map_err(at_path)?;
-        migrations.run(&writer).await.map_err(|source| OpenError::Migrate { path: path.to_owned(), source })?;
+        let writer = connect_writer(options.clone()).await.map_err(at_path)?;
+        migrate(&writer, migrations).await.map_err(|source| OpenError::Migrate { path: path.to_owned(), source })?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READ_CONNECTIONS)
             .connect_with(options.pragma("query_only", "ON"))
@@ -80,4 +81,31 @@ impl Database {
         self.readers.close().await;
         self.writer.close().await;
     }
+}
+
+/// A new file is switched to its write-ahead log by the first connection, for which SQLite wants the file to
+/// itself and, unlike for any other lock, does not wait while another process is at the same.
+async fn connect_writer(options: SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
+    let give_up_at = Instant::now() + BUSY_TIMEOUT;
+    loop {
+        match SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await {
+            Err(error) if is_busy(&error) && Instant::now() < give_up_at => tokio::time::sleep(BUSY_PAUSE).await,
+            result => return result,
+        }
+    }
+}
+
+fn is_busy(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
+    // The lower eight bits are the code proper: 5 is SQLITE_BUSY, whatever the reason.
+    code.is_some_and(|code| code & 0xff == 5)
+}
+
+/// Holds the write lock from before it looks at which tables there are: another process may open the same
+/// file at the same time, and both would make what both found missing.
+async fn migrate(writer: &SqlitePool, migrations: &Migrator) -> Result<(), MigrateError> {
+    let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
+    // Not `run`: with a connection, the compiler cannot see that its future may change threads.
+    migrations.run_direct(None, &mut *transaction, false).await?;
+    Ok(transaction.commit().await?)
 }

@@ -1,0 +1,248 @@
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use cqrs::{EventConsumer, EventStoreRepository};
+use futures::future::{BoxFuture, join_all};
+use sqlite_embedded::{BusProgress, EmbeddedBus, SqliteEventStore, SqliteReadDb};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, SqliteConnection};
+use tempfile::TempDir;
+
+use super::commits::StreamEnd;
+use super::delivery::{
+    Bus, DeliveryUnderTest, Process, RunningBus, assert_rows, caught_up, in_turns, projector, random_histories,
+    store_and_publish,
+};
+use super::dice::Dice;
+use super::event_store::EventStoreUnderTest;
+use super::read_db::{ReadDb, ReadDbUnderTest};
+
+mod event_store {
+    crate::contract::event_store::event_store_suite!(super::OnSqlite::new());
+}
+
+mod read_db {
+    crate::contract::read_db::read_db_suite!(super::OnSqlite::new());
+}
+
+mod delivery {
+    crate::contract::delivery::delivery_suite!(super::OnSqlite::new());
+}
+
+/// A folder with the two files, and all that has them open.
+struct OnSqlite {
+    home: TempDir,
+    event_stores: Mutex<Vec<SqliteEventStore>>,
+    read_dbs: Mutex<Vec<SqliteReadDb>>,
+}
+
+impl OnSqlite {
+    fn new() -> Self {
+        let home = tempfile::tempdir().expect("a folder");
+        Self { home, event_stores: Mutex::default(), read_dbs: Mutex::default() }
+    }
+
+    fn event_store_file(&self) -> PathBuf {
+        self.home.path().join("events.db")
+    }
+
+    fn read_db_file(&self) -> PathBuf {
+        self.home.path().join("read.db")
+    }
+
+    async fn open_event_store(&self) -> SqliteEventStore {
+        let event_store = SqliteEventStore::open(&self.event_store_file()).await.expect("opens");
+        self.event_stores.lock().expect("no panic").push(event_store.clone());
+        event_store
+    }
+
+    async fn open_read_db(&self) -> SqliteReadDb {
+        let read_db = SqliteReadDb::open(&self.read_db_file()).await.expect("opens");
+        self.read_dbs.lock().expect("no panic").push(read_db.clone());
+        read_db
+    }
+
+    async fn close(&self) {
+        let event_stores = std::mem::take(&mut *self.event_stores.lock().expect("no panic"));
+        let read_dbs = std::mem::take(&mut *self.read_dbs.lock().expect("no panic"));
+        for event_store in event_stores {
+            event_store.close().await;
+        }
+        for read_db in read_dbs {
+            read_db.close().await;
+        }
+    }
+}
+
+/// The file as anyone may open it who does not keep to the ports.
+async fn connect(file: PathBuf) -> SqliteConnection {
+    SqliteConnectOptions::new().filename(file).connect().await.expect("opens")
+}
+
+#[async_trait]
+impl EventStoreUnderTest for OnSqlite {
+    async fn open(&self) -> Arc<dyn EventStoreRepository> {
+        Arc::new(self.open_event_store().await)
+    }
+
+    async fn close_all(&self) {
+        self.close().await;
+    }
+}
+
+#[async_trait]
+impl ReadDbUnderTest for OnSqlite {
+    async fn open(&self) -> ReadDb {
+        let read_db = Arc::new(self.open_read_db().await);
+        ReadDb { event_handler: read_db.clone(), repository: read_db }
+    }
+
+    async fn close_all(&self) {
+        self.close().await;
+    }
+
+    async fn kept_early(&self) -> u64 {
+        let kept: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM early_events")
+            .fetch_one(&mut connect(self.read_db_file()).await)
+            .await
+            .expect("reads");
+        kept.unsigned_abs()
+    }
+}
+
+#[async_trait]
+impl Bus for EmbeddedBus {
+    async fn run(&self, consumer: &dyn EventConsumer, stop: BoxFuture<'static, ()>) {
+        Self::run(self, consumer, stop).await;
+    }
+
+    async fn is_caught_up(&self) -> bool {
+        let BusProgress { delivered_position, last_position, .. } = self.progress().await.expect("reads");
+        delivered_position == last_position
+    }
+
+    async fn dead_letters(&self) -> u64 {
+        self.progress().await.expect("reads").dead_letters
+    }
+}
+
+#[async_trait]
+impl DeliveryUnderTest for OnSqlite {
+    async fn start_process(&self) -> Process {
+        let (event_store, read_db) = (self.open_event_store().await, self.open_read_db().await);
+        let bus = Arc::new(EmbeddedBus::new(event_store.clone(), read_db.clone()));
+        let read_db = Arc::new(read_db);
+        Process {
+            event_store: Arc::new(event_store),
+            publisher: bus.clone(),
+            bus,
+            read_db: ReadDb { event_handler: read_db.clone(), repository: read_db },
+        }
+    }
+
+    async fn end_all(&self) {
+        self.close().await;
+    }
+}
+
+// --- what SQLite promises beside the ports
+
+#[tokio::test]
+async fn commits_are_neither_updated_nor_deleted_by_whoever_opens_the_file() {
+    let on_sqlite = OnSqlite::new();
+    let store = on_sqlite.open_event_store().await;
+    let commit = StreamEnd::of_new_stream().push(2);
+    store.append(&commit).await.expect("appends");
+    let mut connection = connect(on_sqlite.event_store_file()).await;
+    for (statement, reason) in [
+        ("UPDATE commits SET caller = 'mallory'", "commits are never updated"),
+        ("UPDATE commits SET position = position + 1", "commits are never updated"),
+        ("DELETE FROM commits", "commits are never deleted"),
+        ("DELETE FROM commits WHERE position = 1", "commits are never deleted"),
+    ] {
+        let error = sqlx::query(statement).execute(&mut connection).await.expect_err(statement);
+        assert!(error.to_string().contains(reason), "{statement}: {error}");
+    }
+    let stored = store.last_commit(commit.draft.stream_id).await.expect("reads");
+    assert_eq!(stored, Some(commit));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn processes_that_start_at_once_on_an_empty_folder_all_open_its_files() {
+    for _ in 0..5 {
+        let on_sqlite = OnSqlite::new();
+        let processes = join_all((0..8).map(|_| on_sqlite.start_process())).await;
+        for process in &processes {
+            process.event_store.append(&StreamEnd::of_new_stream().push(1)).await.expect("appends");
+        }
+        let bus = EmbeddedBus::new(on_sqlite.open_event_store().await, on_sqlite.open_read_db().await);
+        let expected = BusProgress { delivered_position: 0, last_position: 8, dead_letters: 0 };
+        assert_eq!(bus.progress().await.expect("reads"), expected);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn processes_that_come_and_go_at_once_lose_nothing() {
+    // The last to leave folds the write-ahead log into the file and deletes it, while another comes.
+    let on_sqlite = OnSqlite::new();
+    let visits = (0..4).map(|_| {
+        let file = on_sqlite.event_store_file();
+        tokio::spawn(async move {
+            let mut end = StreamEnd::of_new_stream();
+            for _ in 0..15 {
+                let store = SqliteEventStore::open(&file).await.expect("opens");
+                store.append(&end.push(1)).await.expect("appends");
+                store.close().await;
+            }
+            end.stream_id
+        })
+    });
+    let visits = join_all(visits).await;
+    let store = on_sqlite.open_event_store().await;
+    for stream_id in visits {
+        let commits = store.commits_from(stream_id.expect("does not panic"), 1, 100).await.expect("reads");
+        assert_eq!(commits.len(), 15);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_checkpoint_moves_with_the_log_and_an_idle_bus_leaves_it_where_it_is() {
+    let on_sqlite = OnSqlite::new();
+    let (event_store, read_db) = (on_sqlite.open_event_store().await, on_sqlite.open_read_db().await);
+    let bus = EmbeddedBus::new(event_store, read_db);
+    let process = on_sqlite.start_process().await;
+    let running = RunningBus::start(&process, projector(&process));
+    let at = |position| BusProgress { delivered_position: position, last_position: position, dead_letters: 0 };
+    assert_eq!(bus.progress().await.expect("reads"), at(0));
+    let mut end = StreamEnd::of_new_stream();
+    for position in 1..=5 {
+        // Several events are one commit, and so one place in the log; other aggregates' are delivered as well.
+        store_and_publish(&process, &[end.push(3)]).await;
+        caught_up(&process).await;
+        assert_eq!(bus.progress().await.expect("reads"), at(position));
+    }
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_read_database_that_is_deleted_is_rebuilt_from_the_log() {
+    let on_sqlite = OnSqlite::new();
+    let mut dice = Dice::seeded(60);
+    let histories = random_histories(&mut dice, 40, 15);
+    let process = on_sqlite.start_process().await;
+    let running = RunningBus::start(&process, projector(&process));
+    store_and_publish(&process, &in_turns(&mut dice, &histories)).await;
+    caught_up(&process).await;
+    running.stop().await;
+    drop(process);
+    on_sqlite.close().await;
+    std::fs::remove_file(on_sqlite.read_db_file()).expect("it is there");
+
+    let process = on_sqlite.start_process().await;
+    assert!(!process.bus.is_caught_up().await);
+    let running = RunningBus::start(&process, projector(&process));
+    caught_up(&process).await;
+    running.stop().await;
+    assert_rows(&process, &histories).await;
+}
