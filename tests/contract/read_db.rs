@@ -638,7 +638,7 @@ fn withdraws_more_than_there_is(event: &mut EventEnvelope) {
 #[track_caller]
 fn assert_rejected(outcome: &HandledBatch, event: &EventEnvelope) {
     let rejected: Vec<(StreamId, u64)> =
-        outcome.rejected.iter().map(|rejection| (rejection.stream_id, rejection.version)).collect();
+        outcome.rejected.iter().map(|rejected| (rejected.event.stream_id, rejected.event.version)).collect();
     assert_eq!(rejected, [(event.stream_id, event.version)]);
     assert!(!outcome.rejected[0].reason.is_empty());
 }

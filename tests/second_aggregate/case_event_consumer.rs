@@ -25,13 +25,7 @@ impl EventConsumer for CaseEventConsumer {
         for event_handler in &self.event_handlers {
             // Should a later one fail, the bus delivers the batch again to all: to the earlier ones it is
             // then nothing but repeats.
-            let handled = event_handler.handle(&events).await?;
-            for rejection in handled.rejected {
-                let place = (rejection.stream_id, rejection.version);
-                if let Some(event) = events.iter().find(|event| (event.stream_id, event.version) == place) {
-                    rejected.push(RejectedEvent { event: event.clone(), reason: rejection.reason });
-                }
-            }
+            rejected.extend(event_handler.handle(&events).await?.rejected);
         }
         Ok(rejected)
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use async_trait::async_trait;
 use cqrs::{
-    AggregateRoot as _, DomainEvent as _, EventEnvelope, EventHandler, EventHandlerError, HandledBatch, Rejection,
+    AggregateRoot as _, DomainEvent as _, EventEnvelope, EventHandler, EventHandlerError, HandledBatch, RejectedEvent,
     Timestamp,
 };
 use serde::{Deserialize, Serialize};
@@ -200,7 +200,7 @@ async fn take_in(
         match decode(event) {
             Ok(_) if keep_early(connection, event).await? => handled.kept_early += 1,
             Ok(_) => handled.repeated += 1,
-            Err(reason) => handled.rejected.push(rejection(event, reason)),
+            Err(reason) => handled.rejected.push(RejectedEvent { event: event.clone(), reason }),
         }
         return Ok(());
     }
@@ -222,7 +222,7 @@ async fn take_in(
             save(connection, &after).await
         }
         Err(reason) => {
-            handled.rejected.push(rejection(event, reason));
+            handled.rejected.push(RejectedEvent { event: event.clone(), reason });
             Ok(())
         }
     }
@@ -235,10 +235,6 @@ fn decode(event: &EventEnvelope) -> Result<CaseEvent, String> {
 fn row_after(row: Option<CaseEntity>, event: &EventEnvelope) -> Result<CaseEntity, String> {
     let case_id = CaseId::from_stream(event.stream_id);
     CaseEntity::after(row, case_id, &decode(event)?, event.occurred_at).map_err(|error| error.to_string())
-}
-
-fn rejection(event: &EventEnvelope, reason: String) -> Rejection {
-    Rejection { stream_id: event.stream_id, version: event.version, reason }
 }
 
 // --- SQL

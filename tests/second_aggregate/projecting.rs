@@ -196,7 +196,7 @@ async fn given_a_poison_event_then_it_is_rejected_what_follows_it_waits_and_othe
     events[2].event_type = "CaseAppealed".to_owned();
     let handled = read_db.handle(&[events, stream("2 O 132/26")].concat()).await.expect("handled");
     assert_eq!((handled.applied, handled.kept_early), (2 + 5, 2));
-    assert_eq!(handled.rejected.iter().map(|rejected| rejected.version).collect::<Vec<_>>(), [3]);
+    assert_eq!(handled.rejected.iter().map(|rejected| rejected.event.version).collect::<Vec<_>>(), [3]);
     assert_eq!(row(&read_db, NUMBER).await.expect("a row").version, 2);
     assert_eq!(row(&read_db, "2 O 132/26").await.expect("a row").version, 5);
     // Once it is mended, all that waited goes through.

@@ -25,6 +25,7 @@ pub(crate) const ALL: &[StaticFile] = &[
     console("/", "text/html; charset=utf-8", include_str!("../../console/index.html")),
     console("/console.css", "text/css; charset=utf-8", include_str!("../../console/console.css")),
     console("/console.js", "text/javascript; charset=utf-8", include_str!("../../console/console.js")),
+    console("/console.svg", "image/svg+xml", include_str!("../../console/console.svg")),
 ];
 
 /// The console takes nothing from elsewhere, and nothing that is in a page's text may run.

@@ -1,15 +1,6 @@
 use async_trait::async_trait;
 
-use crate::{EventEnvelope, EventHandlerError};
-
-/// An event that the consumer could not use, with the reason.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RejectedEvent {
-    /// The event, whole, so that it can be kept and delivered again.
-    pub event: EventEnvelope,
-    /// Why.
-    pub reason: String,
-}
+use crate::{EventEnvelope, EventHandlerError, RejectedEvent};
 
 /// Takes what a bus delivers and passes it to an [`EventHandler`](crate::EventHandler).
 #[async_trait]

@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 
-use crate::{EventEnvelope, StreamId};
+use crate::EventEnvelope;
 
 /// What became of a batch of events.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -14,16 +14,14 @@ pub struct HandledBatch {
     /// Events of other aggregate types, which are not this handler's.
     pub foreign: u64,
     /// Events that could not be applied. Nothing of them is in the read database; the caller must keep them.
-    pub rejected: Vec<Rejection>,
+    pub rejected: Vec<RejectedEvent>,
 }
 
-/// One event that could not be applied, by its place.
+/// An event that could not be applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rejection {
-    /// The stream.
-    pub stream_id: StreamId,
-    /// The event's place in it.
-    pub version: u64,
+pub struct RejectedEvent {
+    /// The event, whole, so that it can be kept and delivered again.
+    pub event: EventEnvelope,
     /// Why.
     pub reason: String,
 }

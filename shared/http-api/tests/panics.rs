@@ -82,7 +82,10 @@ async fn a_panic_is_500_without_a_word_of_it_and_a_log_line_under_the_answers_co
     let ways: [(fn(), &str); 4] = [
         (|| panic!("the vault's code is 4711"), "the vault's code is 4711"),
         (|| panic!("the vault's code is {}", 47 * 100 + 11), "the vault's code is 4711"),
-        (|| Err("vault 4711").expect("it opens"), "it opens: \"vault 4711\""),
+        (
+            || drop("x".parse::<u8>().map(|_| String::new()).expect("4711")),
+            "4711: ParseIntError { kind: InvalidDigit }",
+        ),
         (|| std::panic::panic_any(4711), "(no text)"),
     ];
     for (number, (how, message)) in ways.into_iter().enumerate() {

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use bank::{AccountAggregate, AccountEvent, AccountId};
-use cqrs::{AggregateRoot as _, DomainEvent as _, EventEnvelope, HandledBatch, Rejection};
+use cqrs::{AggregateRoot as _, DomainEvent as _, EventEnvelope, HandledBatch, RejectedEvent};
 
 use crate::{BankAccountEntity, StatementLine};
 
@@ -63,7 +63,7 @@ pub fn plan_projection(loaded: AccountsAsLoaded, batch: &[EventEnvelope]) -> Pro
                 let is_new = accounts.entry(account_id).or_default().add(event.clone(), false);
                 plan.outcome.repeated += u64::from(!is_new);
             }
-            Err(reason) => plan.outcome.rejected.push(rejection(event, reason)),
+            Err(reason) => plan.outcome.rejected.push(RejectedEvent { event: event.clone(), reason }),
         }
     }
     for (account_id, pending) in accounts {
@@ -125,7 +125,7 @@ impl PendingAccount {
                     Err(reason) if is_kept => {
                         tracing::error!(%account_id, version, reason, "a kept event cannot be applied");
                     }
-                    Err(reason) => plan.outcome.rejected.push(rejection(&event, reason)),
+                    Err(reason) => plan.outcome.rejected.push(RejectedEvent { event, reason }),
                 }
             }
             // A kept one can also be behind since another batch closed the gap without it.
@@ -162,16 +162,12 @@ fn keep_until_its_turn(of_version: Vec<PendingEvent>, plan: &mut ProjectionPlan)
             // Only what can be read is kept: the rest is the bus's to keep, with its reason.
             Err(reason) => reason,
         };
-        plan.outcome.rejected.push(rejection(&event, reason));
+        plan.outcome.rejected.push(RejectedEvent { event, reason });
     }
 }
 
 fn decode(event: &EventEnvelope) -> Result<AccountEvent, String> {
     AccountEvent::from_data(&event.event_type, event.schema_version, &event.data).map_err(|error| error.to_string())
-}
-
-fn rejection(event: &EventEnvelope, reason: String) -> Rejection {
-    Rejection { stream_id: event.stream_id, version: event.version, reason }
 }
 
 #[cfg(test)]
@@ -280,7 +276,7 @@ mod tests {
         let mut rows = Rows::default();
         let outcome = rows.deliver(&[events, stream(healthy)].concat());
         assert_eq!((outcome.applied, outcome.kept_early), (2 + 5, 2));
-        assert_eq!(outcome.rejected.iter().map(|rejected| rejected.version).collect::<Vec<_>>(), [3]);
+        assert_eq!(outcome.rejected.iter().map(|rejected| rejected.event.version).collect::<Vec<_>>(), [3]);
         assert_eq!(rows.loaded.entities[&poisoned].version, 2);
         assert_eq!(rows.loaded.entities[&healthy].version, 5);
         // Once it is mended, all that waited goes through.

@@ -23,6 +23,10 @@ const RETRY_PAUSE: Duration = Duration::from_millis(500);
 ///
 /// Publishing is no more than a nudge. What is delivered is read from the log after a checkpoint, so that no
 /// event depends on a process living from its insert to its delivery.
+///
+/// One kind of consumer per read database: the checkpoint beside the rows is theirs. Two processes that run
+/// the same consumer share the work and now and then repeat it; another consumer takes a read database, and so
+/// a bus, of its own.
 #[derive(Clone)]
 pub struct EmbeddedBus {
     event_store: SqliteEventStore,

@@ -28,15 +28,6 @@ impl EventConsumer for AccountEventConsumer {
             rejected = handled.rejected.len(),
             "batch applied"
         );
-        Ok(handled
-            .rejected
-            .into_iter()
-            .filter_map(|rejection| {
-                let is_it = |event: &&EventEnvelope| {
-                    (event.stream_id, event.version) == (rejection.stream_id, rejection.version)
-                };
-                events.iter().find(is_it).map(|event| RejectedEvent { event: event.clone(), reason: rejection.reason })
-            })
-            .collect())
+        Ok(handled.rejected)
     }
 }
