@@ -12,5 +12,9 @@ mod read_db; // EventHandler and BankAccountRepository
 mod account_history; // events of an account, and by other arithmetic what must become of them
 mod commits; // commits, each chained to the one before
 mod dice; // chance that is the same on every run
+#[cfg(feature = "services")]
+mod proxy; // a network that fails on purpose
 // --- the adapters
+#[cfg(feature = "services")]
+mod on_mongodb;
 mod on_sqlite;

@@ -676,6 +676,11 @@ fn command_headers(accounts: &Accounts) -> Vec<Row> {
         let request = withdrawal_request(&accounts.eur, r#"{"amount":"1000"}"#).header("Idempotency-Key", key);
         rows.push(row(name, request, 422, "insufficient_funds"));
     }
+    // API Gateway joins them by a comma; the two together are a key like any other.
+    let two_keys = withdrawal_request(&accounts.eur, r#"{"amount":"1000"}"#)
+        .header("Idempotency-Key", "a")
+        .header("Idempotency-Key", "b");
+    rows.push(row("two keys", two_keys, 422, "insufficient_funds"));
     for if_match in [
         "",
         "1",

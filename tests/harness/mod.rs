@@ -4,12 +4,16 @@ mod client;
 mod openapi;
 mod raw_request;
 mod server;
+#[cfg(feature = "services")]
+mod services;
 mod token_issuer;
 
 pub use client::{Answer, Client};
 pub use openapi::{OpenApi, escape};
 pub use raw_request::RawRequest;
 pub use server::{Server, passbook_program, program};
+#[cfg(feature = "services")]
+pub use services::event_store_url;
 pub use token_issuer::{TokenIssuer, claims, key_set, seconds_from_now};
 
 use std::future::Future;

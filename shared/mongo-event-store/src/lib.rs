@@ -1,0 +1,14 @@
+//! The event store in MongoDB: one document per commit. What a document looks like is in
+//! [`commit_document`]; why, in `docs/decisions/0011-mongodb-layout.md`.
+
+mod bounded; // every operation ends in time, one way or the other
+mod commit_document; // a commit as a document, and back
+mod json_in_bson; // serde_json values as BSON that a shell shows, and back without a difference
+mod marked_for_relay; // EventPublisher that publishes nothing
+mod mongo_event_store; // EventStoreRepository, and the delivery marks
+mod prepare; // the collection, its validator, its indexes
+
+pub use bounded::OperationError;
+pub use marked_for_relay::MarkedForRelay;
+pub use mongo_event_store::{ConnectError, MarkError, MongoEventStore};
+pub use prepare::PrepareError;

@@ -1,0 +1,301 @@
+use std::time::Duration;
+
+use async_trait::async_trait;
+use cqrs::{AppendError, Commit, Digest, EventStoreRepository, ReadError, StreamId, Timestamp};
+use futures::TryStreamExt as _;
+use mongodb::bson::{Document, RawDocumentBuf, doc};
+use mongodb::error::{ErrorKind, WriteFailure};
+use mongodb::options::{
+    Acknowledgment, ClientOptions, CollectionOptions, Hint, ReadConcern, ReadPreference, SelectionCriteria,
+    WriteConcern,
+};
+use mongodb::{Client, Collection, Database};
+
+use crate::PrepareError;
+use crate::bounded::{OPERATION_TIMEOUT, OperationError, bounded};
+use crate::commit_document::{UNDELIVERED, commit_id, from_document, to_document, uuid_to_bson, version_to_bson};
+use crate::prepare::{self, BY_IDEMPOTENCY_KEY, COMMITS, UNDELIVERED_BY_TIME};
+
+/// What the server's log and its list of connections call this program.
+const APP_NAME: &str = "passbook";
+/// A function's instance has one command at a time, and beside it at most a mark to clear: most of these are
+/// never opened. More instances than connections would wait nowhere but at the server, so that the sum over
+/// hundreds of instances is what counts. A program that serves many requests at once asks for more by
+/// `maxPoolSize` in the URL.
+const MAX_POOL_SIZE: u32 = 4;
+/// A frozen instance must not be expected to keep connections open; one that wakes opens what it needs.
+const MIN_POOL_SIZE: u32 = 0;
+/// Firewalls forget connections that stand still for some minutes, and do not say so.
+const MAX_IDLE_TIME: Duration = Duration::from_secs(120);
+/// Longer than a handover to another primary that was planned, shorter than the wait for a majority to notice
+/// that one has died (10 s): a client that is told to retry is better off than one that hears nothing.
+const SERVER_SELECTION_TIMEOUT: Duration = Duration::from_secs(3);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long the server may wait for the majority's disks before it says that it does not know.
+const WRITE_CONCERN_TIMEOUT: Duration = Duration::from_secs(3);
+/// The server's code for a unique index that has such an entry already.
+const DUPLICATE_KEY: i32 = 11000;
+/// Bounds the first answer to a read of many commits; a cursor fetches the rest.
+const MAX_BATCH: u32 = 1_000;
+
+/// The event store in one collection of a MongoDB replica set.
+///
+/// # What a write guarantees
+/// [`append`](EventStoreRepository::append) returns once a majority of the replica set has the commit in its
+/// journal, so that no change of primary takes it back. The driver sends it once more when a connection breaks;
+/// the server knows it again by its transaction number and answers as it did the first time, so that a commit
+/// never loses a race against itself.
+///
+/// # What a read guarantees
+/// Reads go to the primary and see what a majority has: every commit whose `append` has returned, to whomever,
+/// and never one that could still be taken back. The one exception is a primary that has been replaced and
+/// has not noticed yet, cut off with the client on its side of the break: until it steps down (10 s at most) it
+/// may answer as of before. Nothing decided on such an answer is ever stored: an append needs the
+/// majority. A *refusal* decided on it would be of a state that was true when the break began; it has no
+/// effect, is not remembered, and a retry is judged anew. Linearizable reads would close that gap at the price
+/// of a write's wait on every load; see `docs/decisions/0011-mongodb-layout.md`.
+#[derive(Debug, Clone)]
+pub struct MongoEventStore {
+    database: Database,
+    /// Raw, so that the bytes become a commit in one place, with the stream at hand when they do not.
+    commits: Collection<RawDocumentBuf>,
+}
+
+/// Why there is no client for a URL.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The driver cannot use the URL, or the names that a `mongodb+srv://` URL stands for cannot be looked up.
+    /// Handling: fix the setting, or wait for the name service; then start again.
+    #[error("EVENT_STORE_URL is not usable")]
+    Url {
+        /// The driver's error.
+        #[source]
+        source: mongodb::error::Error,
+    },
+    /// The URL names no database. Handling: put its name behind the hosts: `mongodb://host/passbook`.
+    #[error("EVENT_STORE_URL names no database")]
+    NoDatabase,
+}
+
+/// Why a commit's mark was not taken away. Handling: log it; the commit is delivered once more.
+#[derive(Debug, thiserror::Error)]
+#[error("the commit is still marked as undelivered")]
+pub struct MarkError {
+    /// What stood in the way.
+    #[source]
+    pub source: OperationError,
+}
+
+impl MongoEventStore {
+    /// A client for this URL. Connections are opened as they are needed, so a server that is away is found out
+    /// by the first operation; only a `mongodb+srv://` URL looks up its hosts here. What the URL says of pools
+    /// and timeouts holds; that writes wait for the majority's journals it cannot change.
+    ///
+    /// # Errors
+    /// See [`ConnectError`].
+    pub async fn connect(url: &str) -> Result<Self, ConnectError> {
+        let url_error = |source| ConnectError::Url { source };
+        let mut options = ClientOptions::parse(url).await.map_err(url_error)?;
+        let database_name = options.default_database.clone().ok_or(ConnectError::NoDatabase)?;
+        options.app_name.get_or_insert_with(|| APP_NAME.to_owned());
+        options.max_pool_size.get_or_insert(MAX_POOL_SIZE);
+        options.min_pool_size.get_or_insert(MIN_POOL_SIZE);
+        options.max_idle_time.get_or_insert(MAX_IDLE_TIME);
+        options.server_selection_timeout.get_or_insert(SERVER_SELECTION_TIMEOUT);
+        options.connect_timeout.get_or_insert(CONNECT_TIMEOUT);
+        options.retry_writes = Some(true);
+        options.retry_reads = Some(true);
+        let database = Client::with_options(options).map_err(url_error)?.database(&database_name);
+        let durable =
+            WriteConcern::builder().w(Acknowledgment::Majority).journal(true).w_timeout(WRITE_CONCERN_TIMEOUT).build();
+        let guarantees = CollectionOptions::builder()
+            .write_concern(durable)
+            .read_concern(ReadConcern::majority())
+            .selection_criteria(SelectionCriteria::ReadPreference(ReadPreference::Primary))
+            .build();
+        let commits = database.collection_with_options(COMMITS, guarantees);
+        Ok(Self { database, commits })
+    }
+
+    /// Makes the collection, its validator and its indexes, or brings them up to date. To be run before the
+    /// first command and with each release, by whoever deploys: a function must not need the right to.
+    ///
+    /// A store that was forgotten here still refuses a second commit of one version, since that is the
+    /// document's own id; [`ping`](EventStoreRepository::ping) says that it is not prepared.
+    ///
+    /// # Errors
+    /// See [`PrepareError`].
+    pub async fn prepare(&self) -> Result<(), PrepareError> {
+        prepare::prepare(&self.database).await
+    }
+
+    /// Up to `limit` commits that happened before this time and may not have reached the bus, the oldest first
+    /// and each stream's in its order.
+    ///
+    /// A stream's times never run backwards, so what is left out for the limit or for its age is never before
+    /// what is given in the same stream.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    pub async fn undelivered_commits(&self, older_than: Timestamp, limit: u32) -> Result<Vec<Commit>, ReadError> {
+        let filter = doc! { UNDELIVERED: true, "occurred_at_us": { "$lt": older_than.unix_micros() } };
+        let order = doc! { "occurred_at_us": 1, "_id.first_version": 1 };
+        self.find(filter, order, limit, Some(UNDELIVERED_BY_TIME)).await
+    }
+
+    /// Takes the commit's mark away: the bus has it. The one change that is ever made to a commit; a commit that
+    /// has no mark, or is not there, is left as it is.
+    ///
+    /// Waits for the primary alone, not for its disk nor for the majority: a mark that comes back, or is still seen
+    /// for a moment, costs one more delivery.
+    ///
+    /// # Errors
+    /// See [`MarkError`].
+    pub async fn mark_delivered(&self, stream_id: StreamId, first_version: u64) -> Result<(), MarkError> {
+        let filter = of_version(stream_id, version_to_bson(first_version));
+        let commits = self.commits.clone();
+        let unmark = async move {
+            let quick = WriteConcern::builder().w(Acknowledgment::Nodes(1)).build();
+            commits.update_one(filter, doc! { "$unset": { UNDELIVERED: "" } }).write_concern(quick).await
+        };
+        bounded(Box::pin(unmark)).await.map(|_| ()).map_err(|source| MarkError { source })
+    }
+
+    /// Up to `limit` commits of this filter in this order, by this index where one is named.
+    async fn find(
+        &self,
+        filter: Document,
+        order: Document,
+        limit: u32,
+        index: Option<&'static str>,
+    ) -> Result<Vec<Commit>, ReadError> {
+        // To MongoDB a limit of 0 is none at all.
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        let commits = self.commits.clone();
+        let found = async move {
+            let mut find = commits
+                .find(filter)
+                .sort(order)
+                .limit(i64::from(limit))
+                .batch_size(limit.min(MAX_BATCH))
+                .max_time(OPERATION_TIMEOUT);
+            if let Some(name) = index {
+                find = find.hint(Hint::Name(name.to_owned()));
+            }
+            find.await?.try_collect::<Vec<RawDocumentBuf>>().await
+        };
+        let documents = bounded(Box::pin(found)).await.map_err(unavailable)?;
+        documents.iter().map(|document| from_document(document).map_err(corrupt)).collect()
+    }
+
+    /// The stream's newest commit that starts at or before this version.
+    async fn newest_up_to(&self, stream_id: StreamId, version: i64) -> Result<Option<Commit>, ReadError> {
+        let newest = self.find(of_versions(stream_id, 0, version), doc! { "_id": -1 }, 1, None).await?;
+        Ok(newest.into_iter().next())
+    }
+}
+
+#[async_trait]
+impl EventStoreRepository for MongoEventStore {
+    async fn append(&self, commit: &Commit) -> Result<(), AppendError> {
+        let document = to_document(commit);
+        let commits = self.commits.clone();
+        let inserted = bounded(Box::pin(async move { commits.insert_one(document).await })).await;
+        let error = match inserted {
+            Ok(_) => return Ok(()),
+            Err(error) => error,
+        };
+        let (stream_id, first_version) = (commit.draft.stream_id, commit.draft.first_version);
+        match taken_index(&error) {
+            Some("_id_") => Err(AppendError::VersionTaken { stream_id, first_version }),
+            Some(BY_IDEMPOTENCY_KEY) => Err(AppendError::IdempotencyKeyTaken { stream_id }),
+            // A majority that did not answer in time is among these: the commit may be there or not.
+            _ => Err(AppendError::Unavailable { source: error.into() }),
+        }
+    }
+
+    async fn last_commit(&self, stream_id: StreamId) -> Result<Option<Commit>, ReadError> {
+        self.newest_up_to(stream_id, i64::MAX).await
+    }
+
+    async fn commits_from(&self, stream_id: StreamId, from_version: u64, limit: u32) -> Result<Vec<Commit>, ReadError> {
+        let from_version = version_to_bson(from_version);
+        let ascending = doc! { "_id": 1 };
+        let mut commits = self.find(of_versions(stream_id, from_version, i64::MAX), ascending, limit, None).await?;
+        // Whoever reads page by page asks for a version that a commit starts at, and is done here.
+        let starts_there = |commit: &Commit| version_to_bson(commit.draft.first_version) == from_version;
+        if limit == 0 || from_version <= 1 || commits.first().is_some_and(starts_there) {
+            return Ok(commits);
+        }
+        // Read after the ones behind it and not before, so that no commit can come to lie in between unseen.
+        if let Some(holder) = self.newest_up_to(stream_id, from_version).await?
+            && version_to_bson(holder.last_version()) >= from_version
+        {
+            commits.insert(0, holder);
+            commits.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        }
+        Ok(commits)
+    }
+
+    async fn commit_by_idempotency_key(&self, stream_id: StreamId, key: &Digest) -> Result<Option<Commit>, ReadError> {
+        let filter = doc! { "_id.stream_id": uuid_to_bson(stream_id.0), "idempotency.key": key.to_string() };
+        let found = self.find(filter, doc! {}, 1, Some(BY_IDEMPOTENCY_KEY)).await?;
+        Ok(found.into_iter().next())
+    }
+
+    /// Asks for the index of the keys by name: the server then says so when [`prepare`](Self::prepare) was
+    /// forgotten.
+    async fn ping(&self) -> Result<(), ReadError> {
+        let commits = self.commits.clone();
+        let asked = async move {
+            commits
+                .find_one(doc! { "idempotency.key": { "$exists": true } })
+                .hint(Hint::Name(BY_IDEMPOTENCY_KEY.to_owned()))
+                .max_time(OPERATION_TIMEOUT)
+                .await
+        };
+        bounded(Box::pin(asked)).await.map(|_| ()).map_err(unavailable)
+    }
+}
+
+/// The commits of this stream that start between these versions, both included.
+///
+/// `_id` alone would say all of it; the stream is named again for a sharded collection's router, which cannot
+/// tell from a range of ids that they are all of one stream.
+fn of_versions(stream_id: StreamId, from_version: i64, to_version: i64) -> Document {
+    doc! {
+        "_id": { "$gte": commit_id(stream_id, from_version), "$lte": commit_id(stream_id, to_version) },
+        "_id.stream_id": uuid_to_bson(stream_id.0),
+    }
+}
+
+fn of_version(stream_id: StreamId, first_version: i64) -> Document {
+    doc! { "_id": commit_id(stream_id, first_version), "_id.stream_id": uuid_to_bson(stream_id.0) }
+}
+
+/// The index that was in the way of an insert.
+///
+/// The server's answer names the index in its message and, since 4.2, the members beside it; the driver keeps the
+/// message alone. Only names and hexadecimal digits of ours are in there, nothing that a client wrote.
+fn taken_index(error: &OperationError) -> Option<&str> {
+    let OperationError::Driver(error) = error else {
+        return None;
+    };
+    match &*error.kind {
+        ErrorKind::Write(WriteFailure::WriteError(error)) if error.code == DUPLICATE_KEY => {
+            let (_, behind) = error.message.split_once(" index: ")?;
+            behind.split_once(' ').map(|(name, _)| name)
+        }
+        _ => None,
+    }
+}
+
+fn unavailable(error: OperationError) -> ReadError {
+    ReadError::Unavailable { source: error.into() }
+}
+
+fn corrupt((stream_id, reason): (StreamId, String)) -> ReadError {
+    ReadError::Corrupt { stream_id, reason }
+}

@@ -1,0 +1,122 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+/// Stands between a client and a MongoDB server, and lets happen on purpose what networks do by chance.
+pub struct Proxy {
+    port: u16,
+    faults: Arc<Faults>,
+}
+
+struct Faults {
+    server: String,
+    stands_still: watch::Sender<bool>,
+    lose_next_answer: AtomicBool,
+    lost_answers: AtomicU32,
+}
+
+/// A message of MongoDB's wire protocol begins with its own length, in 4 bytes.
+const LENGTH_BYTES: usize = 4;
+
+impl Proxy {
+    /// To the first server that the URL names.
+    pub async fn to(url: &str) -> Self {
+        let hosts = url.strip_prefix("mongodb://").and_then(|behind| behind.split(['/', ',']).next());
+        let faults = Arc::new(Faults {
+            server: hosts.expect("a URL that names hosts").to_owned(),
+            stands_still: watch::Sender::new(false),
+            lose_next_answer: AtomicBool::new(false),
+            lost_answers: AtomicU32::new(0),
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("bound").port();
+        tokio::spawn(accept(listener, Arc::clone(&faults)));
+        Self { port, faults }
+    }
+
+    /// A URL of the server by way of this. A direct connection: the members of the replica set would name
+    /// themselves, and be asked past this.
+    pub fn url(&self, database: &str) -> String {
+        format!("mongodb://127.0.0.1:{}/{database}?directConnection=true", self.port)
+    }
+
+    /// Nothing goes through, and no connection breaks, until it is told to go on.
+    pub fn stand_still(&self, stands_still: bool) {
+        self.faults.stands_still.send_replace(stands_still);
+    }
+
+    /// The server gets the next insert and its answer is lost with the connection.
+    pub fn lose_next_answer_to_an_insert(&self) {
+        self.faults.lose_next_answer.store(true, Ordering::SeqCst);
+    }
+
+    pub fn lost_answers(&self) -> u32 {
+        self.faults.lost_answers.load(Ordering::SeqCst)
+    }
+}
+
+async fn accept(listener: TcpListener, faults: Arc<Faults>) {
+    while let Ok((client, _)) = listener.accept().await {
+        let faults = Arc::clone(&faults);
+        tokio::spawn(async move {
+            let Ok(server) = TcpStream::connect(&faults.server).await else {
+                return;
+            };
+            let (from_client, to_client) = client.into_split();
+            let (from_server, to_server) = server.into_split();
+            let loses_answer = Arc::new(AtomicBool::new(false));
+            // Both ways end with the first that does, and with them the connections.
+            tokio::select! {
+                () = requests(from_client, to_server, &faults, &loses_answer) => {}
+                () = answers(from_server, to_client, &faults, &loses_answer) => {}
+            }
+        });
+    }
+}
+
+async fn requests(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, faults: &Faults, loses_answer: &AtomicBool) {
+    while let Some(message) = read_message(&mut from).await {
+        goes_on(faults).await;
+        // A command's name is the first member of its document: a text, named `insert`.
+        let is_insert = message.windows(8).any(|bytes| bytes == b"\x02insert\0");
+        if is_insert && faults.lose_next_answer.swap(false, Ordering::SeqCst) {
+            loses_answer.store(true, Ordering::SeqCst);
+        }
+        if to.write_all(&message).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn answers(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, faults: &Faults, loses_answer: &AtomicBool) {
+    while let Some(message) = read_message(&mut from).await {
+        goes_on(faults).await;
+        if loses_answer.load(Ordering::SeqCst) {
+            faults.lost_answers.fetch_add(1, Ordering::SeqCst);
+            return;
+        }
+        if to.write_all(&message).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Waits while nothing may go through.
+async fn goes_on(faults: &Faults) {
+    let mut stands_still = faults.stands_still.subscribe();
+    // Its sender lives as long as the faults do.
+    let _ = stands_still.wait_for(|stands_still| !stands_still).await;
+}
+
+async fn read_message(from: &mut OwnedReadHalf) -> Option<Vec<u8>> {
+    let mut message = vec![0; LENGTH_BYTES];
+    from.read_exact(&mut message).await.ok()?;
+    let length = u32::from_le_bytes(message[..].try_into().ok()?);
+    message.resize(usize::try_from(length).ok()?.max(LENGTH_BYTES), 0);
+    from.read_exact(&mut message[LENGTH_BYTES..]).await.ok()?;
+    Some(message)
+}

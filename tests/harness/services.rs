@@ -1,0 +1,27 @@
+use std::process::Command;
+use std::sync::LazyLock;
+
+/// Where the services' addresses are asked for when the environment does not give them.
+const PROJECT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+/// The event store's URL with another database in it. The server is that of the environment's `EVENT_STORE_URL`,
+/// else that of `make services`.
+pub fn event_store_url(database: &str) -> String {
+    static URL: LazyLock<String> = LazyLock::new(|| address("EVENT_STORE_URL"));
+    let (scheme, behind) = URL.split_once("://").expect("a URL");
+    let (hosts, behind) = behind.split_once('/').unwrap_or((behind, ""));
+    match behind.split_once('?') {
+        Some((_, options)) => format!("{scheme}://{hosts}/{database}?{options}"),
+        None => format!("{scheme}://{hosts}/{database}"),
+    }
+}
+
+fn address(variable: &str) -> String {
+    if let Some(value) = std::env::var(variable).ok().filter(|value| !value.is_empty()) {
+        return value;
+    }
+    let asked = Command::new("make").args(["-s", "services-env"]).current_dir(PROJECT).output().expect("make is there");
+    let printed = String::from_utf8(asked.stdout).expect("text");
+    let value = printed.lines().find_map(|line| line.strip_prefix(variable)?.strip_prefix('='));
+    value.unwrap_or_else(|| panic!("{variable} is not set, and `make services` does not run")).to_owned()
+}

