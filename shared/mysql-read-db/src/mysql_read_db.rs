@@ -49,7 +49,8 @@ impl Default for Limits {
             statement_timeout: Duration::from_secs(5),
             // Transactions here take milliseconds: who waits longer has met something that is stuck.
             lock_wait_timeout: Duration::from_secs(2),
-            // Below the 30 s that the projector has for a batch.
+            // Long enough for every try of a batch that meets others, short enough to be delivered again by the same
+            // invocation of a function.
             handle_timeout: Duration::from_secs(20),
             max_race_retries: 6,
         }

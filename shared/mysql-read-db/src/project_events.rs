@@ -14,11 +14,8 @@ use uuid::Uuid;
 
 use crate::MySqlReadDb;
 use crate::mysql_read_db::in_time;
+use crate::parcels::{Parcel, json, parcels};
 use crate::rows::AccountRow;
-
-/// Rows travel to the server as one JSON text a statement. Far below the 16 MiB that a server takes at once, also
-/// with the longest events.
-const ROWS_PER_STATEMENT: usize = 1_000;
 
 /// The wait before the second try of a lost race; it doubles with each further one, with as much again at random.
 const MIN_BACKOFF: Duration = Duration::from_millis(5);
@@ -122,12 +119,13 @@ async fn project(
     events: &[EventEnvelope],
 ) -> Result<HandledBatch, TryError> {
     let mut transaction = connection.begin().await?;
-    for some_ids in account_ids.chunks(ROWS_PER_STATEMENT) {
-        lock_accounts(&mut transaction, some_ids).await?;
+    let asked = parcels(account_ids.iter().map(|account_id| hex_of(account_id.as_uuid())));
+    for parcel in &asked {
+        lock_accounts(&mut transaction, parcel).await?;
     }
     let mut loaded = AccountsAsLoaded::default();
-    for some_ids in account_ids.chunks(ROWS_PER_STATEMENT) {
-        load_accounts(&mut transaction, some_ids, &mut loaded).await?;
+    for parcel in &asked {
+        load_accounts(&mut transaction, parcel, &mut loaded).await?;
     }
     let versions: HashMap<AccountId, u64> =
         loaded.entities.values().map(|entity| (entity.account_id, entity.version)).collect();
@@ -139,7 +137,7 @@ async fn project(
 
 /// From here to the end of the transaction no other projector reads or writes these accounts, whether they have
 /// rows yet or not.
-async fn lock_accounts(connection: &mut MySqlConnection, account_ids: &[AccountId]) -> Result<(), TryError> {
+async fn lock_accounts(connection: &mut MySqlConnection, asked: &Parcel) -> Result<(), TryError> {
     sqlx::query!(
         r"INSERT INTO account_locks (account_id)
           SELECT UNHEX(asked.account_id)
@@ -148,7 +146,7 @@ async fn lock_accounts(connection: &mut MySqlConnection, account_ids: &[AccountI
           )) AS asked
           ORDER BY asked.account_id
           ON DUPLICATE KEY UPDATE account_id = account_locks.account_id",
-        json(&hex(account_ids)),
+        asked.json,
     )
     .execute(connection)
     .await?;
@@ -159,10 +157,9 @@ async fn lock_accounts(connection: &mut MySqlConnection, account_ids: &[AccountI
 /// committed before it began.
 async fn load_accounts(
     connection: &mut MySqlConnection,
-    account_ids: &[AccountId],
+    asked: &Parcel,
     loaded: &mut AccountsAsLoaded,
 ) -> Result<(), TryError> {
-    let asked = json(&hex(account_ids));
     let rows = sqlx::query_as!(
         AccountRow,
         r#"SELECT account.account_id AS "account_id: _", account.owner, account.holder, account.kind,
@@ -172,7 +169,7 @@ async fn load_accounts(
                account_id VARCHAR(32) PATH '$' ERROR ON EMPTY ERROR ON ERROR
            )) AS asked
            STRAIGHT_JOIN bank_accounts AS account ON account.account_id = UNHEX(asked.account_id)"#,
-        asked,
+        asked.json,
     )
     .fetch_all(&mut *connection)
     .await?;
@@ -186,7 +183,7 @@ async fn load_accounts(
               account_id VARCHAR(32) PATH '$' ERROR ON EMPTY ERROR ON ERROR
           )) AS asked
           STRAIGHT_JOIN early_events AS early ON early.account_id = UNHEX(asked.account_id)",
-        asked,
+        asked.json,
     )
     .fetch_all(connection)
     .await?;
@@ -206,42 +203,41 @@ async fn write(
 ) -> Result<(), TryError> {
     let (moved, opened): (Vec<&BankAccountEntity>, Vec<_>) =
         plan.entities.iter().partition(|entity| versions.contains_key(&entity.account_id));
-    for entities in opened.chunks(ROWS_PER_STATEMENT) {
-        insert_accounts(connection, entities).await?;
+    for parcel in parcels(opened.into_iter().map(opened_row)) {
+        insert_accounts(connection, &parcel).await?;
     }
-    for entities in moved.chunks(ROWS_PER_STATEMENT) {
-        update_accounts(connection, versions, entities).await?;
+    for parcel in parcels(moved.into_iter().map(|entity| moved_row(versions, entity))) {
+        update_accounts(connection, &parcel).await?;
     }
-    for lines in plan.lines.chunks(ROWS_PER_STATEMENT) {
-        insert_lines(connection, lines).await?;
+    for parcel in parcels(plan.lines.iter().map(line_row)) {
+        insert_lines(connection, &parcel).await?;
     }
-    for events in plan.keep_early.chunks(ROWS_PER_STATEMENT) {
-        insert_early(connection, events).await?;
+    for parcel in parcels(plan.keep_early.iter().map(early_row)) {
+        insert_early(connection, &parcel).await?;
     }
-    for events in plan.drop_early.chunks(ROWS_PER_STATEMENT) {
-        delete_early(connection, events).await?;
+    let done = plan.drop_early.iter().map(|(account_id, version)| (hex_of(account_id.as_uuid()), version));
+    for parcel in parcels(done) {
+        delete_early(connection, &parcel).await?;
     }
     Ok(())
 }
 
-async fn insert_accounts(connection: &mut MySqlConnection, entities: &[&BankAccountEntity]) -> Result<(), TryError> {
-    let rows: Vec<_> = entities
-        .iter()
-        .map(|entity| {
-            (
-                hex_of(entity.account_id.as_uuid()),
-                &entity.owner,
-                &entity.holder,
-                entity.kind.as_str(),
-                entity.balance.currency().code(),
-                entity.balance.amount_minor(),
-                entity.status.as_str(),
-                entity.version,
-                entity.opened_at.unix_micros(),
-                entity.updated_at.unix_micros(),
-            )
-        })
-        .collect();
+fn opened_row(entity: &BankAccountEntity) -> impl Serialize {
+    (
+        hex_of(entity.account_id.as_uuid()),
+        &entity.owner,
+        &entity.holder,
+        entity.kind.as_str(),
+        entity.balance.currency().code(),
+        entity.balance.amount_minor(),
+        entity.status.as_str(),
+        entity.version,
+        entity.opened_at.unix_micros(),
+        entity.updated_at.unix_micros(),
+    )
+}
+
+async fn insert_accounts(connection: &mut MySqlConnection, parcel: &Parcel) -> Result<(), TryError> {
     sqlx::query!(
         r"INSERT INTO bank_accounts (account_id, owner, holder, kind, currency, balance_minor, status, version,
                                      opened_at_us, updated_at_us)
@@ -259,31 +255,25 @@ async fn insert_accounts(connection: &mut MySqlConnection, entities: &[&BankAcco
               opened_at_us  BIGINT          PATH '$[8]' ERROR ON ERROR,
               updated_at_us BIGINT          PATH '$[9]' ERROR ON ERROR
           )) AS fresh",
-        json(&rows),
+        parcel.json,
     )
     .execute(connection)
     .await?;
     Ok(())
 }
 
-async fn update_accounts(
-    connection: &mut MySqlConnection,
-    versions: &HashMap<AccountId, u64>,
-    entities: &[&BankAccountEntity],
-) -> Result<(), TryError> {
-    let rows: Vec<_> = entities
-        .iter()
-        .map(|entity| {
-            (
-                hex_of(entity.account_id.as_uuid()),
-                versions.get(&entity.account_id),
-                entity.balance.amount_minor(),
-                entity.status.as_str(),
-                entity.version,
-                entity.updated_at.unix_micros(),
-            )
-        })
-        .collect();
+fn moved_row(versions: &HashMap<AccountId, u64>, entity: &BankAccountEntity) -> impl Serialize {
+    (
+        hex_of(entity.account_id.as_uuid()),
+        versions.get(&entity.account_id).copied(),
+        entity.balance.amount_minor(),
+        entity.status.as_str(),
+        entity.version,
+        entity.updated_at.unix_micros(),
+    )
+}
+
+async fn update_accounts(connection: &mut MySqlConnection, parcel: &Parcel) -> Result<(), TryError> {
     let updated = sqlx::query!(
         r"UPDATE JSON_TABLE(?, '$[*]' COLUMNS (
               account_id     VARCHAR(32)     PATH '$[0]' ERROR ON ERROR,
@@ -299,30 +289,28 @@ async fn update_accounts(
               account.status = fresh.status,
               account.version = fresh.version,
               account.updated_at_us = fresh.updated_at_us",
-        json(&rows),
+        parcel.json,
     )
     .execute(connection)
     .await?
     .rows_affected();
-    expect_rows("updated", rows.len(), updated)
+    expect_rows("updated", parcel.rows, updated)
 }
 
-async fn insert_lines(connection: &mut MySqlConnection, lines: &[StatementLine]) -> Result<(), TryError> {
-    let rows: Vec<_> = lines
-        .iter()
-        .map(|line| {
-            (
-                hex_of(line.account_id.as_uuid()),
-                line.version,
-                line.kind.as_str(),
-                line.amount.currency().code(),
-                line.amount.amount_minor(),
-                line.balance_after.amount_minor(),
-                &line.reference,
-                line.occurred_at.unix_micros(),
-            )
-        })
-        .collect();
+fn line_row(line: &StatementLine) -> impl Serialize {
+    (
+        hex_of(line.account_id.as_uuid()),
+        line.version,
+        line.kind.as_str(),
+        line.amount.currency().code(),
+        line.amount.amount_minor(),
+        line.balance_after.amount_minor(),
+        &line.reference,
+        line.occurred_at.unix_micros(),
+    )
+}
+
+async fn insert_lines(connection: &mut MySqlConnection, parcel: &Parcel) -> Result<(), TryError> {
     sqlx::query!(
         r"INSERT INTO statement_lines (account_id, version, kind, currency, amount_minor, balance_after_minor,
                                        reference, occurred_at_us)
@@ -338,15 +326,18 @@ async fn insert_lines(connection: &mut MySqlConnection, lines: &[StatementLine])
               reference           VARCHAR(141)    PATH '$[6]' ERROR ON ERROR,
               occurred_at_us      BIGINT          PATH '$[7]' ERROR ON ERROR
           )) AS fresh",
-        json(&rows),
+        parcel.json,
     )
     .execute(connection)
     .await?;
     Ok(())
 }
 
-async fn insert_early(connection: &mut MySqlConnection, events: &[EventEnvelope]) -> Result<(), TryError> {
-    let rows: Vec<_> = events.iter().map(|event| (hex_of(event.stream_id.0), event.version, json(event))).collect();
+fn early_row(event: &EventEnvelope) -> impl Serialize {
+    (hex_of(event.stream_id.0), event.version, json(event))
+}
+
+async fn insert_early(connection: &mut MySqlConnection, parcel: &Parcel) -> Result<(), TryError> {
     sqlx::query!(
         r"INSERT INTO early_events (account_id, version, envelope)
           SELECT UNHEX(fresh.account_id), fresh.version, fresh.envelope
@@ -355,15 +346,14 @@ async fn insert_early(connection: &mut MySqlConnection, events: &[EventEnvelope]
               version    BIGINT UNSIGNED PATH '$[1]' ERROR ON ERROR,
               envelope   MEDIUMTEXT      PATH '$[2]' ERROR ON ERROR
           )) AS fresh",
-        json(&rows),
+        parcel.json,
     )
     .execute(connection)
     .await?;
     Ok(())
 }
 
-async fn delete_early(connection: &mut MySqlConnection, events: &[(AccountId, u64)]) -> Result<(), TryError> {
-    let rows: Vec<_> = events.iter().map(|(account_id, version)| (hex_of(account_id.as_uuid()), version)).collect();
+async fn delete_early(connection: &mut MySqlConnection, parcel: &Parcel) -> Result<(), TryError> {
     let deleted = sqlx::query!(
         r"DELETE early
           FROM JSON_TABLE(?, '$[*]' COLUMNS (
@@ -372,12 +362,12 @@ async fn delete_early(connection: &mut MySqlConnection, events: &[(AccountId, u6
           )) AS applied
           STRAIGHT_JOIN early_events AS early
               ON early.account_id = UNHEX(applied.account_id) AND early.version = applied.version",
-        json(&rows),
+        parcel.json,
     )
     .execute(connection)
     .await?
     .rows_affected();
-    expect_rows("deleted", rows.len(), deleted)
+    expect_rows("deleted", parcel.rows, deleted)
 }
 
 fn expect_rows(what: &str, expected: usize, found: u64) -> Result<(), TryError> {
@@ -388,15 +378,7 @@ fn expect_rows(what: &str, expected: usize, found: u64) -> Result<(), TryError> 
     }
 }
 
-fn hex(account_ids: &[AccountId]) -> Vec<String> {
-    account_ids.iter().map(|account_id| hex_of(account_id.as_uuid())).collect()
-}
-
 /// As the servers' UNHEX takes it. The texts sort as the ids do.
 fn hex_of(uuid: Uuid) -> String {
     uuid.as_simple().to_string()
-}
-
-fn json<T: Serialize>(rows: &T) -> String {
-    serde_json::to_string(rows).expect("texts, numbers and lists of them")
 }
