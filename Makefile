@@ -26,7 +26,7 @@ run: ## Build and serve the API and the console at http://127.0.0.1:9000 (PORT, 
 	@exec "$${CARGO_TARGET_DIR:-target}/debug/passbook" serve
 
 .PHONY: test
-test: ## Check everything and run every test; what .ci/run calls
+test: ## Check everything and run every test of the embedded stack; what .ci/run calls
 	@started_at=$$(date +%s); \
 	$(MAKE) --no-print-directory format-check lint docs licences services-check unit-and-end-to-end; \
 	seconds=$$(( $$(date +%s) - started_at )); \
@@ -77,18 +77,22 @@ licences: $(CARGO_DENY) ## Licences, sources and banned crates of all dependenci
 advisories: $(CARGO_DENY) ## Known vulnerabilities of all dependencies (fetches the RustSec database)
 	$(CARGO_DENY) --locked check advisories
 
-# The binaries are built first: the end-to-end tests run them as processes. The servers stop with this shell, unless
-# they ran before.
+# The binaries are built first: the end-to-end tests run them as processes.
 .PHONY: unit-and-end-to-end
-unit-and-end-to-end: ## Every test, with the real servers started for it
-	SERVICES_STOP_WITH=$$$$ $(MAKE) --no-print-directory services; \
-	$(CARGO) build $(LOCKED) --workspace --bins; \
-	$(CARGO) test $(LOCKED) --workspace --features passbook-tests/services
-
-.PHONY: test-embedded
-test-embedded: ## Every test that needs no server
+unit-and-end-to-end: ## Every test that needs no server
 	$(CARGO) build $(LOCKED) --workspace --bins
 	$(CARGO) test $(LOCKED) --workspace
+
+# The servers stop with this shell, unless they ran before. One line, so that it is one shell.
+.PHONY: test-services
+test-services: ## The suites that need real servers, which are started for it
+	SERVICES_STOP_WITH=$$$$ $(MAKE) --no-print-directory services; \
+	$(CARGO) test $(LOCKED) --package passbook-tests --features services contract::
+
+.PHONY: bench
+bench: ## Measure the event store's layouts against a bare insert (the server of EVENT_STORE_URL, else of make services)
+	@url="$${EVENT_STORE_URL:-$$($(MAKE) -s services-env | sed -n s/^EVENT_STORE_URL=//p)}"; \
+	EVENT_STORE_URL="$$url" $(CARGO) run $(LOCKED) --release --package mongo-event-store --example layouts
 
 # Without optimizing: it runs for seconds, and builds in half the time.
 $(CARGO_DENY):

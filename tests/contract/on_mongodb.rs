@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use cqrs::{AppendError, Commit, CommitDraft, EventStoreRepository, ReadError, StreamId, Timestamp};
+use cqrs::{AppendError, Commit, CommitDraft, EventStoreRepository, ReadError, RecordedState, StreamId, Timestamp};
 use futures::TryStreamExt as _;
 use mongo_event_store::{ConnectError, MongoEventStore};
 use mongodb::bson::{Binary, Bson, DateTime, Document, doc, spec::BinarySubtype};
@@ -143,6 +143,32 @@ async fn a_commit_is_one_document_that_a_shell_can_show() {
     expected.remove("undelivered");
     assert_eq!(find().await, expected);
     assert_eq!(store.last_commit(commit.draft.stream_id).await.expect("reads"), Some(commit));
+}
+
+#[tokio::test]
+async fn what_bson_or_the_server_has_no_place_for_is_given_back_all_the_same() {
+    let on_mongodb = OnMongodb::new();
+    let store = on_mongodb.open().await;
+    let nested = |levels| {
+        (0..levels).fold(json!(1), |inner, level| if level % 2 == 0 { json!([inner]) } else { json!({ "in": inner }) })
+    };
+    for data in [
+        json!(u64::MAX),
+        json!(i64::MIN),
+        json!({ "\0": "\0" }),
+        json!({ "$oid": "507f1f77bcf86cd799439011", "$ref": "a", "$id": 1 }),
+        json!([-0.0, 5e-324, f64::MAX, 1.0]),
+        // Up to the number of levels that go as documents, and past it.
+        nested(89),
+        nested(90),
+        nested(91),
+        nested(120),
+    ] {
+        let state = RecordedState { state_version: 1, data: data.clone() };
+        let commit = CommitDraft { state, ..StreamEnd::of_new_stream().draft(vec![recorded(data)]) }.seal();
+        store.append(&commit).await.expect("appends");
+        assert_eq!(store.last_commit(commit.draft.stream_id).await.expect("reads"), Some(commit));
+    }
 }
 
 #[tokio::test]

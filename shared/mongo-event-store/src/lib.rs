@@ -1,5 +1,5 @@
 //! The event store in MongoDB: one document per commit. What a document looks like is in
-//! [`commit_document`]; why, in `docs/decisions/0011-mongodb-layout.md`.
+//! `src/commit_document.rs`; why, in `docs/decisions/0011-mongodb-layout.md`.
 
 mod bounded; // every operation ends in time, one way or the other
 mod commit_document; // a commit as a document, and back

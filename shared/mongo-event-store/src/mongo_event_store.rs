@@ -53,7 +53,7 @@ const MAX_BATCH: u32 = 1_000;
 /// may answer as of before. Nothing decided on such an answer is ever stored: an append needs the
 /// majority. A *refusal* decided on it would be of a state that was true when the break began; it has no
 /// effect, is not remembered, and a retry is judged anew. Linearizable reads would close that gap at the price
-/// of a write's wait on every load; see `docs/decisions/0011-mongodb-layout.md`.
+/// of some 100 ms on every load; see `docs/decisions/0011-mongodb-layout.md`.
 #[derive(Debug, Clone)]
 pub struct MongoEventStore {
     database: Database,
