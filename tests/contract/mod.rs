@@ -13,8 +13,14 @@ mod account_history; // events of an account, and by other arithmetic what must 
 mod commits; // commits, each chained to the one before
 mod dice; // chance that is the same on every run
 #[cfg(feature = "services")]
-mod proxy; // a network that fails on purpose
+mod mysql_server;
+#[cfg(feature = "services")]
+mod proxy; // a network that fails on purpose // a database on a server that speaks MySQL's protocol, and what its adapter promises on each
 // --- the adapters
 #[cfg(feature = "services")]
+mod on_mariadb;
+#[cfg(feature = "services")]
 mod on_mongodb;
+#[cfg(feature = "services")]
+mod on_mysql;
 mod on_sqlite;

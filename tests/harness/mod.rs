@@ -13,7 +13,7 @@ pub use openapi::{OpenApi, escape};
 pub use raw_request::RawRequest;
 pub use server::{Server, passbook_program, program};
 #[cfg(feature = "services")]
-pub use services::event_store_url;
+pub use services::{event_store_url, mysql_server_url};
 pub use token_issuer::{TokenIssuer, claims, key_set, seconds_from_now};
 
 use std::future::Future;

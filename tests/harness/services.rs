@@ -16,6 +16,13 @@ pub fn event_store_url(database: &str) -> String {
     }
 }
 
+/// The URL, without a database, of a server that speaks MySQL's protocol: of the environment's variable of that name,
+/// else of `make services`. `READ_DB_URL` is MySQL's, `MARIADB_URL` MariaDB's.
+pub fn mysql_server_url(variable: &'static str) -> String {
+    let url = address(variable);
+    url.rsplit_once('/').expect("a URL with a database").0.to_owned()
+}
+
 fn address(variable: &str) -> String {
     if let Some(value) = std::env::var(variable).ok().filter(|value| !value.is_empty()) {
         return value;

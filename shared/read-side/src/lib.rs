@@ -28,6 +28,10 @@ pub enum ReadSideError {
     #[cfg(feature = "sqlite")]
     #[error(transparent)]
     Sqlite(#[from] sqlite_embedded::OpenError),
+    /// The URL is no server's.
+    #[cfg(feature = "mysql")]
+    #[error(transparent)]
+    MySql(#[from] mysql_read_db::ConnectError),
 }
 
 /// Opens the read database that the URL names.
@@ -38,6 +42,12 @@ pub async fn open(read_db_url: &SecretUrl) -> Result<ReadSide, ReadSideError> {
     #[cfg(feature = "sqlite")]
     if let Some(path) = read_db_url.sqlite_path() {
         let read_db = Arc::new(sqlite_embedded::SqliteReadDb::open(path.as_ref()).await?);
+        return Ok(ReadSide { accounts: read_db.clone(), event_handler: read_db });
+    }
+    // Not connected yet: a server that is down at the start is one that may be back at the first request.
+    #[cfg(feature = "mysql")]
+    if read_db_url.scheme() == "mysql" {
+        let read_db = Arc::new(mysql_read_db::MySqlReadDb::connect(read_db_url.expose())?);
         return Ok(ReadSide { accounts: read_db.clone(), event_handler: read_db });
     }
     Err(ReadSideError::UnknownScheme { scheme: read_db_url.scheme().to_owned() })

@@ -1,0 +1,148 @@
+//! How many rows a second the projector writes, beside the plainest way to write as many: multi-row inserts and
+//! upserts with a parameter for each value, without locks, reads or decisions. Both in the same run, in turns, so
+//! that what counts is the ratio. Over TLS the raw statements of some hundred rows are longer than one record and
+//! wait for acknowledgements, as `parcels` tells; `?ssl-mode=DISABLED` shows the two without that.
+//!
+//! `BENCH_READ_DB_URL=mysql://… cargo bench --package mysql-read-db`: in that database it makes the tables and
+//! fills them.
+
+use std::time::{Duration, Instant};
+
+use bank::{AccountEvent, AccountId, AccountKind, Money};
+use cqrs::{DomainEvent as _, EventEnvelope, EventHandler as _, StreamId, Timestamp};
+use mysql_read_db::{MySqlReadDb, migrate};
+use sqlx::{MySqlPool, QueryBuilder};
+use uuid::Uuid;
+
+const ROUNDS: usize = 15;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() {
+    let Ok(url) = std::env::var("BENCH_READ_DB_URL") else {
+        println!("set BENCH_READ_DB_URL to a database for it to fill");
+        return;
+    };
+    migrate(&url).await.expect("migrates");
+    let read_db = MySqlReadDb::connect(&url).expect("a URL");
+    println!(
+        "a deposit each for so many accounts in a batch: medians of {ROUNDS}, in rows (account and line) a second"
+    );
+    for batch_size in [1, 10, 100, 500] {
+        let account_ids: Vec<AccountId> = (0..batch_size).map(|_| AccountId::generate()).collect();
+        let opened: Vec<EventEnvelope> = account_ids.iter().map(|id| envelope(*id, 1, &opening())).collect();
+        read_db.handle(&opened).await.expect("handles");
+        raw_tables(read_db.pool()).await;
+        let (mut projected, mut raw) = (Vec::new(), Vec::new());
+        for version in 2..2 + u64::try_from(ROUNDS).expect("small") {
+            let batch: Vec<EventEnvelope> = account_ids.iter().map(|id| envelope(*id, version, &deposit())).collect();
+            let started = Instant::now();
+            let outcome = read_db.handle(&batch).await.expect("handles");
+            projected.push(started.elapsed());
+            assert_eq!(usize::try_from(outcome.applied), Ok(batch_size));
+
+            let started = Instant::now();
+            raw_upserts(read_db.pool(), &account_ids, version).await;
+            raw.push(started.elapsed());
+        }
+        let (projected, raw) = (median(projected), median(raw));
+        println!(
+            "{batch_size:>4}: projected {:>7}/s ({projected:.1?}), raw {:>7}/s ({raw:.1?}): {:.2} of raw",
+            rows_per_second(batch_size, projected),
+            rows_per_second(batch_size, raw),
+            raw.div_duration_f64(projected),
+        );
+    }
+    read_db.close().await;
+}
+
+async fn raw_tables(pool: &MySqlPool) {
+    for (raw, table) in [("raw_accounts", "bank_accounts"), ("raw_lines", "statement_lines")] {
+        for statement in [format!("DROP TABLE IF EXISTS {raw}"), format!("CREATE TABLE {raw} LIKE {table}")] {
+            sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(pool).await.expect("runs");
+        }
+    }
+}
+
+async fn raw_upserts(pool: &MySqlPool, account_ids: &[AccountId], version: u64) {
+    let mut transaction = pool.begin().await.expect("begins");
+    let mut upsert = QueryBuilder::new(
+        "INSERT INTO raw_accounts (account_id, owner, holder, kind, currency, balance_minor, status, version, \
+         opened_at_us, updated_at_us) ",
+    );
+    upsert.push_values(account_ids, |mut row, account_id| {
+        row.push_bind(account_id.as_uuid())
+            .push_bind("owner")
+            .push_bind("Ann Lee")
+            .push_bind("checking")
+            .push_bind("EUR")
+            .push_bind(version)
+            .push_bind("active")
+            .push_bind(version)
+            .push_bind(1_i64)
+            .push_bind(version);
+    });
+    // Deprecated on MySQL, and the quickest form that both servers take.
+    upsert.push(
+        " ON DUPLICATE KEY UPDATE balance_minor = VALUES(balance_minor), status = VALUES(status), \
+         updated_at_us = VALUES(updated_at_us), version = VALUES(version)",
+    );
+    upsert.build().execute(&mut *transaction).await.expect("writes");
+    let mut insert = QueryBuilder::new(
+        "INSERT INTO raw_lines (account_id, version, kind, currency, amount_minor, balance_after_minor, reference, \
+         occurred_at_us) ",
+    );
+    insert.push_values(account_ids, |mut row, account_id| {
+        row.push_bind(account_id.as_uuid())
+            .push_bind(version)
+            .push_bind("deposit")
+            .push_bind("EUR")
+            .push_bind(1_i64)
+            .push_bind(version)
+            .push_bind("rent")
+            .push_bind(version);
+    });
+    insert.build().execute(&mut *transaction).await.expect("writes");
+    transaction.commit().await.expect("commits");
+}
+
+fn median(mut durations: Vec<Duration>) -> Duration {
+    durations.sort();
+    durations[durations.len() / 2]
+}
+
+/// Two rows for each event.
+fn rows_per_second(events: usize, duration: Duration) -> u128 {
+    u128::try_from(2 * events).expect("a count") * 1_000_000 / duration.as_micros().max(1)
+}
+
+fn eur(amount_minor: i64) -> Money {
+    Money::new(amount_minor, "EUR".parse().expect("an active code")).expect("within the limit")
+}
+
+fn opening() -> AccountEvent {
+    AccountEvent::AccountOpened {
+        owner: "owner".to_owned(),
+        holder: "Ann Lee".parse().expect("a holder"),
+        kind: AccountKind::Checking,
+        opening_balance: eur(0),
+    }
+}
+
+fn deposit() -> AccountEvent {
+    AccountEvent::FundsDeposited { amount: eur(1), reference: Some("rent".parse().expect("a reference")) }
+}
+
+fn envelope(account_id: AccountId, version: u64, event: &AccountEvent) -> EventEnvelope {
+    EventEnvelope {
+        stream_id: StreamId(account_id.as_uuid()),
+        aggregate_type: "account".to_owned(),
+        version,
+        event_id: Uuid::now_v7(),
+        event_type: event.event_type().to_owned(),
+        schema_version: event.schema_version(),
+        data: event.to_data(),
+        occurred_at: Timestamp::now(),
+        correlation_id: "correlation".to_owned(),
+        causation_id: "causation".to_owned(),
+    }
+}

@@ -1,0 +1,575 @@
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use bank::AccountKind;
+use cqrs::{EventEnvelope, EventHandler, EventHandlerError, HandledBatch};
+use futures::future::join_all;
+use mysql_read_db::{Limits, MySqlReadDb};
+use read_model::{
+    AccountFilter, AccountPosition, AccountsPage, BankAccountRepository as _, ReadDbError, StatementFilter,
+    StatementPage,
+};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, MySqlConnection, Row as _};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use uuid::Uuid;
+
+use super::account_history::{AccountHistory, Opening, at};
+use super::dice::Dice;
+use super::read_db::{ReadDb, ReadDbUnderTest, assert_rows};
+use crate::harness::mysql_server_url;
+
+/// A database of one test's own on a server that is there, dropped with it.
+pub struct OnServer {
+    /// Without a database.
+    server_url: String,
+    database: String,
+    opened: Mutex<Vec<MySqlReadDb>>,
+}
+
+impl OnServer {
+    /// Empty, with its tables.
+    pub async fn new(variable: &'static str) -> Self {
+        let server_url = mysql_server_url(variable);
+        let database = format!("passbook_test_{}", Uuid::now_v7().simple());
+        run(&server_url, format!("CREATE DATABASE {database}")).await;
+        let on_server = Self { server_url, database, opened: Mutex::default() };
+        mysql_read_db::migrate(&on_server.url()).await.expect("migrates");
+        on_server
+    }
+
+    fn url(&self) -> String {
+        format!("{}/{}", self.server_url, self.database)
+    }
+
+    fn connect_with(&self, limits: Limits) -> MySqlReadDb {
+        let read_db = MySqlReadDb::connect_with(&self.url(), limits).expect("a URL");
+        self.opened.lock().expect("no panic").push(read_db.clone());
+        read_db
+    }
+
+    fn connect(&self) -> MySqlReadDb {
+        self.connect_with(Limits::default())
+    }
+
+    async fn administrator(&self) -> MySqlConnection {
+        MySqlConnection::connect(&self.url()).await.expect("connects")
+    }
+}
+
+impl Drop for OnServer {
+    /// Also after a failed test. A runtime of its own: the test's may be the one that is ending.
+    fn drop(&mut self) {
+        let (server_url, statement) = (self.server_url.clone(), format!("DROP DATABASE IF EXISTS {}", self.database));
+        let dropping = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(run(&server_url, statement));
+        });
+        let _ = dropping.join();
+    }
+}
+
+async fn run(url: &str, statement: String) {
+    let mut connection = MySqlConnection::connect(url).await.expect("connects");
+    connection.execute(AssertSqlSafe(statement)).await.expect("runs");
+    connection.close().await.expect("closes");
+}
+
+#[async_trait]
+impl ReadDbUnderTest for OnServer {
+    async fn open(&self) -> ReadDb {
+        as_ports(&self.connect())
+    }
+
+    async fn close_all(&self) {
+        let opened = std::mem::take(&mut *self.opened.lock().expect("no panic"));
+        for read_db in opened {
+            read_db.close().await;
+        }
+    }
+
+    async fn kept_early(&self) -> u64 {
+        let kept: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM early_events")
+            .fetch_one(&mut self.administrator().await)
+            .await
+            .expect("reads");
+        kept.unsigned_abs()
+    }
+}
+
+fn as_ports(read_db: &MySqlReadDb) -> ReadDb {
+    let read_db = Arc::new(read_db.clone());
+    ReadDb { event_handler: read_db.clone(), repository: read_db }
+}
+
+// --- what the adapter promises beside the ports
+
+/// Makes one test of each promise, on the database that the expression gives.
+macro_rules! server_promises {
+    ($new_database:expr) => {
+        $crate::contract::mysql_server::server_promises! { $new_database;
+            tables_are_made_by_migrating_and_not_by_connecting
+            an_early_event_and_the_opening_it_waits_for_never_miss_each_other
+            projectors_that_open_the_same_accounts_at_once_write_each_once
+            a_locked_account_fails_its_batch_in_time_and_no_other
+            a_row_that_another_hand_has_written_is_reported_and_not_overwritten
+            a_server_that_is_not_there_fails_in_time
+            a_server_that_falls_silent_fails_in_time_and_is_used_again_when_it_is_back
+            each_user_may_do_what_it_has_to_and_nothing_else
+            queries_read_no_more_rows_than_they_have_to
+            an_owner_may_be_longer_than_any_index
+            texts_that_differ_in_blanks_at_the_end_differ
+            a_value_that_does_not_fit_its_column_is_refused
+        }
+    };
+    ($new_database:expr; $($promise:ident)*) => { $(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $promise() {
+            $crate::contract::mysql_server::$promise(&$new_database).await;
+        }
+    )* };
+}
+pub(crate) use server_promises;
+
+pub async fn tables_are_made_by_migrating_and_not_by_connecting(on_server: &OnServer) {
+    let mut administrator = on_server.administrator().await;
+    let tables = "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE()";
+    let migrated: i64 = sqlx::query_scalar(tables).fetch_one(&mut administrator).await.expect("reads");
+    let name = &on_server.database;
+    administrator
+        .execute(AssertSqlSafe(format!("DROP DATABASE {name}; CREATE DATABASE {name}; USE {name}")))
+        .await
+        .expect("runs");
+    let read_db = on_server.connect();
+    let error = read_db.ping().await.expect_err("there is no table");
+    assert!(matches!(error, ReadDbError::Unavailable { .. }), "{error:?}");
+    let made: i64 = sqlx::query_scalar(tables).fetch_one(&mut administrator).await.expect("reads");
+    assert_eq!(made, 0);
+
+    let url = on_server.url();
+    for migrated in join_all([mysql_read_db::migrate(&url), mysql_read_db::migrate(&url)]).await {
+        migrated.expect("they take turns");
+    }
+    mysql_read_db::migrate(&url).await.expect("nothing is left to do");
+    read_db.ping().await.expect("answers");
+    let made: i64 = sqlx::query_scalar(tables).fetch_one(&mut administrator).await.expect("reads");
+    assert_eq!(made, migrated);
+}
+
+/// Neither has a row to lock: one sees an event too early to apply, the other nothing that waits.
+pub async fn an_early_event_and_the_opening_it_waits_for_never_miss_each_other(on_server: &OnServer) {
+    let (one, other) = (on_server.connect(), on_server.connect());
+    let mut dice = Dice::seeded(80);
+    let histories: Vec<AccountHistory> = (0..150).map(|_| AccountHistory::random(&mut dice, 2)).collect();
+    for history in &histories {
+        let (opening, early) = (vec![history.events[0].clone()], vec![history.events[1].clone()]);
+        let outcomes = at_once([(one.clone(), opening), (other.clone(), early)]).await;
+        assert_eq!(outcomes.iter().map(|outcome| outcome.applied).sum::<u64>(), 2, "{outcomes:?}");
+    }
+    assert_rows(on_server, &as_ports(&one), &histories).await;
+}
+
+pub async fn projectors_that_open_the_same_accounts_at_once_write_each_once(on_server: &OnServer) {
+    let mut dice = Dice::seeded(81);
+    let mut histories = Vec::new();
+    for _ in 0..10 {
+        let opened: Vec<AccountHistory> = (0..40).map(|_| AccountHistory::random(&mut dice, 3)).collect();
+        let mut events: Vec<EventEnvelope> = opened.iter().flat_map(|history| history.events.clone()).collect();
+        let deliveries: Vec<_> = (0..4)
+            .map(|_| {
+                dice.shuffle(&mut events);
+                (on_server.connect(), events.clone())
+            })
+            .collect();
+        let outcomes = at_once(deliveries).await;
+        assert_eq!(outcomes.iter().map(|outcome| outcome.applied).sum::<u64>(), 120, "{outcomes:?}");
+        histories.extend(opened);
+        on_server.close_all().await;
+    }
+    assert_rows(on_server, &as_ports(&on_server.connect()), &histories).await;
+}
+
+async fn at_once(deliveries: impl IntoIterator<Item = (MySqlReadDb, Vec<EventEnvelope>)>) -> Vec<HandledBatch> {
+    let handling = deliveries
+        .into_iter()
+        .map(|(read_db, batch)| tokio::spawn(async move { read_db.handle(&batch).await.expect("handles") }));
+    join_all(handling).await.into_iter().map(|outcome| outcome.expect("does not panic")).collect()
+}
+
+pub async fn a_locked_account_fails_its_batch_in_time_and_no_other(on_server: &OnServer) {
+    let read_db = on_server.connect_with(Limits {
+        lock_wait_timeout: Duration::from_secs(1),
+        max_race_retries: 1,
+        ..Limits::default()
+    });
+    let mut dice = Dice::seeded(82);
+    let (locked, free) = (AccountHistory::random(&mut dice, 4), AccountHistory::random(&mut dice, 4));
+    read_db.handle(&locked.events[..2]).await.expect("handles");
+    let mut administrator = on_server.administrator().await;
+    let mut transaction = administrator.begin().await.expect("begins");
+    sqlx::query("SELECT 1 FROM account_locks WHERE account_id = ? FOR UPDATE")
+        .bind(locked.account_id.as_uuid())
+        .fetch_one(&mut *transaction)
+        .await
+        .expect("locks");
+
+    let started = Instant::now();
+    let error = read_db.handle(&locked.events[2..]).await.expect_err("it is locked");
+    assert!(matches!(error, EventHandlerError::Unavailable { .. }), "{error:?}");
+    // It waited, twice.
+    assert!((1_500..10_000).contains(&started.elapsed().as_millis()), "{:?}", started.elapsed());
+    read_db.handle(&free.events).await.expect("it is not locked");
+
+    transaction.rollback().await.expect("rolls back");
+    let outcome = read_db.handle(&locked.events[2..]).await.expect("handles");
+    assert_eq!(outcome, HandledBatch { applied: 2, ..HandledBatch::default() });
+    assert_rows(on_server, &as_ports(&read_db), &[locked, free]).await;
+}
+
+pub async fn a_row_that_another_hand_has_written_is_reported_and_not_overwritten(on_server: &OnServer) {
+    let read_db = on_server.connect();
+    let history = AccountHistory::random(&mut Dice::seeded(83), 3);
+    sqlx::query("INSERT INTO statement_lines VALUES (?, 2, 'deposit', 'EUR', 1, 1, NULL, 0)")
+        .bind(history.account_id.as_uuid())
+        .execute(&mut on_server.administrator().await)
+        .await
+        .expect("writes");
+    let error = read_db.handle(&history.events).await.expect_err("a line is there");
+    assert!(matches!(error, EventHandlerError::Corrupt { .. }), "{error:?}");
+    assert_eq!(read_db.account(history.account_id).await.expect("reads"), None);
+
+    sqlx::query("DELETE FROM statement_lines").execute(&mut on_server.administrator().await).await.expect("deletes");
+    read_db.handle(&history.events).await.expect("handles");
+    assert_rows(on_server, &as_ports(&read_db), &[history]).await;
+}
+
+const SHORT: Limits = Limits {
+    max_connections: 2,
+    acquire_timeout: Duration::from_secs(1),
+    statement_timeout: Duration::from_secs(1),
+    lock_wait_timeout: Duration::from_secs(1),
+    handle_timeout: Duration::from_secs(2),
+    max_race_retries: 1,
+};
+
+pub async fn a_server_that_is_not_there_fails_in_time(on_server: &OnServer) {
+    // One port where nobody listens, and one where nobody ever answers.
+    let closed = TcpListener::bind("127.0.0.1:0").await.expect("binds").local_addr().expect("an address");
+    let mute = TcpListener::bind("127.0.0.1:0").await.expect("binds");
+    for address in [closed, mute.local_addr().expect("an address")] {
+        let read_db = MySqlReadDb::connect_with(&on_server.url_by_way_of(address), SHORT).expect("a URL");
+        assert_unavailable(&read_db).await;
+    }
+}
+
+pub async fn a_server_that_falls_silent_fails_in_time_and_is_used_again_when_it_is_back(on_server: &OnServer) {
+    let way = Way::to(on_server.address()).await;
+    let read_db = MySqlReadDb::connect_with(&on_server.url_by_way_of(way.address), SHORT).expect("a URL");
+    let history = AccountHistory::random(&mut Dice::seeded(84), 4);
+    read_db.handle(&history.events[..2]).await.expect("handles");
+    way.is_open.store(false, Ordering::SeqCst);
+    for _ in 0..3 {
+        assert_unavailable(&read_db).await;
+    }
+    way.is_open.store(true, Ordering::SeqCst);
+    crate::harness::eventually("the server is used again", async || read_db.ping().await.ok()).await;
+    read_db.handle(&history.events).await.expect("handles");
+    assert_rows(on_server, &as_ports(&read_db), &[history]).await;
+    read_db.close().await;
+}
+
+async fn assert_unavailable(read_db: &MySqlReadDb) {
+    let history = AccountHistory::open(&Opening::default());
+    let started = Instant::now();
+    let error = read_db.account(history.account_id).await.expect_err("there is no server");
+    assert!(matches!(error, ReadDbError::Unavailable { .. }), "{error:?}");
+    let error = read_db.handle(&history.events).await.expect_err("there is no server");
+    assert!(matches!(error, EventHandlerError::Unavailable { .. }), "{error:?}");
+    // 1 s for a connection and 2 for the query, 1 for a connection and 2 for the batch; and a busy machine.
+    assert!(started.elapsed() < Duration::from_secs(9), "{:?}", started.elapsed());
+}
+
+/// A way to the server that can be closed like a broken network: connections stay, and nothing comes through.
+struct Way {
+    address: SocketAddr,
+    is_open: Arc<AtomicBool>,
+}
+
+impl Way {
+    async fn to(server: String) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("binds");
+        let way =
+            Self { address: listener.local_addr().expect("an address"), is_open: Arc::new(AtomicBool::new(true)) };
+        let is_open = way.is_open.clone();
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let Ok(server) = TcpStream::connect(&server).await else { continue };
+                let ((client_in, client_out), (server_in, server_out)) = (client.into_split(), server.into_split());
+                tokio::spawn(carry(client_in, server_out, is_open.clone()));
+                tokio::spawn(carry(server_in, client_out, is_open.clone()));
+            }
+        });
+        way
+    }
+}
+
+async fn carry(
+    mut from: tokio::net::tcp::OwnedReadHalf,
+    mut to: tokio::net::tcp::OwnedWriteHalf,
+    is_open: Arc<AtomicBool>,
+) {
+    let mut bytes = vec![0; 16_384];
+    while let Ok(length @ 1..) = from.read(&mut bytes).await {
+        while !is_open.load(Ordering::SeqCst) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        if to.write_all(&bytes[..length]).await.is_err() {
+            return;
+        }
+    }
+}
+
+impl OnServer {
+    fn address(&self) -> String {
+        self.server_url.rsplit_once('@').expect("a URL with a user").1.to_owned()
+    }
+
+    fn url_by_way_of(&self, address: SocketAddr) -> String {
+        self.url().replace(&self.address(), &address.to_string())
+    }
+}
+
+pub async fn each_user_may_do_what_it_has_to_and_nothing_else(on_server: &OnServer) {
+    // Users are the whole server's: these are this test's own.
+    let suffix = &Uuid::now_v7().simple().to_string()[20..];
+    let (query, projector) = (format!("passbook_query_{suffix}"), format!("passbook_projector_{suffix}"));
+    let users = include_str!("../../migrations/mysql/users.sql")
+        .replace("passbook_query", &query)
+        .replace("passbook_projector", &projector)
+        .replace("PASSBOOK_QUERY_PASSWORD", "of the query")
+        .replace("PASSBOOK_PROJECTOR_PASSWORD", "of the projector");
+    let mut administrator = on_server.administrator().await;
+    administrator.execute(AssertSqlSafe(users.clone())).await.expect("makes the users");
+    administrator.execute(AssertSqlSafe(users)).await.expect("leaves them as they are");
+    let database = &on_server.database;
+    let url = |user: &str, password: &str| format!("mysql://{user}:{password}@{}/{database}", on_server.address());
+    let (query_url, projector_url) = (url(&query, "of%20the%20query"), url(&projector, "of%20the%20projector"));
+
+    // What they have to do.
+    let mut histories: Vec<AccountHistory> = Vec::new();
+    let projecting = MySqlReadDb::connect(&projector_url).expect("a URL");
+    for number in 0..3 {
+        let history = AccountHistory::random(&mut Dice::seeded(85 + number), 6);
+        for event in history.events.iter().rev() {
+            projecting.handle(std::slice::from_ref(event)).await.expect("handles");
+        }
+        projecting.handle(&history.events).await.expect("handles");
+        histories.push(history);
+    }
+    let querying = MySqlReadDb::connect(&query_url).expect("a URL");
+    assert_rows(on_server, &as_ports(&querying), &histories).await;
+    querying.ping().await.expect("answers");
+
+    // Nothing else.
+    let error = querying.handle(&histories[0].events).await.expect_err("it only reads");
+    assert!(matches!(error, EventHandlerError::Unavailable { .. }), "{error:?}");
+    let of_both = [
+        "DELETE FROM bank_accounts",
+        "DELETE FROM account_locks",
+        "UPDATE statement_lines SET amount_minor = 0",
+        "DELETE FROM statement_lines",
+        "UPDATE early_events SET version = 9",
+        "DROP TABLE early_events",
+        "TRUNCATE TABLE bank_accounts",
+        "ALTER TABLE bank_accounts ADD COLUMN another INT",
+        "CREATE TABLE another (id INT)",
+        "SELECT COUNT(*) FROM _sqlx_migrations",
+        "SELECT COUNT(*) FROM mysql.user",
+        "GRANT SELECT ON bank_accounts TO CURRENT_USER",
+    ];
+    let of_the_query = [
+        "UPDATE bank_accounts SET balance_minor = 1",
+        "INSERT INTO account_locks VALUES ('0123456789abcdef')",
+        "SELECT COUNT(*) FROM early_events",
+        "SELECT COUNT(*) FROM account_locks",
+    ];
+    let of_the_projector = ["SELECT COUNT(*) FROM statement_lines"];
+    for (url, statements) in [
+        (&query_url, [&of_both[..], &of_the_query[..]].concat()),
+        (&projector_url, [&of_both[..], &of_the_projector[..]].concat()),
+    ] {
+        let mut connection = MySqlConnection::connect(url).await.expect("signs in");
+        for statement in statements {
+            let error = connection.execute(statement).await.expect_err(statement);
+            let reason = error.to_string();
+            assert!(reason.contains("denied") || reason.contains("not allowed"), "{statement}: {reason}");
+        }
+    }
+    assert_rows(on_server, &as_ports(&querying), &histories).await;
+    administrator.execute(AssertSqlSafe(format!("DROP USER {query}, {projector}"))).await.expect("drops");
+}
+
+/// Not what the server plans to read but what it read, as it counts itself.
+pub async fn queries_read_no_more_rows_than_they_have_to(on_server: &OnServer) {
+    // One connection, for the server counts by connection.
+    let read_db = on_server.connect_with(Limits { max_connections: 1, ..Limits::default() });
+    let histories: Vec<AccountHistory> = (0..3_000)
+        .map(|number| {
+            AccountHistory::open(&Opening {
+                owner: format!("owner {}", number % 100),
+                holder: format!("Holder {}", number % 300),
+                kind: AccountKind::Checking,
+                currency: if number % 2 == 0 { "EUR" } else { "JPY" },
+                balance_minor: number,
+                opened_at: at(number * 1_000),
+            })
+        })
+        .collect();
+    let mut busy = histories[1_500].clone();
+    for _ in 0..2_000 {
+        busy.deposit(1, Some("a movement"));
+    }
+    let opened: Vec<EventEnvelope> = histories.iter().map(|history| history.events[0].clone()).collect();
+    read_db.handle(&opened).await.expect("handles");
+    read_db.handle(&busy.events).await.expect("handles");
+    // The servers do so by themselves, but not at once.
+    sqlx::raw_sql("ANALYZE TABLE bank_accounts, statement_lines").execute(read_db.pool()).await.expect("analyzes");
+
+    let position = |number: usize| {
+        let row = &histories[number].row;
+        Some(AccountPosition { opened_at: row.opened_at, account_id: row.account_id })
+    };
+    let by_owner = AccountFilter { owner: Some("owner 7".to_owned()), ..AccountFilter::default() };
+    let by_holder = AccountFilter { holder: Some("Holder 7".to_owned()), ..AccountFilter::default() };
+    let by_balance = AccountFilter {
+        currency: Some("EUR".parse().expect("a code")),
+        balance_at_least_minor: Some(2_980),
+        ..AccountFilter::default()
+    };
+    // Beside the answers at most one row: the one that shows where to stop.
+    for (what, filter, after, limit, answers) in [
+        ("all, the first page", AccountFilter::default(), None, 20, 20),
+        ("all, a page in the middle", AccountFilter::default(), position(1_000), 20, 20),
+        ("an owner's, the first page", by_owner.clone(), None, 20, 20),
+        ("an owner's, the second page", by_owner, position(1_907), 20, 10),
+        ("a holder's", by_holder, None, 20, 10),
+        ("the rich", by_balance, None, 20, 11),
+    ] {
+        let page = AccountsPage { after, limit };
+        let (rows, read) = counting(&read_db, read_db.accounts(&filter, page)).await;
+        assert_eq!(rows.expect("reads").len(), answers, "{what}");
+        let (answers, read_rows) = (u64::try_from(answers).expect("small"), read.values().sum::<u64>());
+        // Sorted by another order than the index's, the rows of the answer are read twice.
+        let allowed = if what == "the rich" { 4 * answers + 4 } else { answers + 2 };
+        assert!(read_rows <= allowed, "{what}: {read:?}");
+    }
+    let (row, read) = counting(&read_db, read_db.account(busy.account_id)).await;
+    assert!(row.expect("reads").is_some());
+    assert!(read.values().sum::<u64>() <= 1, "{read:?}");
+    for before_version in [None, Some(1_000)] {
+        let page = StatementPage { before_version, limit: 50 };
+        let statement = read_db.statement(busy.account_id, StatementFilter::default(), page);
+        let (lines, read) = counting(&read_db, statement).await;
+        assert_eq!(lines.expect("reads").len(), 50);
+        assert!(read.values().sum::<u64>() <= 52, "{read:?}");
+    }
+    let (outcome, read) = counting(&read_db, read_db.ping()).await;
+    outcome.expect("answers");
+    // Of the one row each step counts: that of the index, to the row, the row.
+    assert!(read.values().sum::<u64>() <= 3, "{read:?}");
+}
+
+/// What comes of it, and how many rows the server read for it, by the way in which it read them.
+async fn counting<T>(read_db: &MySqlReadDb, ask: impl Future<Output = T>) -> (T, BTreeMap<String, u64>) {
+    let idle = {
+        let before = rows_read(read_db).await;
+        difference(&before, &rows_read(read_db).await)
+    };
+    let before = rows_read(read_db).await;
+    let answer = ask.await;
+    let read = difference(&before, &rows_read(read_db).await);
+    // Asking for the count reads rows, too.
+    (answer, difference(&idle, &read))
+}
+
+async fn rows_read(read_db: &MySqlReadDb) -> BTreeMap<String, u64> {
+    let rows = sqlx::query("SHOW SESSION STATUS LIKE 'Handler_read%'").fetch_all(read_db.pool()).await.expect("shows");
+    rows.iter()
+        .map(|row| {
+            let name: String = row.get_unchecked(0);
+            let count: String = row.get_unchecked(1);
+            (name, count.parse().expect("a count"))
+        })
+        .collect()
+}
+
+fn difference(before: &BTreeMap<String, u64>, after: &BTreeMap<String, u64>) -> BTreeMap<String, u64> {
+    after.iter().map(|(name, count)| (name.clone(), count - before.get(name).copied().unwrap_or_default())).collect()
+}
+
+pub async fn an_owner_may_be_longer_than_any_index(on_server: &OnServer) {
+    let read_db = on_server.connect();
+    let long = "é".repeat(5_000);
+    let owners = [long.clone(), format!("{long}e"), long[..long.len() - 2].to_owned()];
+    let histories: Vec<AccountHistory> = owners
+        .iter()
+        .map(|owner| AccountHistory::open(&Opening { owner: owner.clone(), ..Opening::default() }))
+        .collect();
+    for history in &histories {
+        read_db.handle(&history.events).await.expect("handles");
+    }
+    assert_rows(on_server, &as_ports(&read_db), &histories).await;
+    for history in &histories {
+        let filter = AccountFilter { owner: Some(history.row.owner.clone()), ..AccountFilter::default() };
+        let rows = read_db.accounts(&filter, AccountsPage { after: None, limit: 10 }).await.expect("reads");
+        assert_eq!(rows, std::slice::from_ref(&history.row));
+    }
+}
+
+pub async fn texts_that_differ_in_blanks_at_the_end_differ(on_server: &OnServer) {
+    let read_db = on_server.connect();
+    for owner in ["ann", "ann ", "ann  "] {
+        let opening = Opening { owner: owner.to_owned(), ..Opening::default() };
+        read_db.handle(&AccountHistory::open(&opening).events).await.expect("handles");
+    }
+    let page = AccountsPage { after: None, limit: 10 };
+    for (owner, holder, expected) in [
+        (Some("ann"), None, 1),
+        (Some("ann "), None, 1),
+        (Some("ann   "), None, 0),
+        (None, Some("Ann Lee"), 3),
+        (None, Some("Ann Lee "), 0),
+    ] {
+        let (owner, holder) = (owner.map(ToOwned::to_owned), holder.map(ToOwned::to_owned));
+        let filter = AccountFilter { owner, holder, ..AccountFilter::default() };
+        assert_eq!(read_db.accounts(&filter, page).await.expect("reads").len(), expected, "{filter:?}");
+    }
+}
+
+/// Whatever the server's own settings are.
+pub async fn a_value_that_does_not_fit_its_column_is_refused(on_server: &OnServer) {
+    let read_db = on_server.connect();
+    let history = AccountHistory::open(&Opening::default());
+    read_db.handle(&history.events).await.expect("handles");
+    for statement in [
+        "UPDATE bank_accounts SET holder = REPEAT('x', 141)",
+        "UPDATE bank_accounts SET currency = 'EURO'",
+        "UPDATE bank_accounts SET currency = 'EU'",
+        "UPDATE bank_accounts SET kind = 'current'",
+        "UPDATE bank_accounts SET status = 'Closed'",
+        "UPDATE bank_accounts SET balance_minor = -1",
+        "UPDATE bank_accounts SET balance_minor = 1000000000000001",
+        "UPDATE bank_accounts SET version = 0",
+        "UPDATE bank_accounts SET owner = NULL",
+        "UPDATE statement_lines SET kind = 'gift'",
+        "UPDATE statement_lines SET amount_minor = -1",
+        "INSERT INTO early_events VALUES ('0123456789abcdef', 2, '{')",
+    ] {
+        assert!(sqlx::raw_sql(statement).execute(read_db.pool()).await.is_err(), "{statement}");
+    }
+    assert_rows(on_server, &as_ports(&read_db), &[history]).await;
+}
