@@ -1,0 +1,29 @@
+//! The names of the headers. `ce_` is the binding's prefix; what follows it is CloudEvents' own, one of its
+//! documented extensions (`partitionkey`, `sequence`, `traceparent`), or ours (lower-case letters and digits only, as
+//! the specification asks of extensions).
+
+pub(crate) const CONTENT_TYPE: &str = "content-type";
+pub(crate) const SPECVERSION: &str = "ce_specversion";
+pub(crate) const ID: &str = "ce_id";
+pub(crate) const SOURCE: &str = "ce_source";
+pub(crate) const TYPE: &str = "ce_type";
+pub(crate) const SUBJECT: &str = "ce_subject";
+pub(crate) const TIME: &str = "ce_time";
+pub(crate) const PARTITION_KEY: &str = "ce_partitionkey";
+pub(crate) const SEQUENCE: &str = "ce_sequence";
+pub(crate) const SEQUENCE_TYPE: &str = "ce_sequencetype";
+pub(crate) const TRACEPARENT: &str = "ce_traceparent";
+pub(crate) const AGGREGATE_TYPE: &str = "ce_aggregatetype";
+pub(crate) const SCHEMA_VERSION: &str = "ce_schemaversion";
+pub(crate) const CORRELATION_ID: &str = "ce_correlationid";
+pub(crate) const CAUSATION_ID: &str = "ce_causationid";
+
+/// The trace context once more under the name that tracing libraries look for in Kafka's headers.
+pub(crate) const PLAIN_TRACEPARENT: &str = "traceparent";
+
+/// What every type of ours begins with; a record of another type is somebody else's.
+pub(crate) const TYPE_PREFIX: &str = "passbook.";
+/// The version of CloudEvents.
+pub(crate) const SPECVERSION_1_0: &str = "1.0";
+/// The value's form.
+pub(crate) const JSON: &str = "application/json";
