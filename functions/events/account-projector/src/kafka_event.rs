@@ -28,10 +28,13 @@ pub struct KafkaRecord {
     /// In Base64; null for a tombstone.
     #[serde(default = "nothing")]
     pub value: ReadOrNot<Option<String>>,
-    /// In their order, each an object with one member: the name, and the value as a list of bytes, or null.
+    /// In their order; null or missing where there are none.
     #[serde(default = "nothing")]
-    pub headers: ReadOrNot<Option<Vec<BTreeMap<String, Option<Vec<i16>>>>>>,
+    pub headers: ReadOrNot<Option<Vec<Header>>>,
 }
+
+/// An object with one member: the header's name, and its value as a list of bytes, or null.
+pub type Header = BTreeMap<String, Option<Vec<i16>>>;
 
 /// A part of a record, or that it is of another form, which is the record's failure and not the batch's.
 #[derive(Debug, Clone, Deserialize)]

@@ -11,4 +11,4 @@ mod kafka_event; // a batch of records, as the event source mapping writes it
 pub use account_event_consumer::AccountEventConsumer;
 pub use account_projector_function::AccountProjectorFunction;
 pub use batch_response::{BatchItemFailure, BatchResponse, ItemIdentifier};
-pub use kafka_event::{KafkaEvent, KafkaRecord, ReadOrNot};
+pub use kafka_event::{Header, KafkaEvent, KafkaRecord, ReadOrNot};
