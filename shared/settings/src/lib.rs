@@ -1,7 +1,14 @@
 //! What the environment says: read once at start, and refused by the variable's name when it is wrong.
 
+mod kafka; // Kafka: where it is, how to sign in, which topics
+
 use std::env::VarError;
 use std::fmt;
+
+pub use kafka::{
+    AWS_REGION, KAFKA_BOOTSTRAP_SERVERS, KAFKA_CA_FILE, KAFKA_CLUSTER_ARN, KAFKA_DEAD_LETTER_TOPIC, KAFKA_PASSWORD,
+    KAFKA_SIGN_IN, KAFKA_TOPIC, KAFKA_USERNAME, KafkaBrokers, KafkaSettings, KafkaSignIn, Secret, kafka, kafka_if_set,
+};
 
 /// Why the environment is refused. Handling: set the variable right and start again.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -1,0 +1,95 @@
+use std::error::Error;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use rdkafka::ClientContext;
+use rdkafka::client::OAuthToken;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::ConsumerContext;
+use rdkafka::error::KafkaError;
+
+use crate::aws_credentials;
+use crate::iam_token::{IamTokenError, iam_token};
+
+/// What librdkafka calls back: its log lines go to `tracing`, and where the sign-in is IAM's it gets the next token. For
+/// producers and consumers alike; one for each client.
+#[derive(Debug, Clone)]
+pub struct KafkaClientContext {
+    iam_region: Option<String>,
+    last_trouble: Arc<Mutex<Option<String>>>,
+}
+
+impl KafkaClientContext {
+    pub(crate) fn new(iam_region: Option<String>) -> Self {
+        Self { iam_region, last_trouble: Arc::default() }
+    }
+
+    /// What the client complained about last: librdkafka goes on trying whatever it is, and a record that was not
+    /// acknowledged in time says no more than that.
+    pub(crate) fn last_trouble(&self) -> Option<String> {
+        self.last_trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn forget_trouble(&self) {
+        *self.last_trouble.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn remember_trouble(&self, trouble: String) {
+        *self.last_trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(trouble);
+    }
+
+    fn token(&self) -> Result<OAuthToken, TokenError> {
+        let region = self.iam_region.as_deref().ok_or(TokenError::NotIam)?;
+        let token = iam_token(region, &aws_credentials::from_environment()?, SystemTime::now())?;
+        // The brokers know the role by the signature; librdkafka wants a name for its own log.
+        let principal_name = "passbook".to_owned();
+        Ok(OAuthToken { token: token.text, principal_name, lifetime_ms: token.expires_at_ms })
+    }
+}
+
+impl ClientContext for KafkaClientContext {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        match level {
+            RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical | RDKafkaLogLevel::Error => {
+                tracing::error!(facility, "{message}");
+            }
+            RDKafkaLogLevel::Warning => tracing::warn!(facility, "{message}"),
+            RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => tracing::info!(facility, "{message}"),
+            RDKafkaLogLevel::Debug => tracing::debug!(facility, "{message}"),
+        }
+    }
+
+    /// A warning only: librdkafka goes on trying by itself.
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::warn!(%error, "{reason}");
+        self.remember_trouble(reason.to_owned());
+    }
+
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        self.token()
+            .inspect_err(|error| {
+                tracing::error!(error = error as &dyn Error, "there is no token to sign in to Kafka with");
+                self.remember_trouble(format!("there is no token to sign in with: {error}"));
+            })
+            .map_err(Into::into)
+    }
+}
+
+impl ConsumerContext for KafkaClientContext {}
+
+#[derive(Debug, thiserror::Error)]
+enum TokenError {
+    /// librdkafka asks for tokens only where it was told to sign in by them.
+    #[error("the sign-in is not IAM's")]
+    NotIam,
+    #[error(transparent)]
+    Iam(#[from] IamTokenError),
+}
+
+impl From<crate::CredentialsError> for TokenError {
+    fn from(error: crate::CredentialsError) -> Self {
+        Self::Iam(error.into())
+    }
+}

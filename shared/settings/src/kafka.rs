@@ -1,0 +1,241 @@
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::{SettingsError, optional};
+
+/// The variable that names brokers: `host:port`, several with commas between.
+pub const KAFKA_BOOTSTRAP_SERVERS: &str = "KAFKA_BOOTSTRAP_SERVERS";
+/// The variable that names an MSK cluster whose brokers are to be looked up.
+pub const KAFKA_CLUSTER_ARN: &str = "KAFKA_CLUSTER_ARN";
+/// The variable that says how to sign in: `plaintext`, `scram` or `iam`.
+pub const KAFKA_SIGN_IN: &str = "KAFKA_SIGN_IN";
+/// The variable with the user for `scram`.
+pub const KAFKA_USERNAME: &str = "KAFKA_USERNAME";
+/// The variable with the password for `scram`.
+pub const KAFKA_PASSWORD: &str = "KAFKA_PASSWORD";
+/// The variable that names a file of the certificates (PEM) that the brokers' certificates must come from.
+pub const KAFKA_CA_FILE: &str = "KAFKA_CA_FILE";
+/// The variable that names the events' topic.
+pub const KAFKA_TOPIC: &str = "KAFKA_TOPIC";
+/// The variable that names the topic of what could not be applied.
+pub const KAFKA_DEAD_LETTER_TOPIC: &str = "KAFKA_DEAD_LETTER_TOPIC";
+/// The variable in which Lambda says where it runs.
+pub const AWS_REGION: &str = "AWS_REGION";
+
+const DEFAULT_TOPIC: &str = "passbook.account-events";
+
+/// Where Kafka is, how to sign in there, and which topics are ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KafkaSettings {
+    /// Where it is.
+    pub brokers: KafkaBrokers,
+    /// How to sign in.
+    pub sign_in: KafkaSignIn,
+    /// The certificates that the brokers' certificates must come from; the machine's own where there is none.
+    pub ca_file: Option<PathBuf>,
+    /// The events' topic.
+    pub topic: String,
+    /// The topic of what could not be applied.
+    pub dead_letter_topic: String,
+}
+
+/// Where Kafka is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KafkaBrokers {
+    /// At some of the brokers, which name the others: `host:port`, several with commas between.
+    BootstrapServers(String),
+    /// Where MSK says that this cluster's brokers are.
+    ClusterArn(String),
+}
+
+/// How to sign in to Kafka.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KafkaSignIn {
+    /// Not at all, and without TLS: for a broker on the machine itself, or in a network that nobody else is in.
+    Plaintext,
+    /// With a user and a password, over TLS.
+    ScramSha512 {
+        /// The user.
+        username: String,
+        /// Its password.
+        password: Secret,
+    },
+    /// As the AWS role that the process runs under, over TLS.
+    MskIam {
+        /// The cluster's region.
+        region: String,
+    },
+}
+
+/// A text that never gets into a log.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// From a text.
+    #[must_use]
+    pub const fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text, for the driver.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("(not shown)")
+    }
+}
+
+/// Kafka's settings, as a publisher or a consumer needs them.
+///
+/// Where both `KAFKA_BOOTSTRAP_SERVERS` and `KAFKA_CLUSTER_ARN` are set, the servers win: they save the look-up at every
+/// start. The sign-in is IAM's wherever an ARN is set, unless `KAFKA_SIGN_IN` says otherwise.
+///
+/// # Errors
+/// See [`SettingsError`]; [`SettingsError::Missing`] names `KAFKA_BOOTSTRAP_SERVERS` where neither is set.
+pub fn kafka() -> Result<KafkaSettings, SettingsError> {
+    kafka_if_set()?.ok_or(SettingsError::Missing { variable: KAFKA_BOOTSTRAP_SERVERS })
+}
+
+/// Kafka's settings where there is a Kafka; none on the embedded stack, which sets neither servers nor a cluster.
+///
+/// # Errors
+/// See [`SettingsError`].
+pub fn kafka_if_set() -> Result<Option<KafkaSettings>, SettingsError> {
+    kafka_from(optional)
+}
+
+fn kafka_from(
+    optional: impl Fn(&'static str) -> Result<Option<String>, SettingsError>,
+) -> Result<Option<KafkaSettings>, SettingsError> {
+    let required = |variable| optional(variable)?.ok_or(SettingsError::Missing { variable });
+    let cluster_arn = optional(KAFKA_CLUSTER_ARN)?;
+    let is_msk = cluster_arn.is_some();
+    let brokers = match (optional(KAFKA_BOOTSTRAP_SERVERS)?, cluster_arn) {
+        (Some(servers), _) => KafkaBrokers::BootstrapServers(servers),
+        (None, Some(arn)) => KafkaBrokers::ClusterArn(arn),
+        (None, None) => return Ok(None),
+    };
+    let sign_in = match optional(KAFKA_SIGN_IN)?.as_deref() {
+        Some("plaintext") => KafkaSignIn::Plaintext,
+        Some("scram") => KafkaSignIn::ScramSha512 {
+            username: required(KAFKA_USERNAME)?,
+            password: Secret(required(KAFKA_PASSWORD)?),
+        },
+        Some("iam") => KafkaSignIn::MskIam { region: required(AWS_REGION)? },
+        None if is_msk => KafkaSignIn::MskIam { region: required(AWS_REGION)? },
+        None => KafkaSignIn::Plaintext,
+        Some(_) => {
+            let reason = "it must be plaintext, scram or iam";
+            return Err(SettingsError::Invalid { variable: KAFKA_SIGN_IN, reason });
+        }
+    };
+    let ca_file = optional(KAFKA_CA_FILE)?.map(PathBuf::from);
+    if ca_file.is_some() && sign_in == KafkaSignIn::Plaintext {
+        let reason = "there is no TLS without a sign-in: KAFKA_SIGN_IN must be scram or iam";
+        return Err(SettingsError::Invalid { variable: KAFKA_CA_FILE, reason });
+    }
+    let topic = optional(KAFKA_TOPIC)?.unwrap_or_else(|| DEFAULT_TOPIC.to_owned());
+    let dead_letter_topic = optional(KAFKA_DEAD_LETTER_TOPIC)?.unwrap_or_else(|| format!("{topic}.dead-letters"));
+    if dead_letter_topic == topic {
+        let reason = "it must be another topic than the events'";
+        return Err(SettingsError::Invalid { variable: KAFKA_DEAD_LETTER_TOPIC, reason });
+    }
+    Ok(Some(KafkaSettings { brokers, sign_in, ca_file, topic, dead_letter_topic }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ARN: &str = "arn:aws:kafka:eu-central-1:123456789012:cluster/passbook/0d1f8f3c-1";
+
+    fn given(variables: &[(&str, &str)]) -> Result<Option<KafkaSettings>, SettingsError> {
+        kafka_from(|asked| {
+            let found = variables.iter().find(|(variable, _)| *variable == asked);
+            Ok(found.map(|(_, value)| (*value).to_owned()))
+        })
+    }
+
+    fn some(variables: &[(&str, &str)]) -> KafkaSettings {
+        given(variables).expect("settings").expect("Kafka is set")
+    }
+
+    fn refused(variables: &[(&str, &str)]) -> &'static str {
+        match given(variables).expect_err("refuses") {
+            SettingsError::Missing { variable } | SettingsError::Invalid { variable, .. } => variable,
+        }
+    }
+
+    #[test]
+    fn without_servers_and_without_a_cluster_there_is_no_kafka() {
+        assert_eq!(given(&[]), Ok(None));
+        assert_eq!(given(&[(KAFKA_TOPIC, "events"), (KAFKA_SIGN_IN, "scram")]), Ok(None));
+    }
+
+    #[test]
+    fn servers_alone_are_a_kafka_without_a_sign_in() {
+        let expected = KafkaSettings {
+            brokers: KafkaBrokers::BootstrapServers("one:9092,two:9092".to_owned()),
+            sign_in: KafkaSignIn::Plaintext,
+            ca_file: None,
+            topic: "passbook.account-events".to_owned(),
+            dead_letter_topic: "passbook.account-events.dead-letters".to_owned(),
+        };
+        assert_eq!(some(&[(KAFKA_BOOTSTRAP_SERVERS, "one:9092,two:9092")]), expected);
+    }
+
+    #[test]
+    fn a_cluster_is_signed_in_to_by_iam_unless_told_otherwise() {
+        let iam = KafkaSignIn::MskIam { region: "eu-central-1".to_owned() };
+        let by_arn = some(&[(KAFKA_CLUSTER_ARN, ARN), (AWS_REGION, "eu-central-1")]);
+        assert_eq!(by_arn.brokers, KafkaBrokers::ClusterArn(ARN.to_owned()));
+        assert_eq!(by_arn.sign_in, iam);
+
+        let both = [(KAFKA_CLUSTER_ARN, ARN), (KAFKA_BOOTSTRAP_SERVERS, "one:9098"), (AWS_REGION, "eu-central-1")];
+        assert_eq!(some(&both).brokers, KafkaBrokers::BootstrapServers("one:9098".to_owned()));
+        assert_eq!(some(&both).sign_in, iam);
+
+        let told = some(&[(KAFKA_CLUSTER_ARN, ARN), (KAFKA_SIGN_IN, "plaintext")]);
+        assert_eq!(told.sign_in, KafkaSignIn::Plaintext);
+        assert_eq!(refused(&[(KAFKA_CLUSTER_ARN, ARN)]), AWS_REGION);
+    }
+
+    #[test]
+    fn a_user_and_its_password_are_both_asked_for_and_the_password_is_never_shown() {
+        let servers = (KAFKA_BOOTSTRAP_SERVERS, "one:9096");
+        let scram = [
+            servers,
+            (KAFKA_SIGN_IN, "scram"),
+            (KAFKA_USERNAME, "ann"),
+            (KAFKA_PASSWORD, "s3cret"),
+            (KAFKA_CA_FILE, "/ca.pem"),
+        ];
+        let settings = some(&scram);
+        let password = Secret::new("s3cret".to_owned());
+        assert_eq!(settings.sign_in, KafkaSignIn::ScramSha512 { username: "ann".to_owned(), password });
+        assert_eq!(settings.ca_file, Some(PathBuf::from("/ca.pem")));
+        assert!(!format!("{settings:?}").contains("s3cret"));
+        assert_eq!(refused(&scram[..2]), KAFKA_USERNAME);
+        assert_eq!(refused(&scram[..3]), KAFKA_PASSWORD);
+    }
+
+    #[test]
+    fn what_contradicts_itself_is_refused() {
+        let servers = (KAFKA_BOOTSTRAP_SERVERS, "one:9092");
+        assert_eq!(refused(&[servers, (KAFKA_SIGN_IN, "SCRAM")]), KAFKA_SIGN_IN);
+        assert_eq!(refused(&[servers, (KAFKA_CA_FILE, "/ca.pem")]), KAFKA_CA_FILE);
+        assert_eq!(refused(&[servers, (KAFKA_TOPIC, "a"), (KAFKA_DEAD_LETTER_TOPIC, "a")]), KAFKA_DEAD_LETTER_TOPIC);
+    }
+
+    #[test]
+    fn the_dead_letters_topic_is_named_after_the_events() {
+        let settings = some(&[(KAFKA_BOOTSTRAP_SERVERS, "one:9092"), (KAFKA_TOPIC, "events")]);
+        assert_eq!((&*settings.topic, &*settings.dead_letter_topic), ("events", "events.dead-letters"));
+    }
+}
