@@ -1,0 +1,270 @@
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use cloud_events::{RecordError, from_record};
+use cqrs::{EventConsumer as _, EventEnvelope, EventHandler, EventHandlerError, RejectedEvent};
+use uuid::Uuid;
+
+use crate::{AccountEventConsumer, BatchItemFailure, BatchResponse, ItemIdentifier, KafkaEvent, KafkaRecord};
+
+/// The function behind the Kafka event source mapping.
+pub struct AccountProjectorFunction {
+    consumer: AccountEventConsumer,
+}
+
+/// A batch, record by record.
+#[derive(Default)]
+struct Sorted {
+    /// Events with the records that carry them.
+    events: Vec<(ItemIdentifier, EventEnvelope)>,
+    /// Records without a value: Kafka's way to say that a key is gone, which no event of ours says.
+    tombstones: u64,
+    /// Other systems' events on the same topic.
+    foreign: u64,
+    /// Records that cannot be read.
+    unreadable: BTreeSet<ItemIdentifier>,
+}
+
+impl AccountProjectorFunction {
+    /// On this read database.
+    #[must_use]
+    pub fn new(event_handler: Arc<dyn EventHandler>) -> Self {
+        Self { consumer: AccountEventConsumer::new(event_handler) }
+    }
+
+    /// Applies a batch, all its events in one transaction, and answers which records failed. None of the others is
+    /// kept back by one that fails: those beside it are applied, and so are those behind it in its partition, but for
+    /// those of its own account, which wait in the read database for their turn. The mapping delivers a partition again
+    /// from its first failed record on; what was applied is then dropped as a repeat.
+    ///
+    /// # Errors
+    /// [`EventHandlerError`]: nothing was applied, and the whole batch must be delivered again.
+    pub async fn project(&self, batch: KafkaEvent) -> Result<BatchResponse, EventHandlerError> {
+        let Sorted { events, tombstones, foreign, unreadable } = sort(&batch);
+        let consumed = self.consumer.consume(events.iter().map(|(_, event)| event.clone()).collect()).await;
+        let rejected = consumed.inspect_err(|error| {
+            tracing::error!(records = events.len(), %error, causes = telemetry::causes(error), "batch not applied");
+        })?;
+        let rejected = carriers(&events, rejected);
+        tracing::info!(
+            records = batch.records.values().map(Vec::len).sum::<usize>(),
+            events = events.len(),
+            tombstones,
+            foreign,
+            unreadable = unreadable.len(),
+            rejected = rejected.len(),
+            "batch projected"
+        );
+        let failed: BTreeSet<ItemIdentifier> = unreadable.into_iter().chain(rejected).collect();
+        let batch_item_failures =
+            failed.into_iter().map(|item_identifier| BatchItemFailure { item_identifier }).collect();
+        Ok(BatchResponse { batch_item_failures })
+    }
+}
+
+fn sort(batch: &KafkaEvent) -> Sorted {
+    let mut sorted = Sorted::default();
+    for (partition, records) in &batch.records {
+        for record in records {
+            let place = ItemIdentifier { partition: partition.clone(), offset: record.offset };
+            match event_of(record) {
+                Ok(Some(event)) => sorted.events.push((place, event)),
+                Ok(None) => sorted.tombstones += 1,
+                Err(NoEvent::Foreign) => sorted.foreign += 1,
+                Err(NoEvent::Unreadable(reason)) => {
+                    log_failure(&place, &reason);
+                    sorted.unreadable.insert(place);
+                }
+            }
+        }
+    }
+    sorted
+}
+
+enum NoEvent {
+    Foreign,
+    Unreadable(String),
+}
+
+/// The event that a record carries, or none for a tombstone.
+fn event_of(record: &KafkaRecord) -> Result<Option<EventEnvelope>, NoEvent> {
+    let unreadable = |reason: &str| NoEvent::Unreadable(reason.to_owned());
+    let Some(value) = record.value().map_err(unreadable)? else {
+        return Ok(None);
+    };
+    let headers = record.headers().map_err(unreadable)?;
+    match from_record(|name| headers.get(name).map(Vec::as_slice), &value) {
+        Ok(event) => Ok(Some(event)),
+        Err(RecordError::ForeignType { .. }) => Err(NoEvent::Foreign),
+        Err(error @ RecordError::Unreadable { .. }) => Err(NoEvent::Unreadable(error.to_string())),
+    }
+}
+
+/// Every record that carries a rejected event: deliveries to Kafka repeat, so that one batch may hold it twice.
+fn carriers(events: &[(ItemIdentifier, EventEnvelope)], rejected: Vec<RejectedEvent>) -> Vec<ItemIdentifier> {
+    let mut by_id: HashMap<Uuid, Vec<RejectedEvent>> = HashMap::new();
+    for one in rejected {
+        by_id.entry(one.event.event_id).or_default().push(one);
+    }
+    let mut carriers = Vec::new();
+    for (place, event) in events {
+        // Not by the id alone: an event and its mended form have the same.
+        let same = by_id.get(&event.event_id).into_iter().flatten().find(|rejected| rejected.event == *event);
+        if let Some(RejectedEvent { reason, .. }) = same {
+            log_failure(place, reason);
+            carriers.push(place.clone());
+        }
+    }
+    carriers
+}
+
+fn log_failure(place: &ItemIdentifier, reason: &str) {
+    tracing::error!(partition = place.partition, offset = place.offset, reason, "record failed");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use async_trait::async_trait;
+    use cloud_events::to_record;
+    use cqrs::{HandledBatch, StreamId, Timestamp};
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// Takes what it is given, but for events whose data says that they are poison.
+    #[derive(Default)]
+    struct Memory {
+        taken: Mutex<Vec<EventEnvelope>>,
+        is_down: bool,
+    }
+
+    #[async_trait]
+    impl EventHandler for Memory {
+        async fn handle(&self, events: &[EventEnvelope]) -> Result<HandledBatch, EventHandlerError> {
+            if self.is_down {
+                return Err(EventHandlerError::Unavailable { source: "no server".into() });
+            }
+            let mut handled = HandledBatch::default();
+            let mut taken = self.taken.lock().expect("no panic");
+            for event in events {
+                if event.data == json!("poison") {
+                    let rejected = RejectedEvent { event: event.clone(), reason: "poison".to_owned() };
+                    // As the real one does: what is the same is one event.
+                    if !handled.rejected.contains(&rejected) {
+                        handled.rejected.push(rejected);
+                    }
+                } else {
+                    taken.push(event.clone());
+                }
+            }
+            Ok(handled)
+        }
+    }
+
+    fn event(data: Value) -> EventEnvelope {
+        EventEnvelope {
+            stream_id: StreamId(Uuid::now_v7()),
+            aggregate_type: "account".to_owned(),
+            version: 1,
+            event_id: Uuid::now_v7(),
+            event_type: "FundsDeposited".to_owned(),
+            schema_version: 1,
+            data,
+            occurred_at: Timestamp::now(),
+            correlation_id: "c".to_owned(),
+            causation_id: "d".to_owned(),
+        }
+    }
+
+    fn record(offset: i64, event: &EventEnvelope) -> Value {
+        let written = to_record(event);
+        let headers: Vec<Value> =
+            written.headers.iter().map(|(name, value)| json!({ *name: value.as_bytes() })).collect();
+        json!({
+            "topic": "t", "partition": 0, "offset": offset, "timestamp": 0, "timestampType": "CREATE_TIME",
+            "key": null, "value": base64(&written.value), "headers": headers,
+        })
+    }
+
+    fn base64(bytes: &[u8]) -> String {
+        use base64::Engine as _;
+        base64::engine::general_purpose::STANDARD.encode(bytes)
+    }
+
+    async fn project(memory: Memory, records: &Value) -> (Value, Vec<EventEnvelope>) {
+        let memory = Arc::new(memory);
+        let batch = serde_json::from_value(json!({"eventSource": "aws:kafka", "records": records})).expect("a batch");
+        let answer = AccountProjectorFunction::new(memory.clone()).project(batch).await.expect("projects");
+        let taken = memory.taken.lock().expect("no panic").clone();
+        (serde_json::to_value(answer).expect("serializes"), taken)
+    }
+
+    fn failure(partition: &str, offset: i64) -> Value {
+        json!({"itemIdentifier": {"partition": partition, "offset": offset}})
+    }
+
+    #[tokio::test]
+    async fn a_batch_that_is_applied_has_no_failures() {
+        let (one, other) = (event(json!(1)), event(json!(2)));
+        let records = json!({"t-0": [record(5, &one)], "t-1": [record(3, &other)]});
+        let (answer, taken) = project(Memory::default(), &records).await;
+        assert_eq!(answer, json!({"batchItemFailures": []}));
+        assert_eq!(taken, [one, other]);
+    }
+
+    #[tokio::test]
+    async fn poison_amid_two_partitions_fails_alone_and_in_the_order_of_offsets() {
+        // given
+        let good: Vec<EventEnvelope> = (0..6).map(|number| event(json!(number))).collect();
+        let unreadable = json!({"offset": 11, "value": base64(b"{}"), "headers": [{"ce_type": [-1]}]});
+        let records = json!({
+            "t-0": [record(9, &good[0]), record(10, &event(json!("poison"))), unreadable, record(12, &good[1])],
+            "t-1": [record(1, &good[2]), record(2, &good[3]), record(3, &event(json!("poison"))), record(4, &good[4])],
+            "t-10": [record(1, &good[5])],
+        });
+        // when
+        let (answer, taken) = project(Memory::default(), &records).await;
+        // then
+        let failures = json!([failure("t-0", 10), failure("t-0", 11), failure("t-1", 3)]);
+        assert_eq!(answer, json!({ "batchItemFailures": failures }));
+        assert_eq!(taken, good);
+    }
+
+    #[tokio::test]
+    async fn every_record_that_carries_a_rejected_event_fails() {
+        let poison = event(json!("poison"));
+        let mended = EventEnvelope { data: json!("mended"), ..poison.clone() };
+        let records = json!({
+            "t-0": [record(1, &poison), record(2, &mended), record(3, &poison)],
+            "t-1": [record(1, &poison)],
+        });
+        let (answer, taken) = project(Memory::default(), &records).await;
+        let failures = json!([failure("t-0", 1), failure("t-0", 3), failure("t-1", 1)]);
+        assert_eq!(answer, json!({ "batchItemFailures": failures }));
+        assert_eq!(taken, [mended]);
+    }
+
+    #[tokio::test]
+    async fn tombstones_and_other_systems_events_are_done_with() {
+        let good = event(json!(1));
+        let mut tombstone = record(1, &good);
+        tombstone["value"] = Value::Null;
+        let foreign = json!({
+            "offset": 2, "value": base64(b"not even JSON"), "headers": [{"ce_specversion": b"1.0"}, {"ce_type": b"shop.order"}],
+        });
+        let (answer, taken) = project(Memory::default(), &json!({"t-0": [tombstone, foreign, record(3, &good)]})).await;
+        assert_eq!(answer, json!({"batchItemFailures": []}));
+        assert_eq!(taken, [good]);
+    }
+
+    #[tokio::test]
+    async fn a_batch_fails_whole_when_the_read_database_is_down() {
+        let records = json!({"t-0": [record(1, &event(json!(1)))]});
+        let batch = serde_json::from_value(json!({ "records": records })).expect("a batch");
+        let memory = Arc::new(Memory { is_down: true, ..Memory::default() });
+        let error = AccountProjectorFunction::new(memory).project(batch).await.expect_err("it is down");
+        assert!(matches!(error, EventHandlerError::Unavailable { .. }), "{error:?}");
+    }
+}

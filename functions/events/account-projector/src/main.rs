@@ -1,0 +1,17 @@
+//! A Kafka event source mapping, which reads what command functions and `event-relay` publish -> **this function** -> the
+//! read database, which query functions read.
+
+use account_projector::{AccountProjectorFunction, KafkaEvent};
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    telemetry::init();
+    let read_side = read_side::open(&settings::read_db_url()?).await?;
+    let function = &AccountProjectorFunction::new(read_side.event_handler);
+    // An error is the invocation's: the mapping then delivers the whole batch again.
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<KafkaEvent>| async move {
+        function.project(event.payload).await.map_err(Error::from)
+    }))
+    .await
+}
