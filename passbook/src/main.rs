@@ -5,6 +5,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use passbook::ServeSettings;
 use passbook::import::ImportArguments;
+#[cfg(feature = "servers")]
+use passbook::prepare::PrepareArguments;
 
 /// Bank accounts as an event-sourced service.
 #[derive(Parser)]
@@ -16,7 +18,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serve the API and the console on this machine, with nothing else installed.
+    /// Serve the API and the console on this machine: embedded, with nothing else installed, or on the servers that
+    /// EVENT_STORE_URL, READ_DB_URL and KAFKA_BOOTSTRAP_SERVERS name.
     ///
     /// PORT (default 9000), PASSBOOK_HOME (the data folder, default .passbook), PASSBOOK_JWKS (a JSON Web Key
     /// Set, or the path of one, to check tokens against) and PASSBOOK_BIND (the address to listen on, default
@@ -24,6 +27,10 @@ enum Command {
     Serve,
     /// Play bank transactions from a CSV file as commands, then compare the balances with those in the file.
     Import(Box<ImportArguments>),
+    /// Make what the functions must find on the servers: collection, indexes, tables and topics, of whichever the
+    /// environment names. A deploy step; again changes nothing.
+    #[cfg(feature = "servers")]
+    Prepare(PrepareArguments),
 }
 
 #[tokio::main]
@@ -46,5 +53,10 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Import(arguments) => Ok(passbook::import::import(*arguments).await?),
+        #[cfg(feature = "servers")]
+        Command::Prepare(arguments) => {
+            passbook::prepare::prepare(&arguments).await?;
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }
