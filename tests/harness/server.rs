@@ -6,15 +6,23 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use super::Client;
+use super::{Client, workspace_folder};
 
 /// A binary of the workspace, built by the cargo that runs the tests; what is built already takes no time.
 pub fn program(name: &str) -> PathBuf {
     static BUILT: OnceLock<()> = OnceLock::new();
     BUILT.get_or_init(|| {
-        let built = Command::new(env!("CARGO"))
+        let mut cargo = Command::new(env!("CARGO"));
+        // What cargo says of this package to its tests is not for the other packages: one of their build scripts asks
+        // for it, and would be run again, and all that depends on it.
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("CARGO_PKG_") || name == "CARGO_MANIFEST_DIR" {
+                cargo.env_remove(name);
+            }
+        }
+        let built = cargo
             .args(["build", "--quiet", "--workspace", "--all-features", "--bins"])
-            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+            .current_dir(workspace_folder())
             .status()
             .expect("cargo starts");
         assert!(built.success(), "the binaries do not build");

@@ -7,6 +7,11 @@ use futures::StreamExt as _;
 use serde::Serialize;
 use tokio::time::Instant;
 
+/// A mark is taken away without waiting for the majority, and so can be seen a moment longer. How often a page that
+/// shows nothing else is asked for again, and after what pause.
+const MAX_LOOKS_IN_VAIN: u32 = 40;
+const PAUSE_AFTER_A_LOOK_IN_VAIN: Duration = Duration::from_millis(25);
+
 /// How a run is bounded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RelayLimits {
@@ -85,10 +90,10 @@ impl EventRelay {
         let stop_at = Instant::now() + time_left.saturating_sub(self.limits.reserve);
         let older_than = before_now(self.limits.min_age);
         let mut report = RelayReport::default();
-        // A mark is taken away without waiting for the majority, so the next page may show it once more.
         let mut published: HashSet<(StreamId, u64)> = HashSet::new();
         // What follows a commit that the bus did not take waits behind it.
         let mut failed: HashSet<StreamId> = HashSet::new();
+        let mut looks_in_vain = 0;
         loop {
             let page = self.marks.undelivered(older_than, self.limits.page_commits).await?;
             for error in &page.unreadable {
@@ -97,8 +102,10 @@ impl EventRelay {
             report.unreadable = page.unreadable.len() as u64;
             let is_last_page = page.commits.len() + page.unreadable.len() < self.limits.page_commits as usize;
             let mut streams: BTreeMap<StreamId, Vec<Commit>> = BTreeMap::new();
+            let mut is_any_published = false;
             for commit in page.commits {
                 let stream_id = commit.draft.stream_id;
+                is_any_published |= published.contains(&(stream_id, commit.draft.first_version));
                 if !failed.contains(&stream_id) && !published.contains(&(stream_id, commit.draft.first_version)) {
                     streams.entry(stream_id).or_default().push(commit);
                 }
@@ -117,10 +124,19 @@ impl EventRelay {
                 }
             }
             report.is_cut_short = Instant::now() >= stop_at;
-            // Where nothing moved, another page would show the same commits.
-            if is_last_page || report.is_cut_short || published.len() == published_before {
+            if is_last_page || report.is_cut_short {
                 break;
             }
+            if published.len() > published_before {
+                looks_in_vain = 0;
+                continue;
+            }
+            // Nothing moved: the page shows what the bus refuses, or marks that are about to vanish.
+            looks_in_vain += 1;
+            if looks_in_vain > MAX_LOOKS_IN_VAIN || !is_any_published {
+                break;
+            }
+            tokio::time::sleep(PAUSE_AFTER_A_LOOK_IN_VAIN).await;
         }
         Ok(report)
     }
