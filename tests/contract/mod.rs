@@ -18,6 +18,8 @@ mod mysql_server;
 mod proxy; // a network that fails on purpose // a database on a server that speaks MySQL's protocol, and what its adapter promises on each
 // --- the adapters
 #[cfg(feature = "services")]
+mod on_kafka;
+#[cfg(feature = "services")]
 mod on_mariadb;
 #[cfg(feature = "services")]
 mod on_mongodb;
