@@ -18,6 +18,8 @@ mod mysql_server; // a database on a server that speaks MySQL's protocol, and wh
 mod proxy; // a network that fails on purpose
 // --- the adapters
 #[cfg(feature = "services")]
+mod on_kafka;
+#[cfg(feature = "services")]
 mod on_mariadb;
 #[cfg(feature = "services")]
 mod on_mongodb;

@@ -1,6 +1,8 @@
 //! A server, a client that holds every answer to `openapi.yaml`, requests byte by byte, tokens, and small helpers.
 
 mod client;
+#[cfg(feature = "services")]
+mod kafka;
 mod openapi;
 mod raw_request;
 mod server;
@@ -11,13 +13,15 @@ mod services;
 mod token_issuer;
 
 pub use client::{Answer, Client};
+#[cfg(feature = "services")]
+pub use kafka::{KafkaTopics, read_cloud_events};
 pub use openapi::{OpenApi, escape};
 pub use raw_request::RawRequest;
 pub use server::{Data, Server, is_on_servers, passbook_program, program, without_settings};
 #[cfg(feature = "services")]
 pub use servers_stack::ServersStack;
 #[cfg(feature = "services")]
-pub use services::{event_store_url, mysql_server_url};
+pub use services::{address, event_store_url, mysql_server_url, python_clients};
 pub use token_issuer::{TokenIssuer, claims, key_set, seconds_from_now};
 
 use std::future::Future;

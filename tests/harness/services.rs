@@ -28,7 +28,19 @@ pub fn kafka_bootstrap_servers() -> String {
     address("KAFKA_BOOTSTRAP_SERVERS")
 }
 
-fn address(variable: &str) -> String {
+/// The folder of the Python clients, for `PYTHONPATH`.
+pub fn python_clients() -> &'static str {
+    static FOLDER: LazyLock<String> = LazyLock::new(|| {
+        let script = format!("{PROJECT}/tests/services/clients.sh");
+        let printed = Command::new(script).output().expect("the script is there");
+        assert!(printed.status.success(), "{}", String::from_utf8_lossy(&printed.stderr));
+        String::from_utf8(printed.stdout).expect("text").trim_end().to_owned()
+    });
+    &FOLDER
+}
+
+/// A service's address: of the environment's variable of that name, else of `make services`.
+pub fn address(variable: &str) -> String {
     if let Some(value) = std::env::var(variable).ok().filter(|value| !value.is_empty()) {
         return value;
     }

@@ -12,8 +12,8 @@ home=$state/${name:-}          # of the server whose script this is
 mark='' tool='' default_port=''
 servers=(mongodb kafka mysql mariadb)
 
-# What ready.py asks the servers with.
-client_packages=(pymongo==4.20.1 PyMySQL==1.2.4 kafka-python==3.0.12)
+# What ready.py asks the servers with, and what the tests read Kafka with (the last two).
+client_packages=(pymongo==4.20.1 PyMySQL==1.2.4 kafka-python==3.0.12 cloudevents==2.2.0 python-dateutil==4.0.0)
 clients=clients-$(cksum <<<"${client_packages[*]}" | cut -d ' ' -f 1)
 
 # How long a server may take to answer or to end. Generous: both cores may be busy with a compiler.
@@ -121,6 +121,10 @@ install_once() {
     "$@" "$folder.partial"
     mv "$folder.partial" "$folder"
     echo "${folder##*/} installed in $(seconds_since "$started")"
+}
+
+install_clients() {
+    python3 -m pip install --quiet --root-user-action=ignore --no-deps --target "$1" "${client_packages[@]}" </dev/null
 }
 
 # --- a server's script ------------------------------------------------------------------------------------------------

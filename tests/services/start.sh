@@ -17,10 +17,6 @@ need() {
     apt-get --quiet=2 --yes --no-install-recommends install "$2" </dev/null
 }
 
-install_clients() {
-    python3 -m pip install --quiet --root-user-action=ignore --no-deps --target "$1" "${client_packages[@]}" </dev/null
-}
-
 # All are installed side by side, then all are started side by side.
 start_native() {
     [[ $(uname -sm) == "Linux x86_64" ]] || fail "without a Docker engine the servers run on x86-64 Linux only: start one"

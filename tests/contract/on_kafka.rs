@@ -1,0 +1,358 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use cqrs::{Commit, CommitDraft, EventPublisher as _};
+use futures::future::join_all;
+use kafka_events::topics::{self, PrepareError, TopicPlan};
+use kafka_events::{KafkaEventPublisher, KafkaPublishError, PublishLimits};
+use rdkafka::admin::{AdminOptions, AlterConfig, ConfigResource, ResourceSpecifier};
+use serde_json::{Value, json};
+use settings::{KafkaBrokers, KafkaSettings};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+
+use super::commits::{StreamEnd, recorded};
+use crate::harness::{KafkaTopics, read_cloud_events};
+
+/// One broker bears one replica.
+fn plan(partitions: u16) -> TopicPlan {
+    TopicPlan { partitions, replication_factor: 1, ..TopicPlan::default() }
+}
+
+async fn publisher(topics: &KafkaTopics) -> KafkaEventPublisher {
+    KafkaEventPublisher::new(&topics.connection().await).expect("a publisher")
+}
+
+async fn publish(publisher: &KafkaEventPublisher, commit: &Commit) -> Result<(), KafkaPublishError> {
+    match publisher.publish(commit).await {
+        Ok(()) => Ok(()),
+        Err(error) => Err(*error.source.downcast().expect("this publisher's error")),
+    }
+}
+
+/// The records of each stream in the order in which they lie in their partition.
+fn by_key(records: Vec<Value>) -> BTreeMap<String, Vec<Value>> {
+    let mut by_key: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+    for record in records {
+        by_key.entry(text(&record["key"])).or_default().push(record);
+    }
+    for records in by_key.values_mut() {
+        records.sort_by_key(|record| record["offset"].as_i64());
+    }
+    by_key
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().expect("text").to_owned()
+}
+
+// --- what comes out at the other end
+
+#[tokio::test]
+async fn an_event_is_a_cloud_event_to_a_client_in_another_language() {
+    let topics = KafkaTopics::made(&plan(12)).await;
+    let data = json!({ "amount_minor": 12_550, "reference": "Miete für März 👩‍👩‍👧", "rate": 0.5, "nothing": null });
+    let draft = CommitDraft {
+        occurred_at: "2026-11-24T17:00:00.123456Z".parse().expect("a time"),
+        correlation_id: "4bf92f3577b34da6a3ce929d0e0e4736".to_owned(),
+        causation_id: "the request of Ann Lée".to_owned(),
+        ..StreamEnd::of_new_stream().draft(vec![recorded(data.clone())])
+    };
+    let commit = draft.seal();
+    publish(&publisher(&topics).await, &commit).await.expect("publishes");
+
+    let records = read_cloud_events(topics.servers(), &topics.settings.topic).await;
+    let [record] = &records[..] else { panic!("{records:?}") };
+    let stream_id = commit.draft.stream_id.to_string();
+    let traceparent = text(&record["attributes"]["traceparent"]);
+    let expected = json!({
+        "specversion": "1.0",
+        "id": commit.draft.events[0].event_id.to_string(),
+        "source": "/passbook/counter",
+        "type": "passbook.counter.Counted",
+        "subject": stream_id,
+        "time": "2026-11-24T17:00:00.123456+00:00",
+        "datacontenttype": "application/json",
+        "partitionkey": stream_id,
+        "sequence": "1",
+        "sequencetype": "Integer",
+        "aggregatetype": "counter",
+        "schemaversion": "2",
+        "correlationid": "4bf92f3577b34da6a3ce929d0e0e4736",
+        "causationid": "the request of Ann Lée",
+        "traceparent": traceparent,
+    });
+    assert_eq!(record["attributes"], expected);
+    assert_eq!(record["data"], data);
+    assert_eq!(record["key"], json!(stream_id));
+    // The trace is the one that the client's request came with, and is under its plain name, too.
+    assert!(traceparent.starts_with("00-4bf92f3577b34da6a3ce929d0e0e4736-"), "{traceparent}");
+    let headers: Vec<(String, String)> = serde_json::from_value(record["headers"].clone()).expect("pairs of texts");
+    assert!(headers.contains(&("traceparent".to_owned(), traceparent)), "{headers:?}");
+}
+
+#[tokio::test]
+async fn a_commit_s_events_come_in_order_and_a_stream_s_commits_on_the_partition_of_its_key() {
+    let topics = KafkaTopics::made(&plan(12)).await;
+    let publisher = publisher(&topics).await;
+    let publish_stream = async || {
+        let mut end = StreamEnd::of_new_stream();
+        let mut event_ids = Vec::new();
+        for number_of_events in [1, 7, 2, 30, 1] {
+            let commit = end.push(number_of_events);
+            publish(&publisher, &commit).await.expect("publishes");
+            event_ids.extend(commit.draft.events.iter().map(|event| event.event_id.to_string()));
+        }
+        (end.stream_id.to_string(), event_ids)
+    };
+    let published: BTreeMap<String, Vec<String>> =
+        join_all((0..20).map(|_| publish_stream())).await.into_iter().collect();
+
+    let read = by_key(read_cloud_events(topics.servers(), &topics.settings.topic).await);
+    let ids = |records: &Vec<Value>| records.iter().map(|record| text(&record["attributes"]["id"])).collect();
+    let read_ids: BTreeMap<String, Vec<String>> =
+        read.iter().map(|(key, records)| (key.clone(), ids(records))).collect();
+    assert_eq!(read_ids, published);
+    let mut used = BTreeSet::new();
+    for (key, records) in &read {
+        let partition = &records[0]["partition_of_key"];
+        assert!(records.iter().all(|record| record["partition"] == *partition), "{key}");
+        used.insert(partition.as_i64());
+    }
+    assert!(used.len() > 3, "{used:?}");
+}
+
+// --- brokers that are away
+
+/// Short enough for a test to see each of them pass.
+const LIMITS: PublishLimits = PublishLimits { timeout: Duration::from_secs(1), pause: Duration::from_secs(2) };
+
+/// An address at which a broker may be, or not.
+struct Address {
+    port: u16,
+    occupant: JoinHandle<()>,
+}
+
+impl Address {
+    /// Where nobody listens.
+    async fn deserted() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        Self { port: listener.local_addr().expect("bound").port(), occupant: tokio::spawn(async {}) }
+    }
+
+    /// Where every connection is taken and nothing is ever said.
+    async fn silent() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("bound").port();
+        let occupant = tokio::spawn(async move {
+            let mut connections = Vec::new();
+            while let Ok((connection, _)) = listener.accept().await {
+                connections.push(connection);
+            }
+        });
+        Self { port, occupant }
+    }
+
+    /// Whoever was there goes, and the servers move in.
+    async fn is_taken_by(&mut self, servers: &str) {
+        self.occupant.abort();
+        // It has let go of the port when it has ended.
+        let _ = (&mut self.occupant).await;
+        let listener = TcpListener::bind(("127.0.0.1", self.port)).await.expect("the port is free again");
+        let servers = servers.to_owned();
+        self.occupant = tokio::spawn(async move {
+            while let Ok((mut client, _)) = listener.accept().await {
+                let servers = servers.clone();
+                tokio::spawn(async move {
+                    let mut server = TcpStream::connect(servers).await.expect("a broker");
+                    tokio::io::copy_bidirectional(&mut client, &mut server).await
+                });
+            }
+        });
+    }
+
+    async fn publisher(&self, topics: &KafkaTopics) -> KafkaEventPublisher {
+        let here = KafkaSettings {
+            brokers: KafkaBrokers::BootstrapServers(format!("127.0.0.1:{}", self.port)),
+            ..topics.settings.clone()
+        };
+        let connection = kafka_events::KafkaConnection::connect(&here).await.expect("an address");
+        KafkaEventPublisher::with_limits(&connection, LIMITS).expect("a publisher, whoever is there")
+    }
+}
+
+#[tokio::test]
+async fn while_nobody_listens_a_commit_fails_in_time_and_the_next_at_once_and_then_it_goes_on() {
+    fails_in_time_and_goes_on(Address::deserted().await).await;
+}
+
+#[tokio::test]
+async fn while_a_broker_says_nothing_a_commit_fails_in_time_and_the_next_at_once_and_then_it_goes_on() {
+    fails_in_time_and_goes_on(Address::silent().await).await;
+}
+
+async fn fails_in_time_and_goes_on(mut address: Address) {
+    let topics = KafkaTopics::made(&plan(1)).await;
+    let publisher = address.publisher(&topics).await;
+    let mut end = StreamEnd::of_new_stream();
+    // Both wait: when they came, nothing had failed yet.
+    let started = Instant::now();
+    let (first, second) = (end.push(1), end.push(2));
+    let (one, other) = tokio::join!(publish(&publisher, &first), publish(&publisher, &second));
+    assert!(matches!(one, Err(KafkaPublishError::TimedOut { .. })), "{one:?}");
+    assert!(matches!(other, Err(KafkaPublishError::TimedOut { .. })), "{other:?}");
+    assert!(started.elapsed() < LIMITS.timeout + Duration::from_millis(500), "{:?}", started.elapsed());
+
+    let started = Instant::now();
+    for _ in 0..100 {
+        let next = publish(&publisher, &end.push(1)).await;
+        assert!(matches!(next, Err(KafkaPublishError::Paused)), "{next:?}");
+    }
+    assert!(started.elapsed() < Duration::from_millis(500), "{:?}", started.elapsed());
+
+    // One tries for all once the pause is over.
+    tokio::time::sleep(LIMITS.pause).await;
+    let (probe, other) = (end.push(1), end.push(1));
+    let (probe, other) = tokio::join!(publish(&publisher, &probe), publish(&publisher, &other));
+    assert!(matches!(probe, Err(KafkaPublishError::TimedOut { .. })), "{probe:?}");
+    assert!(matches!(other, Err(KafkaPublishError::Paused)), "{other:?}");
+
+    address.is_taken_by(topics.servers()).await;
+    let mut late = StreamEnd::of_new_stream();
+    let back = Instant::now();
+    let (mut published, mut tries) = (None, 0);
+    while published.is_none() {
+        tokio::time::sleep(LIMITS.pause).await;
+        tries += 1;
+        let commit = late.push(3);
+        published = publish(&publisher, &commit).await.is_ok().then_some(commit);
+        assert!(back.elapsed() < Duration::from_secs(15), "{tries} tries");
+    }
+    // And for all the others at once.
+    for _ in 0..3 {
+        publish(&publisher, &late.push(1)).await.expect("publishes");
+    }
+
+    let read = by_key(read_cloud_events(topics.servers(), &topics.settings.topic).await);
+    let last = published.expect("a commit");
+    let ids: Vec<String> =
+        read[&last.draft.stream_id.to_string()].iter().map(|record| text(&record["attributes"]["id"])).collect();
+    for event in &last.draft.events {
+        assert!(ids.contains(&event.event_id.to_string()));
+    }
+}
+
+// --- records that are refused
+
+#[tokio::test]
+async fn a_record_that_the_client_finds_too_large_is_refused_at_once_and_holds_up_no_other() {
+    let topics = KafkaTopics::made(&plan(1)).await;
+    let publisher = publisher(&topics).await;
+    let too_large = StreamEnd::of_new_stream().draft(vec![recorded(json!("é".repeat(1_000_000)))]).seal();
+    let refused = publish(&publisher, &too_large).await;
+    assert!(matches!(refused, Err(KafkaPublishError::Refused(_))), "{refused:?}");
+    publish(&publisher, &StreamEnd::of_new_stream().push(1)).await.expect("publishes");
+}
+
+#[tokio::test]
+async fn a_record_that_the_broker_finds_too_large_is_refused_and_holds_up_no_other() {
+    let topics = KafkaTopics::made(&plan(1)).await;
+    set_on_topic(&topics, "max.message.bytes", "10000").await;
+    let publisher = publisher(&topics).await;
+    let too_large = StreamEnd::of_new_stream().draft(vec![recorded(json!("e".repeat(20_000)))]).seal();
+    let refused = publish(&publisher, &too_large).await;
+    assert!(matches!(refused, Err(KafkaPublishError::Refused(_))), "{refused:?}");
+    publish(&publisher, &StreamEnd::of_new_stream().push(1)).await.expect("publishes");
+}
+
+#[tokio::test]
+async fn a_topic_that_is_not_there_is_said_to_be_unknown() {
+    let topics = KafkaTopics::not_made();
+    let started = Instant::now();
+    let refused = publish(&publisher(&topics).await, &StreamEnd::of_new_stream().push(1)).await;
+    let Err(KafkaPublishError::Refused(error)) = refused else { panic!("{refused:?}") };
+    assert!(error.to_string().contains("Unknown"), "{error}");
+    assert!(started.elapsed() < PublishLimits::default().timeout, "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn a_flush_waits_for_what_nobody_waits_for_any_more() {
+    let topics = KafkaTopics::made(&plan(1)).await;
+    let publisher = publisher(&topics).await;
+    let commit = StreamEnd::of_new_stream().push(50);
+    // Polled once, and so handed to the client, and given up.
+    let given_up = tokio::time::timeout(Duration::ZERO, publish(&publisher, &commit)).await;
+    assert!(given_up.is_err(), "{given_up:?}");
+    publisher.flush(Duration::from_secs(10)).await.expect("flushes");
+    assert_eq!(read_cloud_events(topics.servers(), &topics.settings.topic).await.len(), 50);
+}
+
+// --- the topics
+
+#[tokio::test]
+async fn topics_are_made_once_with_the_planned_partitions_and_retention() {
+    let topics = KafkaTopics::not_made();
+    let connection = topics.connection().await;
+    let plan = TopicPlan { retention: Duration::from_secs(3 * 24 * 60 * 60), ..plan(5) };
+    for _ in 0..3 {
+        topics::prepare(&connection, &plan).await.expect("prepares");
+    }
+    for topic in [&topics.settings.topic, &topics.settings.dead_letter_topic] {
+        assert_eq!(partitions(&topics, topic).await, 5, "{topic}");
+        assert_eq!(setting(&topics, topic, "retention.ms").await, "259200000", "{topic}");
+    }
+}
+
+#[tokio::test]
+async fn retention_is_brought_up_to_date_and_what_else_is_set_stays() {
+    let topics = KafkaTopics::made(&plan(2)).await;
+    let topic = topics.settings.topic.clone();
+    assert_eq!(setting(&topics, &topic, "retention.ms").await, "604800000");
+    set_on_topic(&topics, "max.message.bytes", "123456").await;
+    let longer = TopicPlan { retention: Duration::from_secs(30 * 24 * 60 * 60), ..plan(2) };
+    topics::prepare(&topics.connection().await, &longer).await.expect("prepares");
+    assert_eq!(setting(&topics, &topic, "retention.ms").await, "2592000000");
+    assert_eq!(setting(&topics, &topic, "max.message.bytes").await, "123456");
+}
+
+#[tokio::test]
+async fn other_partitions_than_planned_are_reported_and_left_as_they_are() {
+    let topics = KafkaTopics::made(&plan(3)).await;
+    for planned in [2, 4] {
+        let error = topics::prepare(&topics.connection().await, &plan(planned)).await.expect_err("reports");
+        let PrepareError::OtherPartitions { topic, there: 3, planned: reported } = error else { panic!("{error:?}") };
+        assert_eq!((topic, reported), (topics.settings.topic.clone(), planned));
+        assert_eq!(partitions(&topics, &topics.settings.topic).await, 3);
+    }
+}
+
+#[tokio::test]
+async fn more_replicas_than_there_are_brokers_are_reported_with_the_topic() {
+    let topics = KafkaTopics::not_made();
+    let plan = TopicPlan { replication_factor: 30, ..plan(1) };
+    let error = topics::prepare(&topics.connection().await, &plan).await.expect_err("reports");
+    let PrepareError::Refused { topic, source } = error else { panic!("{error:?}") };
+    assert_eq!(topic, topics.settings.topic);
+    assert!(source.to_string().to_lowercase().contains("replication"), "{source}");
+}
+
+async fn partitions(topics: &KafkaTopics, topic: &str) -> usize {
+    let admin = topics.admin().await;
+    let metadata = admin.inner().fetch_metadata(Some(topic), Duration::from_secs(10)).expect("metadata");
+    metadata.topics()[0].partitions().len()
+}
+
+async fn setting(topics: &KafkaTopics, topic: &str, name: &str) -> String {
+    let resource = ResourceSpecifier::Topic(topic);
+    let described = topics.admin().await.describe_configs([&resource], &AdminOptions::new()).await.expect("an answer");
+    let resources: Vec<ConfigResource> = described.into_iter().map(|resource| resource.expect("a topic")).collect();
+    let entry = resources[0].get(name).expect("a setting");
+    entry.value.clone().expect("a value")
+}
+
+/// As somebody may do by hand; the topic's other settings are left out, and so reset.
+async fn set_on_topic(topics: &KafkaTopics, name: &str, value: &str) {
+    let change = AlterConfig::new(ResourceSpecifier::Topic(&topics.settings.topic)).set(name, value);
+    let changed = topics.admin().await.alter_configs([&change], &AdminOptions::new()).await.expect("an answer");
+    changed.into_iter().for_each(|changed| drop(changed.expect("is changed")));
+}
