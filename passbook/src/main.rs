@@ -4,6 +4,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use passbook::ServeSettings;
+#[cfg(feature = "servers")]
+use passbook::dead_letters::DeadLettersArguments;
 use passbook::import::ImportArguments;
 
 /// Bank accounts as an event-sourced service.
@@ -24,6 +26,11 @@ enum Command {
     Serve,
     /// Play bank transactions from a CSV file as commands, then compare the balances with those in the file.
     Import(Box<ImportArguments>),
+    /// List what the projector could not apply, and publish it again.
+    ///
+    /// KAFKA_BOOTSTRAP_SERVERS, KAFKA_DEAD_LETTER_TOPIC and the other KAFKA_ variables are honoured.
+    #[cfg(feature = "servers")]
+    DeadLetters(DeadLettersArguments),
 }
 
 #[tokio::main]
@@ -46,5 +53,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Import(arguments) => Ok(passbook::import::import(*arguments).await?),
+        #[cfg(feature = "servers")]
+        Command::DeadLetters(arguments) => Ok(passbook::dead_letters::dead_letters(arguments).await?),
     }
 }

@@ -67,12 +67,11 @@ impl Backlog {
     /// What the next invocation takes: at least one record, however large.
     pub(crate) fn next(&self, max_bytes: usize) -> impl Iterator<Item = &Record> {
         let mut bytes = 0;
-        let fitting = self.records.iter().take(self.next_length).take_while(move |record| {
+        self.records.iter().take(self.next_length).take_while(move |record| {
             let is_first = bytes == 0;
             bytes += record.bytes();
             is_first || bytes <= max_bytes
-        });
-        fitting
+        })
     }
 
     /// Takes out what is older than it may be.

@@ -12,6 +12,7 @@ pub struct DeadLetter {
     /// About the invocations.
     pub request_context: RequestContext,
     /// About the last answer.
+    #[serde(default)]
     pub response_context: ResponseContext,
     /// The version of this form.
     pub version: String,
@@ -60,14 +61,14 @@ impl Condition {
 
 /// About the last answer.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
 pub struct ResponseContext {
     /// Of HTTP.
     pub status_code: u16,
     /// Of the function.
     pub executed_version: String,
     /// `Unhandled` where the function failed as a whole; none where it reported the record.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub function_error: Option<String>,
 }
 
