@@ -83,3 +83,107 @@ fn region(arn: &str) -> Option<&str> {
     let resource = parts.nth(1)?;
     (is_of_kafka && !region.is_empty() && resource.starts_with("cluster/")).then_some(region)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use axum::Router;
+    use axum::extract::Request;
+    use axum::http::StatusCode;
+    use settings::Secret;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    const ARN: &str = "arn:aws:kafka:eu-central-1:123456789012:cluster/passbook/0d1f8f3c-1";
+    const ALL_SIGN_INS: &str = r#"{
+        "bootstrapBrokerString": "b-1:9092,b-2:9092",
+        "bootstrapBrokerStringTls": "b-1:9094,b-2:9094",
+        "bootstrapBrokerStringSaslScram": "b-1:9096,b-2:9096",
+        "bootstrapBrokerStringSaslIam": "b-1:9098,b-2:9098"
+    }"#;
+
+    /// Answers as MSK would, and remembers what it was asked.
+    struct Msk {
+        address: String,
+        asked: Arc<Mutex<Vec<String>>>,
+    }
+
+    impl Msk {
+        async fn that_answers(status: StatusCode, body: &'static str) -> Self {
+            let asked: Arc<Mutex<Vec<String>>> = Arc::default();
+            let asks = Arc::clone(&asked);
+            let app = Router::new().fallback(move |request: Request| async move {
+                let authorization = request.headers().get("authorization").and_then(|value| value.to_str().ok());
+                let signed_for = authorization.and_then(|value| value.split(',').next()).unwrap_or_default();
+                let line = format!("{} {} {signed_for}", request.method(), request.uri());
+                asks.lock().expect("nobody panicked").push(line);
+                (status, body)
+            });
+            let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+            let address = format!("http://{}", listener.local_addr().expect("bound"));
+            tokio::spawn(async move { axum::serve(listener, app).await });
+            Self { address, asked }
+        }
+
+        async fn brokers_for(&self, sign_in: &KafkaSignIn) -> Result<String, LookUpError> {
+            let credentials = Credentials::new("AKIDEXAMPLE", "secret", None, None, "a test");
+            look_up_at(Some(self.address.clone()), credentials, ARN, sign_in).await
+        }
+    }
+
+    fn iam() -> KafkaSignIn {
+        KafkaSignIn::MskIam { region: "eu-central-1".to_owned() }
+    }
+
+    #[tokio::test]
+    async fn the_brokers_are_those_for_the_sign_in() {
+        let msk = Msk::that_answers(StatusCode::OK, ALL_SIGN_INS).await;
+        let scram = KafkaSignIn::ScramSha512 { username: "ann".to_owned(), password: Secret::new(String::new()) };
+        for (sign_in, expected) in
+            [(KafkaSignIn::Plaintext, "b-1:9092,b-2:9092"), (scram, "b-1:9096,b-2:9096"), (iam(), "b-1:9098,b-2:9098")]
+        {
+            assert_eq!(msk.brokers_for(&sign_in).await.expect("brokers"), expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn aws_is_asked_for_this_cluster_in_the_cluster_s_region() {
+        let msk = Msk::that_answers(StatusCode::OK, ALL_SIGN_INS).await;
+        msk.brokers_for(&iam()).await.expect("brokers");
+        let asked = msk.asked.lock().expect("nobody panicked").join("; ");
+        let arn = ARN.replace(':', "%3A").replace('/', "%2F");
+        let path = format!("GET /v1/clusters/{arn}/bootstrap-brokers AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/");
+        assert!(asked.starts_with(&path), "{asked}");
+        assert!(asked.ends_with("/eu-central-1/kafka/aws4_request"), "{asked}");
+    }
+
+    #[tokio::test]
+    async fn a_cluster_without_this_sign_in_and_a_refusal_are_told_apart() {
+        let without_iam = Msk::that_answers(StatusCode::OK, r#"{ "bootstrapBrokerString": "b-1:9092" }"#).await;
+        let error = without_iam.brokers_for(&iam()).await.expect_err("no brokers");
+        assert!(matches!(error, LookUpError::NotForSignIn { sign_in: "iam" }), "{error:?}");
+
+        let refuses = Msk::that_answers(StatusCode::FORBIDDEN, r#"{ "message": "no" }"#).await;
+        let error = refuses.brokers_for(&iam()).await.expect_err("refused");
+        assert!(matches!(error, LookUpError::Refused(_)), "{error:?}");
+        assert_eq!(refuses.asked.lock().expect("nobody panicked").len(), 1);
+    }
+
+    #[test]
+    fn the_region_is_part_of_the_arn() {
+        assert_eq!(region(ARN), Some("eu-central-1"));
+        assert_eq!(region("arn:aws-cn:kafka:cn-north-1:1:cluster/a/b"), Some("cn-north-1"));
+        for other in [
+            "",
+            "passbook",
+            "arn:aws:kafka::1:cluster/a/b",
+            "arn:aws:kafka:eu-central-1:1",
+            "arn:aws:kafka:eu-central-1:1:topic/a/b/c",
+            "arn:aws:sqs:eu-central-1:1:cluster/a",
+        ] {
+            assert_eq!(region(other), None, "{other}");
+        }
+    }
+}

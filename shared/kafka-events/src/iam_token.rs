@@ -71,3 +71,60 @@ pub(crate) fn iam_token(region: &str, credentials: &Credentials, now: SystemTime
     let expires_at_ms = i64::try_from(expires_at.as_secs() * 1000).map_err(|_| IamTokenError::ClockTooFarAhead)?;
     Ok(IamToken { text: URL_SAFE_NO_PAD.encode(signed_url), expires_at_ms })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 2026-11-24T17:00:00.789Z.
+    const NOW: Duration = Duration::from_millis(1_795_539_600_789);
+
+    fn signed_url(session_token: Option<&str>) -> String {
+        let secret = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
+        let credentials = Credentials::new("AKIDEXAMPLE", secret, session_token.map(str::to_owned), None, "a test");
+        let token = iam_token("eu-central-1", &credentials, SystemTime::UNIX_EPOCH + NOW).expect("a token");
+        assert_eq!(token.expires_at_ms, 1_795_540_500_000);
+        String::from_utf8(URL_SAFE_NO_PAD.decode(token.text).expect("base64")).expect("a URL")
+    }
+
+    /// What `aws-msk-iam-sasl-signer-python` 1.0.2, AWS's own signer, made at that time of these credentials; only the
+    /// user agent is another, which no signature covers. Theirs are in this order, and ours need not be.
+    fn assert_is_as_theirs(url: &str, theirs: &[&str]) {
+        let (endpoint, query) = url.split_once('?').expect("a query");
+        assert_eq!(endpoint, "https://kafka.eu-central-1.amazonaws.com/");
+        let (mut ours, mut theirs): (Vec<_>, _) = (query.split('&').collect(), theirs.to_vec());
+        theirs.push(concat!("User-Agent=passbook%2F", env!("CARGO_PKG_VERSION")));
+        ours.sort_unstable();
+        theirs.sort_unstable();
+        assert_eq!(ours, theirs);
+    }
+
+    #[test]
+    fn a_role_s_token_is_the_one_that_aws_s_own_signer_makes() {
+        let expected = [
+            "Action=kafka-cluster%3AConnect",
+            "X-Amz-Algorithm=AWS4-HMAC-SHA256",
+            "X-Amz-Credential=AKIDEXAMPLE%2F20261124%2Feu-central-1%2Fkafka-cluster%2Faws4_request",
+            "X-Amz-Date=20261124T170000Z",
+            "X-Amz-Expires=900",
+            "X-Amz-SignedHeaders=host",
+            "X-Amz-Security-Token=IQoJb3JpZ2luX2VjEXAMPLE%2F%2F%2B%3D",
+            "X-Amz-Signature=644feaf365235843a11c90148a3603a73d7c6701baa6cbf4a8632f7f442db5eb",
+        ];
+        assert_is_as_theirs(&signed_url(Some("IQoJb3JpZ2luX2VjEXAMPLE//+=")), &expected);
+    }
+
+    #[test]
+    fn a_user_s_token_is_the_one_that_aws_s_own_signer_makes() {
+        let expected = [
+            "Action=kafka-cluster%3AConnect",
+            "X-Amz-Algorithm=AWS4-HMAC-SHA256",
+            "X-Amz-Credential=AKIDEXAMPLE%2F20261124%2Feu-central-1%2Fkafka-cluster%2Faws4_request",
+            "X-Amz-Date=20261124T170000Z",
+            "X-Amz-Expires=900",
+            "X-Amz-SignedHeaders=host",
+            "X-Amz-Signature=e8f293ab341430bb7eb5ed0b1d6ce062df9adeab33ab8a69f343c33cb3d3494b",
+        ];
+        assert_is_as_theirs(&signed_url(None), &expected);
+    }
+}
