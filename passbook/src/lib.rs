@@ -7,7 +7,13 @@ mod embedded; // the event store, bus and read database of one data folder
 pub mod event_source_mapping; // Kafka to a function and the schedule, as AWS runs them
 pub mod gateway; // HTTP in, the very handlers of the functions, HTTP out
 pub mod import; // bank transactions from a CSV file, played as commands
+#[cfg(feature = "servers")]
+pub mod prepare; // what the functions must find on the servers
 mod serve; // `passbook serve`
+#[cfg(feature = "servers")]
+mod servers; // MongoDB, Kafka and MySQL, and in AWS's place what runs between them
+mod stack; // which of the two, by the environment
 
 pub use embedded::{Embedded, EmbeddedError};
 pub use serve::{ServeError, ServeSettings, serve};
+pub use stack::{Stack, StackDescription, StackError, StackSettings};

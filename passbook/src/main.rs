@@ -7,6 +7,8 @@ use passbook::ServeSettings;
 #[cfg(feature = "servers")]
 use passbook::dead_letters::DeadLettersArguments;
 use passbook::import::ImportArguments;
+#[cfg(feature = "servers")]
+use passbook::prepare::PrepareArguments;
 
 /// Bank accounts as an event-sourced service.
 #[derive(Parser)]
@@ -18,7 +20,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serve the API and the console on this machine, with nothing else installed.
+    /// Serve the API and the console on this machine: embedded, with nothing else installed, or on the servers that
+    /// EVENT_STORE_URL, READ_DB_URL and KAFKA_BOOTSTRAP_SERVERS name.
     ///
     /// PORT (default 9000), PASSBOOK_HOME (the data folder, default .passbook), PASSBOOK_JWKS (a JSON Web Key
     /// Set, or the path of one, to check tokens against) and PASSBOOK_BIND (the address to listen on, default
@@ -31,6 +34,10 @@ enum Command {
     /// KAFKA_BOOTSTRAP_SERVERS, KAFKA_DEAD_LETTER_TOPIC and the other KAFKA_ variables are honoured.
     #[cfg(feature = "servers")]
     DeadLetters(DeadLettersArguments),
+    /// Make what the functions must find on the servers: collection, indexes, tables and topics, of whichever the
+    /// environment names. A deploy step; again changes nothing.
+    #[cfg(feature = "servers")]
+    Prepare(PrepareArguments),
 }
 
 #[tokio::main]
@@ -55,5 +62,10 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Import(arguments) => Ok(passbook::import::import(*arguments).await?),
         #[cfg(feature = "servers")]
         Command::DeadLetters(arguments) => Ok(passbook::dead_letters::dead_letters(arguments).await?),
+        #[cfg(feature = "servers")]
+        Command::Prepare(arguments) => {
+            passbook::prepare::prepare(&arguments).await?;
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }

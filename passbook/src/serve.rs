@@ -1,14 +1,12 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use settings::SettingsError;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::gateway::{BusCheck, DEVELOPMENT_CALLER, Gateway, TokenChecker, TokenCheckerError};
-use crate::{Embedded, EmbeddedError};
+use crate::gateway::{DEVELOPMENT_CALLER, Gateway, TokenChecker, TokenCheckerError};
+use crate::stack::{Stack, StackDescription, StackError, StackSettings};
 
 const DEFAULT_PORT: u16 = 9000;
 /// How long requests under way may take once the process was told to stop.
@@ -17,8 +15,8 @@ const GRACE: Duration = Duration::from_secs(10);
 /// What `passbook serve` is told by the environment.
 #[derive(Debug, Clone)]
 pub struct ServeSettings {
-    /// The data folder.
-    pub home: PathBuf,
+    /// Which databases and which bus.
+    pub stack: StackSettings,
     /// Where to listen.
     pub address: SocketAddr,
     /// The key set to check tokens against, or a path to one; without it there is one development caller.
@@ -35,9 +33,9 @@ pub enum ServeError {
     /// The environment is wrong.
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    /// The data folder could not be opened.
-    #[error("cannot open the data folder")]
-    Embedded(#[from] EmbeddedError),
+    /// The databases and the bus could not be opened.
+    #[error(transparent)]
+    Stack(#[from] StackError),
     /// The key set could not be read.
     #[error("cannot read PASSBOOK_JWKS")]
     Tokens(#[from] TokenCheckerError),
@@ -55,8 +53,8 @@ pub enum ServeError {
 }
 
 impl ServeSettings {
-    /// Reads `PASSBOOK_HOME`, `PORT`, `PASSBOOK_BIND`, `PASSBOOK_JWKS`, `PASSBOOK_JWT_ISSUER` and
-    /// `PASSBOOK_JWT_AUDIENCE`.
+    /// Reads `PORT`, `PASSBOOK_BIND`, `PASSBOOK_JWKS`, `PASSBOOK_JWT_ISSUER`, `PASSBOOK_JWT_AUDIENCE`, and what
+    /// [`StackSettings::from_env`] reads.
     ///
     /// # Errors
     /// [`SettingsError`] for what is not understood, and for an address other machines could reach without a
@@ -83,7 +81,7 @@ impl ServeSettings {
             });
         }
         Ok(Self {
-            home: Embedded::home_from_env()?,
+            stack: StackSettings::from_env()?,
             address: SocketAddr::new(ip, port),
             jwks,
             issuer: settings::optional("PASSBOOK_JWT_ISSUER")?,
@@ -110,15 +108,15 @@ pub async fn serve(settings: ServeSettings) -> Result<(), ServeError> {
         .await
         .map_err(|source| ServeError::Listen { address: settings.address, source })?;
     let address = listener.local_addr().map_err(ServeError::Server)?;
-    let embedded = Embedded::open(&settings.home).await?;
+    let stack = Stack::open(&settings.stack).await?;
     let gateway = Gateway::new(
-        embedded.repository(),
-        embedded.publisher(),
-        Arc::new(embedded.read_db.clone()),
-        Arc::new(BusCheck { bus: embedded.bus.clone() }),
+        stack.event_store.clone(),
+        stack.publisher.clone(),
+        stack.read_db.clone(),
+        stack.bus_check.clone(),
         tokens,
     );
-    print!("{}", greeting(address, &embedded.home, &callers));
+    print!("{}", greeting(address, &stack.description(), &callers));
     let (stopping, mut stopped) = tokio::sync::watch::channel(());
     let server = axum::serve(listener, gateway.into_router()).with_graceful_shutdown(async move {
         wait_for_stop_signal().await;
@@ -136,7 +134,7 @@ pub async fn serve(settings: ServeSettings) -> Result<(), ServeError> {
             Ok(())
         }
     };
-    embedded.close().await;
+    stack.close().await;
     result
 }
 
@@ -155,15 +153,14 @@ async fn wait_for_stop_signal() {
     }
 }
 
-fn greeting(address: SocketAddr, home: &std::path::Path, callers: &str) -> String {
+fn greeting(address: SocketAddr, stack: &StackDescription, callers: &str) -> String {
     let version = env!("CARGO_PKG_VERSION");
-    let home = std::path::absolute(home).unwrap_or_else(|_| home.to_owned());
-    let home = home.display();
+    let StackDescription { kind, data } = stack;
     format!(
-        r#"Passbook {version}: bank accounts as an event-sourced service, embedded (SQLite, one process)
+        r#"Passbook {version}: bank accounts as an event-sourced service, {kind}
 
   API and console  http://{address}
-  data             {home}
+  data             {data}
   callers          {callers}
 
 Try:

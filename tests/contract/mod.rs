@@ -13,9 +13,9 @@ mod account_history; // events of an account, and by other arithmetic what must 
 mod commits; // commits, each chained to the one before
 mod dice; // chance that is the same on every run
 #[cfg(feature = "services")]
-mod mysql_server;
+mod mysql_server; // a database on a server that speaks MySQL's protocol, and what its adapter promises on each
 #[cfg(feature = "services")]
-mod proxy; // a network that fails on purpose // a database on a server that speaks MySQL's protocol, and what its adapter promises on each
+mod proxy; // a network that fails on purpose
 // --- the adapters
 #[cfg(feature = "services")]
 mod on_mariadb;
@@ -24,3 +24,9 @@ mod on_mongodb;
 #[cfg(feature = "services")]
 mod on_mysql;
 mod on_sqlite;
+
+// What other modules' tests build on as well.
+#[cfg(feature = "services")]
+pub use commits::{StreamEnd, counted};
+#[cfg(feature = "services")]
+pub use on_mongodb::OnMongodb;

@@ -2,7 +2,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use cqrs::{AppendError, Commit, CommitDraft, EventStoreRepository, ReadError, RecordedState, StreamId, Timestamp};
+use cqrs::{
+    AppendError, Commit, CommitDraft, DeliveryMarks as _, EventStoreRepository, ReadError, RecordedState, StreamId,
+    Timestamp,
+};
 use futures::TryStreamExt as _;
 use mongo_event_store::{ConnectError, MongoEventStore};
 use mongodb::bson::{Binary, Bson, DateTime, Document, doc, spec::BinarySubtype};
@@ -21,13 +24,13 @@ mod event_store {
 }
 
 /// A database of its own on the server, dropped in the end.
-struct OnMongodb {
+pub struct OnMongodb {
     name: String,
     prepared: OnceCell<()>,
 }
 
 impl OnMongodb {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self { name: format!("contract_{}", Uuid::now_v7().simple()), prepared: OnceCell::new() }
     }
 
@@ -35,7 +38,7 @@ impl OnMongodb {
         event_store_url(&self.name)
     }
 
-    async fn open(&self) -> MongoEventStore {
+    pub async fn open(&self) -> MongoEventStore {
         let store = self.open_unprepared().await;
         self.prepared.get_or_init(async || store.prepare().await.expect("prepares")).await;
         store
@@ -46,7 +49,7 @@ impl OnMongodb {
     }
 
     /// The database as anyone may use it who does not keep to the port.
-    async fn database(&self) -> Database {
+    pub async fn database(&self) -> Database {
         Client::with_uri_str(self.url()).await.expect("a URL").database(&self.name)
     }
 
@@ -263,7 +266,7 @@ async fn every_read_goes_by_an_index_and_looks_at_no_more_than_it_gives() {
     store.commits_from(end.stream_id, 32, 10).await.expect("reads");
     let key = idempotency("key 50").key;
     store.commit_by_idempotency_key(end.stream_id, &key).await.expect("reads").expect("a commit");
-    store.undelivered_commits(Timestamp::now(), 10).await.expect("reads");
+    store.undelivered(Timestamp::now(), 10).await.expect("reads");
     database.run_command(doc! { "profile": 0 }).await.expect("stops profiling");
 
     let profile = database.collection::<Document>("system.profile");
@@ -344,7 +347,11 @@ async fn undelivered_commits_come_oldest_first_and_each_stream_in_its_order() {
     for index in [4, 3, 1, 0, 2] {
         store.append(&commits[index]).await.expect("appends");
     }
-    let undelivered = async |older_than, limit| store.undelivered_commits(at(older_than), limit).await.expect("reads");
+    let undelivered = async |older_than, limit| {
+        let undelivered = store.undelivered(at(older_than), limit).await.expect("reads");
+        assert!(undelivered.unreadable.is_empty(), "{:?}", undelivered.unreadable);
+        undelivered.commits
+    };
     assert_eq!(undelivered(100, 10).await, commits);
     assert_eq!(undelivered(20, 10).await, commits[..4]);
     assert_eq!(undelivered(100, 2).await, commits[..2]);
@@ -363,6 +370,32 @@ async fn undelivered_commits_come_oldest_first_and_each_stream_in_its_order() {
     store.mark_delivered(ends[0].stream_id, 2).await.expect("is no error");
     store.mark_delivered(StreamId(Uuid::now_v7()), 1).await.expect("is no error");
     assert_eq!(undelivered(100, 10).await, left);
+}
+
+#[tokio::test]
+async fn a_marked_commit_that_cannot_be_read_keeps_no_other_from_being_delivered() {
+    let on_mongodb = OnMongodb::new();
+    let store = on_mongodb.open().await;
+    let mut end = StreamEnd::of_new_stream();
+    let mut commits = Vec::new();
+    for _ in 0..3 {
+        let commit = end.push(1);
+        store.append(&commit).await.expect("appends");
+        commits.push(commit);
+    }
+    // A foreign hand, which the validator would stop.
+    let damage = doc! {
+        "update": "commits", "bypassDocumentValidation": true,
+        "updates": [{ "q": { "_id.first_version": 2_i64 }, "u": { "$set": { "hash": "none" } } }],
+    };
+    on_mongodb.database().await.run_command(damage).await.expect("updates");
+    let undelivered = store.undelivered(Timestamp::now(), 10).await.expect("reads");
+    assert_eq!(undelivered.commits, [commits[0].clone(), commits[2].clone()]);
+    assert!(
+        matches!(undelivered.unreadable[..], [ReadError::Corrupt { stream_id, .. }] if stream_id == end.stream_id),
+        "{:?}",
+        undelivered.unreadable
+    );
 }
 
 // --- servers and connections that fail

@@ -5,19 +5,29 @@ mod openapi;
 mod raw_request;
 mod server;
 #[cfg(feature = "services")]
+mod servers_stack;
+#[cfg(feature = "services")]
 mod services;
 mod token_issuer;
 
 pub use client::{Answer, Client};
 pub use openapi::{OpenApi, escape};
 pub use raw_request::RawRequest;
-pub use server::{Server, passbook_program, program};
+pub use server::{Data, Server, is_on_servers, passbook_program, program, without_settings};
+#[cfg(feature = "services")]
+pub use servers_stack::ServersStack;
 #[cfg(feature = "services")]
 pub use services::{event_store_url, mysql_server_url};
 pub use token_issuer::{TokenIssuer, claims, key_set, seconds_from_now};
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
+
+/// The project's own folder.
+pub fn workspace_folder() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}
 
 /// Asks again and again until the answer is there. For what happens by itself and soon; a test that waits
 /// here in vain fails after half a minute.

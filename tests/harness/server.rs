@@ -13,7 +13,7 @@ pub fn program(name: &str) -> PathBuf {
     static BUILT: OnceLock<()> = OnceLock::new();
     BUILT.get_or_init(|| {
         let built = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--workspace", "--bins"])
+            .args(["build", "--quiet", "--workspace", "--all-features", "--bins"])
             .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
             .status()
             .expect("cargo starts");
@@ -29,35 +29,82 @@ pub fn passbook_program() -> PathBuf {
     program("passbook")
 }
 
-/// `passbook serve` as a process of its own, on a data folder and a port of its own; killed when dropped.
+/// The settings that a process must not find by chance in the environment of whoever runs the tests.
+const SETTINGS: [&str; 9] = [
+    "EVENT_STORE_URL",
+    "READ_DB_URL",
+    "KAFKA_BOOTSTRAP_SERVERS",
+    "KAFKA_CLUSTER_ARN",
+    "KAFKA_TOPIC",
+    "KAFKA_SIGN_IN",
+    "PASSBOOK_HOME",
+    "PASSBOOK_INVOKE_URL",
+    "PASSBOOK_JWKS",
+];
+
+/// The command without any setting but those that it is given from here on.
+pub fn without_settings(command: &mut Command) -> &mut Command {
+    SETTINGS.iter().fold(command, |command, setting| command.env_remove(setting))
+}
+
+/// Whether this run of the tests has `passbook` on MongoDB, Kafka and MySQL, and not embedded.
+pub fn is_on_servers() -> bool {
+    std::env::var("PASSBOOK_TEST_STACK").is_ok_and(|stack| stack == "servers")
+}
+
+/// One test's data: a folder, and in a run on the servers databases and topics too; gone with it.
+pub struct Data {
+    home: TempDir,
+    #[cfg(feature = "services")]
+    on_servers: Option<super::ServersStack>,
+}
+
+impl Data {
+    pub fn empty() -> Self {
+        Self {
+            home: tempfile::tempdir().expect("a folder"),
+            #[cfg(feature = "services")]
+            on_servers: is_on_servers().then(super::ServersStack::new),
+        }
+    }
+
+    /// The settings of a process that works on it.
+    pub fn environment(&self) -> Vec<(String, String)> {
+        let mut environment = vec![("PASSBOOK_HOME".to_owned(), self.home.path().display().to_string())];
+        #[cfg(feature = "services")]
+        environment.extend(self.on_servers.iter().flat_map(super::ServersStack::environment));
+        environment
+    }
+}
+
+/// `passbook serve` as a process of its own, on data and a port of its own; killed when dropped.
 pub struct Server {
     process: Child,
-    home: Option<TempDir>,
+    data: Option<Data>,
     base_url: String,
     greeting: String,
     environment: Vec<(String, String)>,
 }
 
 impl Server {
-    /// On an empty data folder.
+    /// On empty data.
     pub fn start() -> Self {
         Self::start_with(&[])
     }
 
-    /// On an empty data folder, with more of an environment.
+    /// On empty data, with more of an environment.
     pub fn start_with(environment: &[(&str, &str)]) -> Self {
         let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Self::start_on(tempfile::tempdir().expect("a folder"), environment)
+        Self::start_on(Data::empty(), environment)
     }
 
     /// Starts in vain: what the program says when it refuses its environment.
     pub fn refuses_to_start_with(environment: &[(&str, &str)]) -> String {
         let home = tempfile::tempdir().expect("a folder");
-        let mut process = Command::new(passbook_program())
+        let mut process = without_settings(&mut Command::new(passbook_program()))
             .arg("serve")
             .env("PORT", "0")
             .env("PASSBOOK_HOME", home.path())
-            .env_remove("PASSBOOK_JWKS")
             .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -80,16 +127,16 @@ impl Server {
         read_log(home.path())
     }
 
-    fn start_on(home: TempDir, environment: Vec<(String, String)>) -> Self {
-        let mut process = Command::new(passbook_program())
+    fn start_on(data: Data, environment: Vec<(String, String)>) -> Self {
+        let home = data.home.path();
+        let mut process = without_settings(&mut Command::new(passbook_program()))
             .arg("serve")
             .env("PORT", "0")
-            .env("PASSBOOK_HOME", home.path())
-            .env_remove("PASSBOOK_JWKS")
+            .envs(data.environment())
             .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(log_file(home.path()))
+            .stderr(log_file(home))
             .spawn()
             .expect("the program starts");
         let mut greeting = String::new();
@@ -104,9 +151,9 @@ impl Server {
         let base_url = greeting
             .split_whitespace()
             .find(|word| word.starts_with("http://"))
-            .unwrap_or_else(|| panic!("no address in {greeting:?}; log: {}", read_log(home.path())))
+            .unwrap_or_else(|| panic!("no address in {greeting:?}; log: {}", read_log(home)))
             .to_owned();
-        Self { process, home: Some(home), base_url, greeting, environment }
+        Self { process, data: Some(data), base_url, greeting, environment }
     }
 
     /// A client without a token.
@@ -124,7 +171,26 @@ impl Server {
     }
 
     pub fn home(&self) -> &Path {
-        self.home.as_ref().expect("there until a restart").path()
+        self.data.as_ref().expect("there until a restart").home.path()
+    }
+
+    /// What another process needs to work on this server's data.
+    pub fn data_environment(&self) -> Vec<(String, String)> {
+        self.data.as_ref().expect("there until a restart").environment()
+    }
+
+    /// The read database with all its rows, while the server is dead.
+    pub fn throw_read_db_away(&mut self) {
+        let data = self.data.as_mut().expect("there until a restart");
+        #[cfg(feature = "services")]
+        if let Some(on_servers) = &mut data.on_servers {
+            on_servers.throw_read_db_away();
+            return;
+        }
+        for file in ["read.db", "read.db-wal", "read.db-shm"] {
+            // Not all of them need be there.
+            let _ = std::fs::remove_file(data.home.path().join(file));
+        }
     }
 
     pub fn log(&self) -> String {
@@ -134,8 +200,8 @@ impl Server {
     /// `kill -9`, then the program again on the same data, at another port.
     pub fn kill_and_restart(mut self) -> Self {
         self.kill();
-        let home = self.home.take().expect("there until a restart");
-        Self::start_on(home, std::mem::take(&mut self.environment))
+        let data = self.data.take().expect("there until a restart");
+        Self::start_on(data, std::mem::take(&mut self.environment))
     }
 
     /// `kill -9`.

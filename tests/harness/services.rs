@@ -23,6 +23,11 @@ pub fn mysql_server_url(variable: &'static str) -> String {
     url.rsplit_once('/').expect("a URL with a database").0.to_owned()
 }
 
+/// Kafka's address: of the environment, else of `make services`.
+pub fn kafka_bootstrap_servers() -> String {
+    address("KAFKA_BOOTSTRAP_SERVERS")
+}
+
 fn address(variable: &str) -> String {
     if let Some(value) = std::env::var(variable).ok().filter(|value| !value.is_empty()) {
         return value;

@@ -5,22 +5,25 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use crate::harness::{Server, passbook_program};
+use crate::harness::{Data, Server, passbook_program, without_settings};
 
 /// 3 accounts, 24 rows, in the columns of the PKDD'99 profile. Account 101 chains exactly; account 102 has two
 /// residuals of 0.10 either way; account 103 goes below zero once, so that one withdrawal is refused.
 const SAMPLE: &str = include_str!("bank-sample.csv");
 
-fn import(home: &Path, file: &Path, more: &[&str]) -> Output {
-    Command::new(passbook_program())
+/// The program, about to import into this data.
+fn importing(environment: &[(String, String)], file: &Path) -> Command {
+    let mut command = Command::new(passbook_program());
+    without_settings(&mut command)
         .arg("import")
         .arg(file)
-        .args(["--profile", "pkdd99"])
-        .args(more)
-        .env("PASSBOOK_HOME", home)
-        .stdin(Stdio::null())
-        .output()
-        .expect("the program runs")
+        .envs(environment.iter().map(|(name, value)| (name, value)))
+        .stdin(Stdio::null());
+    command
+}
+
+fn import(environment: &[(String, String)], file: &Path, more: &[&str]) -> Output {
+    importing(environment, file).args(["--profile", "pkdd99"]).args(more).output().expect("the program runs")
 }
 
 fn text(output: &Output) -> String {
@@ -45,7 +48,8 @@ fn write(folder: &Path, name: &str, content: &str) -> std::path::PathBuf {
 fn the_sample_is_imported_and_every_difference_explained() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = write(folder.path(), "sample.csv", SAMPLE);
-    let output = import(&folder.path().join("home"), &file, &[]);
+    let data = Data::empty();
+    let output = import(&data.environment(), &file, &[]);
     let report = text(&output);
     assert!(output.status.success(), "{report}");
     assert!(report.contains("24 rows of 3 accounts"), "{report}");
@@ -61,16 +65,17 @@ fn the_sample_is_imported_and_every_difference_explained() {
 #[test]
 fn a_second_run_and_a_gzipped_copy_of_the_same_name_have_no_further_effect() {
     let folder = tempfile::tempdir().expect("a folder");
-    let home = folder.path().join("home");
+    let data = Data::empty();
+    let environment = data.environment();
     let file = write(folder.path(), "sample.csv", SAMPLE);
-    assert!(import(&home, &file, &["--name", "sample"]).status.success());
+    assert!(import(&environment, &file, &["--name", "sample"]).status.success());
     let zipped = folder.path().join("sample.csv.gz");
     let mut gzip =
         flate2::write::GzEncoder::new(std::fs::File::create(&zipped).expect("a file"), flate2::Compression::fast());
     gzip.write_all(SAMPLE.as_bytes()).expect("written");
     gzip.finish().expect("finished");
     for file in [&file, &zipped] {
-        let output = import(&home, file, &["--name", "sample", "--concurrency", "2"]);
+        let output = import(&environment, file, &["--name", "sample", "--concurrency", "2"]);
         let report = text(&output);
         assert!(output.status.success(), "{report}");
         assert_eq!(figure(&report, "of these, played by an earlier run"), 23, "{report}");
@@ -82,7 +87,7 @@ fn a_second_run_and_a_gzipped_copy_of_the_same_name_have_no_further_effect() {
 #[test]
 fn an_import_that_was_killed_goes_on_where_it_stopped() {
     let folder = tempfile::tempdir().expect("a folder");
-    let home = folder.path().join("home");
+    let data = Data::empty();
     // Long enough to be killed in its midst: one account with 3,000 rows.
     let mut long = String::from("account,id,date,type,amount,balance,reference\n");
     for number in 1..=3_000 {
@@ -91,12 +96,8 @@ fn an_import_that_was_killed_goes_on_where_it_stopped() {
     let file = write(folder.path(), "long.csv", &long);
     let profile = ["--profile", "plain"];
     for round in 0..3 {
-        let mut process = Command::new(passbook_program())
-            .arg("import")
-            .arg(&file)
+        let mut process = importing(&data.environment(), &file)
             .args(profile)
-            .env("PASSBOOK_HOME", &home)
-            .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
@@ -105,13 +106,7 @@ fn an_import_that_was_killed_goes_on_where_it_stopped() {
         process.kill().expect("killed, or done already");
         process.wait().expect("an exit status");
     }
-    let output = Command::new(passbook_program())
-        .arg("import")
-        .arg(&file)
-        .args(profile)
-        .env("PASSBOOK_HOME", &home)
-        .output()
-        .expect("the program runs");
+    let output = importing(&data.environment(), &file).args(profile).output().expect("the program runs");
     let report = text(&output);
     assert!(output.status.success(), "{report}");
     assert_eq!((figure(&report, "deposits"), figure(&report, "equal")), (3_000, 3_000), "{report}");
@@ -122,9 +117,9 @@ fn an_import_that_was_killed_goes_on_where_it_stopped() {
 async fn what_was_imported_is_served_with_the_days_of_the_file() {
     let server = Server::start();
     let file = write(server.home(), "sample.csv", SAMPLE);
-    // Beside the running server, on the same folder.
-    let home = server.home().to_owned();
-    let output = tokio::task::spawn_blocking(move || import(&home, &file, &[])).await.expect("ran");
+    // Beside the running server, on the same data.
+    let environment = server.data_environment();
+    let output = tokio::task::spawn_blocking(move || import(&environment, &file, &[])).await.expect("ran");
     assert!(output.status.success(), "{}", text(&output));
     let client = server.client();
     let accounts = client.get("/accounts?holder=Account%20101&currency=CZK").await;
@@ -147,7 +142,8 @@ async fn what_was_imported_is_served_with_the_days_of_the_file() {
 fn a_balance_that_nothing_explains_is_reported_and_fails_the_import() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = write(folder.path(), "wrong.csv", &SAMPLE.replacen("1000.00,1000.00", "1000.00,1000.01", 1));
-    let output = import(&folder.path().join("home"), &file, &[]);
+    let data = Data::empty();
+    let output = import(&data.environment(), &file, &[]);
     let report = text(&output);
     assert!(!output.status.success(), "{report}");
     assert_eq!(figure(&report, "not explained"), 1, "{report}");
@@ -160,10 +156,10 @@ async fn an_account_that_someone_else_has_used_is_left_alone_and_said_so() {
     let half: String = SAMPLE.lines().take(7).map(|line| format!("{line}\n")).collect();
     let first = write(server.home(), "half.csv", &half);
     let whole = write(server.home(), "whole.csv", SAMPLE);
-    let home = server.home().to_owned();
+    let environment = server.data_environment();
     let run = |file: std::path::PathBuf| {
-        let home = home.clone();
-        tokio::task::spawn_blocking(move || import(&home, &file, &["--name", "sample"]))
+        let environment = environment.clone();
+        tokio::task::spawn_blocking(move || import(&environment, &file, &["--name", "sample"]))
     };
     assert!(run(first).await.expect("ran").status.success());
     let client = server.client();
@@ -180,7 +176,7 @@ async fn an_account_that_someone_else_has_used_is_left_alone_and_said_so() {
 #[test]
 fn what_the_options_do_not_fit_is_refused_by_name() {
     let folder = tempfile::tempdir().expect("a folder");
-    let home = folder.path().join("home");
+    let data = Data::empty();
     let sample = write(folder.path(), "sample.csv", SAMPLE);
     let bad_word = write(folder.path(), "word.csv", &SAMPLE.replacen("PRIJEM", "GESCHENK", 1));
     let bad_amount = write(folder.path(), "amount.csv", &SAMPLE.replacen("1000.00", "1e3", 1));
@@ -191,7 +187,7 @@ fn what_the_options_do_not_fit_is_refused_by_name() {
         (&bad_amount, vec![], "row 1: the amount must be plain digits"),
         (&folder.path().join("none.csv"), vec![], "cannot read"),
     ] {
-        let output = import(&home, file, &more);
+        let output = import(&data.environment(), file, &more);
         assert!(!output.status.success());
         assert!(text(&output).contains(expected), "{expected}: {}", text(&output));
     }

@@ -2,6 +2,9 @@
 //! as API Gateway writes it, the answer goes back as API Gateway reads it. The databases are the files that
 //! the URLs name; the projector runs beside them in this process.
 
+#[cfg(feature = "services")]
+mod event_fixtures; // the events of tests/events/, on the real servers
+mod router; // the routes of cargo lambda watch
 mod runtime_api; // a stand-in for the Runtime API that Lambda gives a function
 
 use passbook::Embedded;

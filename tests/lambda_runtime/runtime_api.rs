@@ -29,6 +29,12 @@ struct RuntimeApi {
 impl FunctionProcess {
     /// Starts the binary with this environment and no other.
     pub async fn start(function: &str, environment: &[&(&'static str, String)]) -> Self {
+        let environment: Vec<_> = environment.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        Self::start_with(function, &environment).await
+    }
+
+    /// Starts the binary with this environment and no other.
+    pub async fn start_with(function: &str, environment: &[(String, String)]) -> Self {
         let (events, waiting_events) = mpsc::channel(1);
         let (answering, answers) = mpsc::channel(1);
         let api = Arc::new(RuntimeApi { events: Mutex::new(waiting_events), answers: answering });
@@ -42,7 +48,7 @@ impl FunctionProcess {
         tokio::spawn(async move { axum::serve(listener, router).await });
         let mut command = command(function);
         command.env("AWS_LAMBDA_RUNTIME_API", address.to_string());
-        command.envs(environment.iter().map(|(name, value)| (*name, value)));
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
         let process = command.kill_on_drop(true).spawn().expect("the function starts");
         Self { _process: process, events, answers: Mutex::new(answers) }
     }

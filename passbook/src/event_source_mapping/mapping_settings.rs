@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use settings::SettingsError;
 
-const GROUP_ID: &str = "PASSBOOK_MAPPING_GROUP_ID";
+const GROUP: &str = "PASSBOOK_MAPPING_GROUP";
 const BATCH_SIZE: &str = "PASSBOOK_MAPPING_BATCH_SIZE";
 const BATCHING_WINDOW_MS: &str = "PASSBOOK_MAPPING_BATCHING_WINDOW_MS";
 const POLLERS: &str = "PASSBOOK_MAPPING_POLLERS";
@@ -66,7 +66,7 @@ impl Default for MappingSettings {
 }
 
 impl MappingSettings {
-    /// The defaults, but for what the environment says: `PASSBOOK_MAPPING_` with `GROUP_ID`, `BATCH_SIZE`,
+    /// The defaults, but for what the environment says: `PASSBOOK_MAPPING_` with `GROUP`, `BATCH_SIZE`,
     /// `BATCHING_WINDOW_MS`, `POLLERS`, `MAX_RETRIES`, `MAX_RECORD_RETRIES`, `MAX_RECORD_AGE_S` and `BISECT` (`true` or
     /// `false`).
     ///
@@ -88,7 +88,7 @@ impl MappingSettings {
         let batching_window = number(BATCHING_WINDOW_MS, "it must be a number of milliseconds")?;
         let max_record_age = number(MAX_RECORD_AGE_S, "it must be a number of seconds")?;
         Ok(Self {
-            group_id: variable(GROUP_ID)?.unwrap_or(defaults.group_id),
+            group_id: variable(GROUP)?.unwrap_or(defaults.group_id),
             batch_size: from_1(BATCH_SIZE, 10_000, "it must be a number from 1 to 10000")?
                 .unwrap_or(defaults.batch_size),
             batching_window: batching_window
@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn what_is_set_is_taken() {
         let all = [
-            (GROUP_ID, "g"),
+            (GROUP, "g"),
             (BATCH_SIZE, "10000"),
             (BATCHING_WINDOW_MS, "0"),
             (POLLERS, "3"),

@@ -3,6 +3,8 @@
 
 mod api_gateway_event; // an HTTP request as API Gateway hands it to a function
 mod bus_check; // the embedded bus's line in the health check
+#[cfg(feature = "servers")]
+mod kafka_check; // Kafka's line in the health check
 mod routes; // which path and method is which function
 mod static_files; // the console and openapi.yaml
 mod tokens; // API Gateway's JWT authorizer
@@ -25,6 +27,8 @@ use read_model::BankAccountRepository;
 
 pub use api_gateway_event::api_gateway_event;
 pub use bus_check::BusCheck;
+#[cfg(feature = "servers")]
+pub use kafka_check::KafkaCheck;
 pub use routes::{ROUTES, Route};
 pub use static_files::OPENAPI_YAML;
 pub use tokens::{Claims, DEVELOPMENT_CALLER, TokenChecker, TokenCheckerError};

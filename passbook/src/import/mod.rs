@@ -29,7 +29,7 @@ pub use arguments::ImportArguments;
 use csv_file::{CsvFile, Row};
 use report::Report;
 
-use crate::{Embedded, EmbeddedError};
+use crate::stack::{Stack, StackError, StackSettings};
 
 /// Rows that wait for one worker: enough to keep it busy, few enough to hold.
 const ROWS_IN_WAITING: usize = 256;
@@ -40,9 +40,9 @@ pub enum ImportError {
     /// The environment is wrong. Handling: set it right.
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    /// The data folder could not be opened. Handling: fix the folder.
-    #[error("cannot open the data folder")]
-    Embedded(#[from] EmbeddedError),
+    /// The databases and the bus could not be opened. Handling: see [`StackError`].
+    #[error(transparent)]
+    Stack(#[from] StackError),
     /// The file could not be opened or read. Handling: fix the path or its rights.
     #[error("cannot read {}", path.display())]
     File {
@@ -89,20 +89,20 @@ pub enum ImportError {
 /// # Errors
 /// See [`ImportError`].
 pub async fn import(arguments: ImportArguments) -> Result<ExitCode, ImportError> {
-    let embedded = Embedded::open(&Embedded::home_from_env()?).await?;
-    let result = play(&embedded, &arguments).await;
-    embedded.close().await;
+    let stack = Stack::open(&StackSettings::from_env()?).await?;
+    let result = play(&stack, &arguments).await;
+    stack.close().await;
     let report = result?;
     print!("{report}");
     Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn play(embedded: &Embedded, arguments: &ImportArguments) -> Result<Report, ImportError> {
+async fn play(stack: &Stack, arguments: &ImportArguments) -> Result<Report, ImportError> {
     let started_at = Instant::now();
     let progress = progress_bar();
     let file = CsvFile::open(arguments, &progress)?;
     let source = Arc::new(Source::new(arguments, file.currency()));
-    let commands = Arc::new(Commands::new(embedded.repository(), embedded.publisher()));
+    let commands = Arc::new(Commands::new(stack.event_store.clone(), stack.publisher.clone()));
 
     let mut workers = JoinSet::new();
     let mut queues = Vec::new();
@@ -121,7 +121,7 @@ async fn play(embedded: &Embedded, arguments: &ImportArguments) -> Result<Report
     let rows_read = reading.await??;
     progress.finish_and_clear();
     let played_in = started_at.elapsed();
-    let read_side = read_side_check::check(embedded, &accounts).await?;
+    let read_side = read_side_check::check(stack.read_db.as_ref(), &accounts).await?;
     Ok(Report::new(arguments, rows_read, played_in, accounts, read_side))
 }
 

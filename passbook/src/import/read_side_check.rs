@@ -1,10 +1,9 @@
 use std::time::{Duration, Instant};
 
-use read_model::{BankAccountRepository as _, StatementFilter, StatementPage};
+use read_model::{BankAccountRepository, StatementFilter, StatementPage};
 
 use super::ImportError;
 use super::account_replay::AccountReplay;
-use crate::Embedded;
 
 /// The read side applies tens of thousands of events a second; a minute without reaching the end is a defect.
 const MAX_WAIT: Duration = Duration::from_secs(60);
@@ -20,12 +19,15 @@ pub(crate) struct ReadSideCheck {
 }
 
 /// Waits for the read side, then compares every account's row and last line with what the commands answered.
-pub(crate) async fn check(embedded: &Embedded, accounts: &[AccountReplay]) -> Result<ReadSideCheck, ImportError> {
+pub(crate) async fn check(
+    read_db: &dyn BankAccountRepository,
+    accounts: &[AccountReplay],
+) -> Result<ReadSideCheck, ImportError> {
     let give_up_at = Instant::now() + MAX_WAIT;
     let mut check = ReadSideCheck::default();
     for account in accounts {
         let row = loop {
-            let row = embedded.read_db.account(account.account_id).await?;
+            let row = read_db.account(account.account_id).await?;
             if row.as_ref().is_some_and(|row| row.version >= account.version) {
                 break row;
             }
@@ -35,7 +37,7 @@ pub(crate) async fn check(embedded: &Embedded, accounts: &[AccountReplay]) -> Re
             tokio::time::sleep(PAUSE).await;
         };
         let last_line = StatementPage { before_version: None, limit: 1 };
-        let lines = embedded.read_db.statement(account.account_id, StatementFilter::default(), last_line).await?;
+        let lines = read_db.statement(account.account_id, StatementFilter::default(), last_line).await?;
         let row_agrees =
             row.as_ref().is_some_and(|row| (row.version, row.balance) == (account.version, account.balance));
         let line_agrees = lines

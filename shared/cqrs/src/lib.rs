@@ -12,12 +12,14 @@ mod command; // a command with what every command carries, and how it can end
 mod command_dispatcher; // tracing, deadline and conflict retries around one handler
 mod command_handler; // load, decide, save: once
 mod commit; // what one command stores: the unit of the event store
+mod delivery_marks; // port: which commits the bus may not have
 mod digest; // SHA-256 in hexadecimal
 mod event_publisher; // port: tell the bus that a commit is there
 mod event_sourcing_handler; // load, decide, save, tell the bus; the idempotency key's promise
 mod event_store; // events to commits and back; the hash chain; the kept state
 mod event_store_repository; // port: the database of commits
 mod idempotency; // the key that makes a retry harmless
+mod marking_publisher; // publishes, then takes the mark away
 // --- between the two sides
 mod event_consumer; // takes what a bus delivers
 mod event_envelope; // one event as it travels
@@ -34,6 +36,7 @@ pub use command::{CommandContext, CommandEnvelope, CommandError, CommandErrorOf,
 pub use command_dispatcher::{CommandDispatcher, DispatchLimits};
 pub use command_handler::CommandHandler;
 pub use commit::{Commit, CommitDraft, RecordedEvent, RecordedState, StreamId};
+pub use delivery_marks::{DeliveryMarks, MarkError, Undelivered};
 pub use digest::{Digest, DigestError};
 pub use event_consumer::EventConsumer;
 pub use event_envelope::EventEnvelope;
@@ -43,6 +46,7 @@ pub use event_sourcing_handler::{EventSourcingHandler, Loaded};
 pub use event_store::{AfterCommit, EventStore, LoadError};
 pub use event_store_repository::{AppendError, EventStoreRepository, ReadError};
 pub use idempotency::Idempotency;
+pub use marking_publisher::MarkingPublisher;
 pub use query::{QueryContext, QueryEnvelope, QueryError};
 pub use query_dispatcher::QueryDispatcher;
 pub use query_handler::QueryHandler;

@@ -13,7 +13,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use cqrs::{Commit, CommitDraft, Digest, EventStoreRepository as _, Idempotency, RecordedEvent, RecordedState};
+use cqrs::{
+    Commit, CommitDraft, DeliveryMarks as _, Digest, EventStoreRepository as _, Idempotency, RecordedEvent,
+    RecordedState,
+};
 use cqrs::{StreamId, Timestamp};
 use futures::future::join_all;
 use mongo_event_store::MongoEventStore;
@@ -295,7 +298,7 @@ async fn main() -> Result<(), Failure> {
                 rates[index - 1].push(rate(concurrency, time, load).await?);
             }
             let (store, next) = (Arc::clone(&store), Arc::new(AtomicU64::new(0)));
-            let founded = store.undelivered_commits(Timestamp::now(), 500).await?;
+            let founded = store.undelivered(Timestamp::now(), 500).await?.commits;
             let ids: Arc<Vec<StreamId>> = Arc::new(founded.iter().map(|commit| commit.draft.stream_id).collect());
             let load = move |_, _| {
                 let (store, ids, next) = (Arc::clone(&store), Arc::clone(&ids), Arc::clone(&next));

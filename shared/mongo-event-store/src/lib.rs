@@ -4,11 +4,9 @@
 mod bounded; // every operation ends in time, one way or the other
 mod commit_document; // a commit as a document, and back
 mod json_in_bson; // serde_json values as BSON that a shell shows, and back without a difference
-mod marked_for_relay; // EventPublisher that publishes nothing
-mod mongo_event_store; // EventStoreRepository, and the delivery marks
+mod mongo_event_store; // EventStoreRepository and DeliveryMarks
 mod prepare; // the collection, its validator, its indexes
 
 pub use bounded::OperationError;
-pub use marked_for_relay::MarkedForRelay;
-pub use mongo_event_store::{ConnectError, MarkError, MongoEventStore};
+pub use mongo_event_store::{ConnectError, MongoEventStore};
 pub use prepare::PrepareError;

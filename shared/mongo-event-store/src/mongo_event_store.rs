@@ -1,7 +1,10 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use cqrs::{AppendError, Commit, Digest, EventStoreRepository, ReadError, StreamId, Timestamp};
+use cqrs::{
+    AppendError, Commit, DeliveryMarks, Digest, EventStoreRepository, MarkError, ReadError, StreamId, Timestamp,
+    Undelivered,
+};
 use futures::TryStreamExt as _;
 use mongodb::bson::{Document, RawDocumentBuf, doc};
 use mongodb::error::{ErrorKind, WriteFailure};
@@ -77,15 +80,6 @@ pub enum ConnectError {
     NoDatabase,
 }
 
-/// Why a commit's mark was not taken away. Handling: log it; the commit is delivered once more.
-#[derive(Debug, thiserror::Error)]
-#[error("the commit is still marked as undelivered")]
-pub struct MarkError {
-    /// What stood in the way.
-    #[source]
-    pub source: OperationError,
-}
-
 impl MongoEventStore {
     /// A client for this URL. Connections are opened as they are needed, so a server that is away is found out
     /// by the first operation; only a `mongodb+srv://` URL looks up its hosts here. What the URL says of pools
@@ -129,38 +123,6 @@ impl MongoEventStore {
         prepare::prepare(&self.database).await
     }
 
-    /// Up to `limit` commits that happened before this time and may not have reached the bus, the oldest first
-    /// and each stream's in its order.
-    ///
-    /// A stream's times never run backwards, so what is left out for the limit or for its age is never before
-    /// what is given in the same stream.
-    ///
-    /// # Errors
-    /// See [`ReadError`].
-    pub async fn undelivered_commits(&self, older_than: Timestamp, limit: u32) -> Result<Vec<Commit>, ReadError> {
-        let filter = doc! { UNDELIVERED: true, "occurred_at_us": { "$lt": older_than.unix_micros() } };
-        let order = doc! { "occurred_at_us": 1, "_id.first_version": 1 };
-        self.find(filter, order, limit, Some(UNDELIVERED_BY_TIME)).await
-    }
-
-    /// Takes the commit's mark away: the bus has it. The one change that is ever made to a commit; a commit that
-    /// has no mark, or is not there, is left as it is.
-    ///
-    /// Waits for the primary alone, not for its disk nor for the majority: a mark that comes back, or is still seen
-    /// for a moment, costs one more delivery.
-    ///
-    /// # Errors
-    /// See [`MarkError`].
-    pub async fn mark_delivered(&self, stream_id: StreamId, first_version: u64) -> Result<(), MarkError> {
-        let filter = of_version(stream_id, version_to_bson(first_version));
-        let commits = self.commits.clone();
-        let unmark = async move {
-            let quick = WriteConcern::builder().w(Acknowledgment::Nodes(1)).build();
-            commits.update_one(filter, doc! { "$unset": { UNDELIVERED: "" } }).write_concern(quick).await
-        };
-        bounded(Box::pin(unmark)).await.map(|_| ()).map_err(|source| MarkError { source })
-    }
-
     /// Up to `limit` commits of this filter in this order, by this index where one is named.
     async fn find(
         &self,
@@ -169,6 +131,17 @@ impl MongoEventStore {
         limit: u32,
         index: Option<&'static str>,
     ) -> Result<Vec<Commit>, ReadError> {
+        let documents = self.find_documents(filter, order, limit, index).await?;
+        documents.iter().map(|document| from_document(document).map_err(corrupt)).collect()
+    }
+
+    async fn find_documents(
+        &self,
+        filter: Document,
+        order: Document,
+        limit: u32,
+        index: Option<&'static str>,
+    ) -> Result<Vec<RawDocumentBuf>, ReadError> {
         // To MongoDB a limit of 0 is none at all.
         if limit == 0 {
             return Ok(Vec::new());
@@ -186,8 +159,7 @@ impl MongoEventStore {
             }
             find.await?.try_collect::<Vec<RawDocumentBuf>>().await
         };
-        let documents = bounded(Box::pin(found)).await.map_err(unavailable)?;
-        documents.iter().map(|document| from_document(document).map_err(corrupt)).collect()
+        bounded(Box::pin(found)).await.map_err(unavailable)
     }
 
     /// The stream's newest commit that starts at or before this version.
@@ -257,6 +229,35 @@ impl EventStoreRepository for MongoEventStore {
                 .await
         };
         bounded(Box::pin(asked)).await.map(|_| ()).map_err(unavailable)
+    }
+}
+
+#[async_trait]
+impl DeliveryMarks for MongoEventStore {
+    /// A stream's times never run backwards, so their order is that of each stream too.
+    async fn undelivered(&self, older_than: Timestamp, limit: u32) -> Result<Undelivered, ReadError> {
+        let filter = doc! { UNDELIVERED: true, "occurred_at_us": { "$lt": older_than.unix_micros() } };
+        let order = doc! { "occurred_at_us": 1, "_id.first_version": 1 };
+        let mut undelivered = Undelivered::default();
+        for document in self.find_documents(filter, order, limit, Some(UNDELIVERED_BY_TIME)).await? {
+            match from_document(&document) {
+                Ok(commit) => undelivered.commits.push(commit),
+                Err(reason) => undelivered.unreadable.push(corrupt(reason)),
+            }
+        }
+        Ok(undelivered)
+    }
+
+    /// The one change that is ever made to a commit. Waits for the primary alone, not for its disk nor for the
+    /// majority.
+    async fn mark_delivered(&self, stream_id: StreamId, first_version: u64) -> Result<(), MarkError> {
+        let filter = of_version(stream_id, version_to_bson(first_version));
+        let commits = self.commits.clone();
+        let unmark = async move {
+            let quick = WriteConcern::builder().w(Acknowledgment::Nodes(1)).build();
+            commits.update_one(filter, doc! { "$unset": { UNDELIVERED: "" } }).write_concern(quick).await
+        };
+        bounded(Box::pin(unmark)).await.map(|_| ()).map_err(|source| MarkError { source: source.into() })
     }
 }
 

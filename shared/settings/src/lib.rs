@@ -57,6 +57,14 @@ impl SecretUrl {
         self.0.split_once("://").map_or("", |(scheme, _)| scheme)
     }
 
+    /// The hosts with their ports, and neither user nor password.
+    #[must_use]
+    pub fn hosts(&self) -> &str {
+        let behind_scheme = self.0.split_once("://").map_or("", |(_, behind)| behind);
+        let authority = behind_scheme.split(['/', '?']).next().unwrap_or_default();
+        authority.rsplit_once('@').map_or(authority, |(_, hosts)| hosts)
+    }
+
     /// What comes after `sqlite://`: a file's path.
     #[must_use]
     pub fn sqlite_path(&self) -> Option<&str> {
@@ -86,6 +94,22 @@ pub fn read_db_url() -> Result<SecretUrl, SettingsError> {
     required(READ_DB_URL).map(SecretUrl)
 }
 
+/// The event store's URL, or none.
+///
+/// # Errors
+/// See [`SettingsError`].
+pub fn event_store_url_if_set() -> Result<Option<SecretUrl>, SettingsError> {
+    Ok(optional(EVENT_STORE_URL)?.map(SecretUrl))
+}
+
+/// The read database's URL, or none.
+///
+/// # Errors
+/// See [`SettingsError`].
+pub fn read_db_url_if_set() -> Result<Option<SecretUrl>, SettingsError> {
+    Ok(optional(READ_DB_URL)?.map(SecretUrl))
+}
+
 fn required(variable: &'static str) -> Result<String, SettingsError> {
     optional(variable)?.ok_or(SettingsError::Missing { variable })
 }
@@ -111,7 +135,19 @@ mod tests {
         let url = SecretUrl::new("mysql://app:s3cret@db/passbook".to_owned());
         assert_eq!(url.scheme(), "mysql");
         assert_eq!(format!("{url:?}"), "mysql://(not shown)");
-        assert_eq!(url.sqlite_path(), None);
+        assert_eq!((url.sqlite_path(), url.hosts()), (None, "db"));
+    }
+
+    #[test]
+    fn a_url_names_its_hosts_without_user_and_password() {
+        for (url, hosts) in [
+            ("mongodb://a:1,b:2/passbook?replicaSet=rs0", "a:1,b:2"),
+            ("mongodb+srv://app:s3c%40ret@cluster.example", "cluster.example"),
+            ("mysql://app:s3cret@db:3306?ssl-mode=REQUIRED", "db:3306"),
+            ("nothing", ""),
+        ] {
+            assert_eq!(SecretUrl::new(url.to_owned()).hosts(), hosts);
+        }
     }
 
     #[test]

@@ -1,9 +1,15 @@
 //! Opens what a command function needs: the event store that `EVENT_STORE_URL` names, and the bus.
 
+#[cfg(all(feature = "mongodb", feature = "kafka"))]
+mod mongo_and_kafka; // the two servers together: a store that marks, a bus that takes the marks away
+
 use std::sync::Arc;
 
 use cqrs::{EventPublisher, EventStoreRepository};
-use settings::SecretUrl;
+use settings::{KafkaSettings, SecretUrl};
+
+#[cfg(all(feature = "mongodb", feature = "kafka"))]
+pub use mongo_and_kafka::MongoAndKafka;
 
 /// The write side's adapters.
 #[derive(Clone)]
@@ -23,10 +29,22 @@ pub enum WriteSideError {
         /// What comes before `://`.
         scheme: String,
     },
+    /// A MongoDB event store cannot tell anybody of its commits by itself.
+    #[cfg(all(feature = "mongodb", feature = "kafka"))]
+    #[error("a MongoDB event store needs Kafka: set KAFKA_BOOTSTRAP_SERVERS or KAFKA_CLUSTER_ARN")]
+    NoBus,
     /// There is no MongoDB client for the URL.
     #[cfg(feature = "mongodb")]
     #[error(transparent)]
     Mongo(#[from] mongo_event_store::ConnectError),
+    /// It is not known where Kafka's brokers are.
+    #[cfg(feature = "kafka")]
+    #[error(transparent)]
+    Kafka(#[from] kafka_events::ConnectError),
+    /// The Kafka client cannot use its settings; an unreadable file of certificates is one.
+    #[cfg(feature = "kafka")]
+    #[error("there is no Kafka producer for these settings")]
+    KafkaProducer(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The SQLite file could not be opened.
     #[cfg(feature = "sqlite")]
     #[error(transparent)]
@@ -35,23 +53,49 @@ pub enum WriteSideError {
 
 /// Opens the event store that the URL names, and the bus that goes with it.
 ///
-/// A SQLite event store is its own outbox: whoever runs the projector tails its log, so there is nothing to
-/// publish to. A MongoDB event store marks each commit as undelivered, and a relay finds the mark; nothing is
-/// published by the writer itself.
+/// A SQLite event store is its own outbox: whoever runs the projector tails its log, so there is nothing to publish
+/// to. A MongoDB event store marks each commit as undelivered; publishing it to Kafka takes the mark away, and the
+/// relay finds those that kept theirs.
 ///
 /// # Errors
 /// See [`WriteSideError`].
-pub async fn open(event_store_url: &SecretUrl) -> Result<WriteSide, WriteSideError> {
-    #[cfg(feature = "mongodb")]
-    if matches!(event_store_url.scheme(), "mongodb" | "mongodb+srv") {
-        let event_store = mongo_event_store::MongoEventStore::connect(event_store_url.expose()).await?;
-        let publisher = Arc::new(mongo_event_store::MarkedForRelay);
-        return Ok(WriteSide { event_store: Arc::new(event_store), publisher });
+#[cfg_attr(not(all(feature = "mongodb", feature = "kafka")), expect(unused_variables, reason = "for MongoDB alone"))]
+pub async fn open(event_store_url: &SecretUrl, kafka: Option<&KafkaSettings>) -> Result<WriteSide, WriteSideError> {
+    #[cfg(all(feature = "mongodb", feature = "kafka"))]
+    if is_mongodb(event_store_url) {
+        let servers = MongoAndKafka::open(event_store_url, kafka.ok_or(WriteSideError::NoBus)?).await?;
+        return Ok(WriteSide { publisher: servers.publisher(), event_store: servers.event_store });
     }
     #[cfg(feature = "sqlite")]
     if let Some(path) = event_store_url.sqlite_path() {
         let event_store = sqlite_embedded::SqliteEventStore::open(path.as_ref()).await?;
         return Ok(WriteSide { event_store: Arc::new(event_store), publisher: Arc::new(sqlite_embedded::TailedLog) });
     }
-    Err(WriteSideError::UnknownScheme { scheme: event_store_url.scheme().to_owned() })
+    Err(unknown_scheme(event_store_url))
+}
+
+/// Opens the event store alone, for who reads it and appends nothing.
+///
+/// # Errors
+/// See [`WriteSideError`].
+pub async fn open_event_store(event_store_url: &SecretUrl) -> Result<Arc<dyn EventStoreRepository>, WriteSideError> {
+    #[cfg(feature = "mongodb")]
+    if is_mongodb(event_store_url) {
+        let event_store = mongo_event_store::MongoEventStore::connect(event_store_url.expose()).await?;
+        return Ok(Arc::new(event_store));
+    }
+    #[cfg(feature = "sqlite")]
+    if let Some(path) = event_store_url.sqlite_path() {
+        return Ok(Arc::new(sqlite_embedded::SqliteEventStore::open(path.as_ref()).await?));
+    }
+    Err(unknown_scheme(event_store_url))
+}
+
+#[cfg(feature = "mongodb")]
+fn is_mongodb(event_store_url: &SecretUrl) -> bool {
+    matches!(event_store_url.scheme(), "mongodb" | "mongodb+srv")
+}
+
+fn unknown_scheme(event_store_url: &SecretUrl) -> WriteSideError {
+    WriteSideError::UnknownScheme { scheme: event_store_url.scheme().to_owned() }
 }

@@ -6,7 +6,7 @@ use open_account::OpenAccountFunction;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     telemetry::init();
-    let write_side = write_side::open(&settings::event_store_url()?).await?;
+    let write_side = write_side::open(&settings::event_store_url()?, settings::kafka_if_set()?.as_ref()).await?;
     let function = OpenAccountFunction::new(write_side.event_store, write_side.publisher);
     http_api::run(function).await
 }

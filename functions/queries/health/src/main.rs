@@ -8,10 +8,10 @@ use lambda_http::Error;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     telemetry::init();
-    let write_side = write_side::open(&settings::event_store_url()?).await?;
+    let event_store = write_side::open_event_store(&settings::event_store_url()?).await?;
     let read_side = read_side::open(&settings::read_db_url()?).await?;
     let function = HealthFunction::new(vec![
-        Arc::new(EventStoreCheck { event_store: write_side.event_store }),
+        Arc::new(EventStoreCheck { event_store }),
         Arc::new(ReadDbCheck { read_db: read_side.accounts }),
     ]);
     http_api::run(function).await

@@ -7,6 +7,6 @@ use list_account_events::ListAccountEventsFunction;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     telemetry::init();
-    let write_side = write_side::open(&settings::event_store_url()?).await?;
-    http_api::run(ListAccountEventsFunction::new(write_side.event_store)).await
+    let event_store = write_side::open_event_store(&settings::event_store_url()?).await?;
+    http_api::run(ListAccountEventsFunction::new(event_store)).await
 }

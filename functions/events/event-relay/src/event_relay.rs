@@ -1,0 +1,155 @@
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use cqrs::{Commit, DeliveryMarks, EventPublisher, ReadError, StreamId, Timestamp};
+use futures::StreamExt as _;
+use serde::Serialize;
+use tokio::time::Instant;
+
+/// How a run is bounded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RelayLimits {
+    /// A commit younger than this is left to the command that has just stored it, which is about to publish it.
+    pub min_age: Duration,
+    /// Commits that are read at once.
+    pub page_commits: u32,
+    /// Streams that are published at once; each stream's own commits go one after the other.
+    pub max_streams_at_once: usize,
+    /// What a run leaves of the time that it is given: enough to end the publishing and unmarking under way.
+    pub reserve: Duration,
+}
+
+impl Default for RelayLimits {
+    fn default() -> Self {
+        Self {
+            // Above the time that a command may take to publish (2 s), with room for a clock that is off.
+            min_age: Duration::from_secs(5),
+            page_commits: 500,
+            max_streams_at_once: 64,
+            reserve: Duration::from_secs(5),
+        }
+    }
+}
+
+/// What one run did.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct RelayReport {
+    /// Commits that the bus took and whose mark is gone.
+    pub delivered: u64,
+    /// Commits that the bus took and that are marked still: they are delivered once more.
+    pub still_marked: u64,
+    /// Streams of which the bus did not take a commit; it and what follows it wait for the next run.
+    pub failed: u64,
+    /// Marked documents that are no commits. A person must look.
+    pub unreadable: u64,
+    /// Whether the run ended before it had seen all.
+    pub is_cut_short: bool,
+}
+
+/// Publishes what is marked, oldest first and each stream's commits in order.
+///
+/// Safe to run at any time and twice at once: a commit is then delivered twice, and consumers drop what they had. It
+/// holds no state of its own; the marks are all it knows.
+pub struct EventRelay {
+    marks: Arc<dyn DeliveryMarks>,
+    bus: Arc<dyn EventPublisher>,
+    limits: RelayLimits,
+}
+
+/// What became of one stream's commits of a page.
+struct StreamReport {
+    stream_id: StreamId,
+    /// First versions of what the bus took.
+    published: Vec<u64>,
+    still_marked: u64,
+    has_failed: bool,
+}
+
+impl EventRelay {
+    /// From these marks to this bus, within the default limits.
+    pub fn new(marks: Arc<dyn DeliveryMarks>, bus: Arc<dyn EventPublisher>) -> Self {
+        Self::with_limits(marks, bus, RelayLimits::default())
+    }
+
+    /// From these marks to this bus, within these limits.
+    pub fn with_limits(marks: Arc<dyn DeliveryMarks>, bus: Arc<dyn EventPublisher>, limits: RelayLimits) -> Self {
+        Self { marks, bus, limits }
+    }
+
+    /// One run: until nothing old enough is marked, something is in the way, or the time (less the reserve) is up.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the event store cannot be asked. Nothing is lost: the next run begins where this one ended.
+    pub async fn run(&self, time_left: Duration) -> Result<RelayReport, ReadError> {
+        let stop_at = Instant::now() + time_left.saturating_sub(self.limits.reserve);
+        let older_than = before_now(self.limits.min_age);
+        let mut report = RelayReport::default();
+        // A mark is taken away without waiting for the majority, so the next page may show it once more.
+        let mut published: HashSet<(StreamId, u64)> = HashSet::new();
+        // What follows a commit that the bus did not take waits behind it.
+        let mut failed: HashSet<StreamId> = HashSet::new();
+        loop {
+            let page = self.marks.undelivered(older_than, self.limits.page_commits).await?;
+            for error in &page.unreadable {
+                tracing::error!(%error, "a marked commit cannot be read");
+            }
+            report.unreadable = page.unreadable.len() as u64;
+            let is_last_page = page.commits.len() + page.unreadable.len() < self.limits.page_commits as usize;
+            let mut streams: BTreeMap<StreamId, Vec<Commit>> = BTreeMap::new();
+            for commit in page.commits {
+                let stream_id = commit.draft.stream_id;
+                if !failed.contains(&stream_id) && !published.contains(&(stream_id, commit.draft.first_version)) {
+                    streams.entry(stream_id).or_default().push(commit);
+                }
+            }
+            let published_before = published.len();
+            let mut at_once = futures::stream::iter(streams)
+                .map(|(stream_id, commits)| self.relay_stream(stream_id, commits, stop_at))
+                .buffer_unordered(self.limits.max_streams_at_once);
+            while let Some(stream) = at_once.next().await {
+                report.delivered += stream.published.len() as u64 - stream.still_marked;
+                report.still_marked += stream.still_marked;
+                published.extend(stream.published.into_iter().map(|first_version| (stream.stream_id, first_version)));
+                if stream.has_failed {
+                    report.failed += 1;
+                    failed.insert(stream.stream_id);
+                }
+            }
+            report.is_cut_short = Instant::now() >= stop_at;
+            // Where nothing moved, another page would show the same commits.
+            if is_last_page || report.is_cut_short || published.len() == published_before {
+                break;
+            }
+        }
+        Ok(report)
+    }
+
+    /// In order, and no further than the first that the bus does not take.
+    async fn relay_stream(&self, stream_id: StreamId, commits: Vec<Commit>, stop_at: Instant) -> StreamReport {
+        let mut report = StreamReport { stream_id, published: Vec::new(), still_marked: 0, has_failed: false };
+        for commit in commits {
+            if Instant::now() >= stop_at {
+                break;
+            }
+            let first_version = commit.draft.first_version;
+            if let Err(error) = self.bus.publish(&commit).await {
+                tracing::warn!(%stream_id, first_version, error = %error.source, "not published yet");
+                report.has_failed = true;
+                break;
+            }
+            report.published.push(first_version);
+            if let Err(error) = self.marks.mark_delivered(stream_id, first_version).await {
+                tracing::warn!(%stream_id, first_version, error = %error.source, "published, and still marked");
+                report.still_marked += 1;
+            }
+        }
+        report
+    }
+}
+
+fn before_now(age: Duration) -> Timestamp {
+    let now = Timestamp::now();
+    let age_micros = i64::try_from(age.as_micros()).unwrap_or(i64::MAX);
+    Timestamp::from_unix_micros(now.unix_micros().saturating_sub(age_micros)).unwrap_or(now)
+}

@@ -1,0 +1,21 @@
+//! A schedule -> **this function** -> Kafka, and from there to `account-projector`.
+
+use std::sync::Arc;
+
+use event_relay::EventRelay;
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use serde_json::Value;
+use write_side::MongoAndKafka;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    telemetry::init();
+    let write_side = MongoAndKafka::open(&settings::event_store_url()?, &settings::kafka()?).await?;
+    let relay = Arc::new(EventRelay::new(write_side.event_store, write_side.bus));
+    // What the schedule says is of no matter: what there is to do stands in the event store.
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {
+        let relay = relay.clone();
+        async move { relay.run(event_relay::time_left(&event.context)).await.map_err(Error::from) }
+    }))
+    .await
+}

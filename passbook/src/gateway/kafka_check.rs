@@ -1,0 +1,40 @@
+use std::time::Duration;
+
+use async_trait::async_trait;
+use health::DependencyCheck;
+use kafka_events::{KafkaClientContext, KafkaConnection};
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+
+/// Below the time that the health check gives each of its dependencies.
+const TIMEOUT: Duration = Duration::from_millis(1_500);
+
+/// Looks at Kafka: whether its brokers know the events' topic.
+pub struct KafkaCheck {
+    /// Where it is.
+    pub connection: KafkaConnection,
+}
+
+#[async_trait]
+impl DependencyCheck for KafkaCheck {
+    fn name(&self) -> &'static str {
+        "event-bus"
+    }
+
+    async fn look(&self) -> Result<Option<String>, String> {
+        let connection = self.connection.clone();
+        // librdkafka waits with the thread that asks.
+        let looked = tokio::task::spawn_blocking(move || partitions_of(&connection)).await;
+        let partitions = looked.map_err(|error| error.to_string())??;
+        Ok(Some(format!("the topic {} has {partitions} partitions", self.connection.topic())))
+    }
+}
+
+fn partitions_of(connection: &KafkaConnection) -> Result<usize, String> {
+    let client: BaseConsumer<KafkaClientContext> = connection
+        .client_config()
+        .create_with_context(connection.client_context())
+        .map_err(|error| error.to_string())?;
+    let metadata = client.fetch_metadata(Some(connection.topic()), TIMEOUT).map_err(|error| error.to_string())?;
+    let partitions = metadata.topics().first().map_or(0, |topic| topic.partitions().len());
+    if partitions == 0 { Err(format!("there is no topic {}", connection.topic())) } else { Ok(partitions) }
+}

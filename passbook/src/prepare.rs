@@ -1,0 +1,85 @@
+//! `passbook prepare`: the deploy step that makes what the functions must find and have no right to make.
+
+use std::num::{NonZeroU16, NonZeroU32};
+use std::time::Duration;
+
+use clap::Args;
+use kafka_events::KafkaConnection;
+use kafka_events::topics::{self, TopicPlan};
+use mongo_event_store::{MongoEventStore, PrepareError};
+use settings::SettingsError;
+
+const SECONDS_A_DAY: u64 = 24 * 60 * 60;
+
+/// What `passbook prepare` is told.
+#[derive(Debug, Clone, Args)]
+pub struct PrepareArguments {
+    /// Partitions of the topics. An account's events are all in one; changing the number later would move accounts, and
+    /// so is refused.
+    #[arg(long, default_value = "12")]
+    pub partitions: NonZeroU16,
+    /// Copies of each partition; 3 on a cluster that may lose a broker.
+    #[arg(long, default_value = "1")]
+    pub replication_factor: NonZeroU16,
+    /// How long Kafka keeps events. The event store keeps them for ever; this is how long the projector may be down.
+    #[arg(long, default_value = "7")]
+    pub retention_days: NonZeroU32,
+}
+
+/// Why something could not be prepared. What was done before it is done; all of it can be done again.
+#[derive(Debug, thiserror::Error)]
+pub enum PrepareCommandError {
+    /// The environment is wrong. Handling: set it right.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// Nothing to prepare is named. Handling: set what is to be prepared.
+    #[error("set EVENT_STORE_URL, READ_DB_URL or KAFKA_BOOTSTRAP_SERVERS: what is set is prepared")]
+    Nothing,
+    /// There is no MongoDB client for the URL. Handling: fix the setting.
+    #[error(transparent)]
+    EventStoreUrl(#[from] mongo_event_store::ConnectError),
+    /// The event store could not be prepared. Handling: see [`PrepareError`].
+    #[error(transparent)]
+    EventStore(#[from] PrepareError),
+    /// The read database could not be prepared. Handling: see its own error.
+    #[error(transparent)]
+    ReadDb(#[from] mysql_read_db::MigrateError),
+    /// There is no Kafka client for the settings. Handling: fix them.
+    #[error(transparent)]
+    Kafka(#[from] kafka_events::ConnectError),
+    /// The topics could not be made. Handling: see [`topics::PrepareError`].
+    #[error(transparent)]
+    Topics(#[from] topics::PrepareError),
+}
+
+/// Makes the event store's collection and indexes, the read database's tables, and the topics: whichever of the three
+/// the environment names. Doing it again changes nothing.
+///
+/// # Errors
+/// See [`PrepareCommandError`].
+pub async fn prepare(arguments: &PrepareArguments) -> Result<(), PrepareCommandError> {
+    let event_store_url = settings::event_store_url_if_set()?;
+    let read_db_url = settings::read_db_url_if_set()?;
+    let kafka = settings::kafka_if_set()?;
+    if event_store_url.is_none() && read_db_url.is_none() && kafka.is_none() {
+        return Err(PrepareCommandError::Nothing);
+    }
+    if let Some(url) = event_store_url {
+        MongoEventStore::connect(url.expose()).await?.prepare().await?;
+        println!("event store: collection and indexes are there");
+    }
+    if let Some(url) = read_db_url {
+        mysql_read_db::migrate(url.expose()).await?;
+        println!("read database: tables are up to date");
+    }
+    if let Some(kafka) = kafka {
+        let plan = TopicPlan {
+            partitions: arguments.partitions.get(),
+            replication_factor: arguments.replication_factor.get(),
+            retention: Duration::from_secs(u64::from(arguments.retention_days.get()) * SECONDS_A_DAY),
+        };
+        topics::prepare(&KafkaConnection::connect(&kafka).await?, &plan).await?;
+        println!("Kafka: the topics {} and {} are there", kafka.topic, kafka.dead_letter_topic);
+    }
+    Ok(())
+}

@@ -1,0 +1,117 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use cqrs::{EventPublisher, EventStoreRepository};
+use health::DependencyCheck;
+use kafka_events::KafkaConnection;
+use read_model::BankAccountRepository;
+use read_side::{ReadSide, ReadSideError};
+use settings::{KafkaBrokers, KafkaSettings, SecretUrl, SettingsError};
+use write_side::{MongoAndKafka, WriteSideError};
+
+use crate::gateway::KafkaCheck;
+
+/// For what is still on its way to Kafka when the program ends.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Where the servers are.
+#[derive(Debug, Clone)]
+pub struct ServersSettings {
+    /// MongoDB.
+    pub event_store_url: SecretUrl,
+    /// MySQL.
+    pub read_db_url: SecretUrl,
+    /// Kafka.
+    pub kafka: KafkaSettings,
+}
+
+/// Why the servers cannot be used. Handling: fix the setting that it names, then start again.
+#[derive(Debug, thiserror::Error)]
+pub enum ServersError {
+    /// It is not known where Kafka's brokers are.
+    #[error(transparent)]
+    Kafka(#[from] kafka_events::ConnectError),
+    /// Of the write side's.
+    #[error(transparent)]
+    WriteSide(#[from] WriteSideError),
+    /// Of the read side's.
+    #[error(transparent)]
+    ReadSide(#[from] ReadSideError),
+}
+
+impl ServersSettings {
+    /// Reads `EVENT_STORE_URL`, `READ_DB_URL`, and what [`settings::kafka`] reads.
+    ///
+    /// # Errors
+    /// [`SettingsError`] for what is missing or not understood.
+    pub fn from_env() -> Result<Self, SettingsError> {
+        Ok(Self {
+            event_store_url: settings::event_store_url()?,
+            read_db_url: settings::read_db_url()?,
+            kafka: settings::kafka()?,
+        })
+    }
+}
+
+/// MongoDB, Kafka and MySQL, and in AWS's place what runs between them.
+pub struct Servers {
+    settings: ServersSettings,
+    connection: KafkaConnection,
+    write_side: MongoAndKafka,
+    read_side: ReadSide,
+}
+
+impl Servers {
+    /// A client of each.
+    ///
+    /// # Errors
+    /// See [`ServersError`].
+    pub async fn open(settings: &ServersSettings) -> Result<Self, ServersError> {
+        let connection = KafkaConnection::connect(&settings.kafka).await?;
+        let write_side = MongoAndKafka::open(&settings.event_store_url, &settings.kafka).await?;
+        let read_side = read_side::open(&settings.read_db_url).await?;
+        Ok(Self { settings: settings.clone(), connection, write_side, read_side })
+    }
+
+    /// The event store as the functions take it.
+    #[must_use]
+    pub fn event_store(&self) -> Arc<dyn EventStoreRepository> {
+        self.write_side.event_store.clone()
+    }
+
+    /// The bus as the functions take it.
+    #[must_use]
+    pub fn publisher(&self) -> Arc<dyn EventPublisher> {
+        self.write_side.publisher()
+    }
+
+    /// The read database as the functions take it.
+    #[must_use]
+    pub fn read_db(&self) -> Arc<dyn BankAccountRepository> {
+        self.read_side.accounts.clone()
+    }
+
+    /// Kafka's line in the health check.
+    #[must_use]
+    pub fn bus_check(&self) -> Arc<dyn DependencyCheck> {
+        Arc::new(KafkaCheck { connection: self.connection.clone() })
+    }
+
+    /// Where the servers are, for people.
+    #[must_use]
+    pub fn addresses(&self) -> String {
+        let kafka = match &self.settings.kafka.brokers {
+            KafkaBrokers::BootstrapServers(brokers) => brokers,
+            KafkaBrokers::ClusterArn(arn) => arn,
+        };
+        let (event_store, read_db) = (self.settings.event_store_url.hosts(), self.settings.read_db_url.hosts());
+        format!("MongoDB {event_store}, Kafka {kafka}, MySQL {read_db}")
+    }
+
+    /// Ends what runs.
+    pub async fn close(self) {
+        if let Err(error) = self.write_side.bus.flush(FLUSH_TIMEOUT).await {
+            tracing::warn!(%error, "not every event was published; the relay publishes the rest");
+        }
+    }
+}

@@ -1,0 +1,151 @@
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use cqrs::{EventPublisher, EventStoreRepository};
+use health::DependencyCheck;
+use read_model::BankAccountRepository;
+use settings::SettingsError;
+
+use crate::gateway::BusCheck;
+#[cfg(feature = "servers")]
+use crate::servers::{Servers, ServersError, ServersSettings};
+use crate::{Embedded, EmbeddedError};
+
+/// Which databases and which bus, by the environment.
+#[derive(Debug, Clone)]
+pub enum StackSettings {
+    /// SQLite in one folder, and the bus between its two files.
+    Embedded {
+        /// The data folder.
+        home: PathBuf,
+    },
+    /// MongoDB, Kafka and MySQL.
+    #[cfg(feature = "servers")]
+    Servers(ServersSettings),
+}
+
+/// Databases, a bus, and what brings events from the one side to the other, running.
+pub struct Stack {
+    /// Where commits go.
+    pub event_store: Arc<dyn EventStoreRepository>,
+    /// What is told of them.
+    pub publisher: Arc<dyn EventPublisher>,
+    /// What queries read.
+    pub read_db: Arc<dyn BankAccountRepository>,
+    /// The bus's line in the health check.
+    pub bus_check: Arc<dyn DependencyCheck>,
+    running: Running,
+}
+
+enum Running {
+    Embedded(Embedded),
+    #[cfg(feature = "servers")]
+    Servers(Box<Servers>),
+}
+
+/// Why the databases and the bus could not be opened. Handling: fix what it names, then start again.
+#[derive(Debug, thiserror::Error)]
+pub enum StackError {
+    /// The environment is wrong.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The data folder could not be opened.
+    #[error("cannot open the data folder")]
+    Embedded(#[from] EmbeddedError),
+    /// The servers' clients could not be made.
+    #[cfg(feature = "servers")]
+    #[error("cannot use the servers")]
+    Servers(#[from] ServersError),
+}
+
+impl StackSettings {
+    /// Servers where `EVENT_STORE_URL`, `READ_DB_URL` or a Kafka cluster is set, and then all of them must be; else
+    /// the folder that `PASSBOOK_HOME` names.
+    ///
+    /// # Errors
+    /// [`SettingsError`] for what is missing or not understood.
+    pub fn from_env() -> Result<Self, SettingsError> {
+        let urls = [settings::EVENT_STORE_URL, settings::READ_DB_URL];
+        let mut are_servers_named = settings::kafka_if_set()?.is_some();
+        for variable in urls {
+            are_servers_named |= settings::optional(variable)?.is_some();
+        }
+        if !are_servers_named {
+            return Ok(Self::Embedded { home: Embedded::home_from_env()? });
+        }
+        #[cfg(feature = "servers")]
+        {
+            Ok(Self::Servers(ServersSettings::from_env()?))
+        }
+        #[cfg(not(feature = "servers"))]
+        Err(SettingsError::Invalid {
+            variable: settings::EVENT_STORE_URL,
+            reason: "this build is embedded only: build it with --features servers, as make run does",
+        })
+    }
+}
+
+impl Stack {
+    /// Opens what the settings name, and starts what runs between the two sides.
+    ///
+    /// # Errors
+    /// See [`StackError`].
+    pub async fn open(settings: &StackSettings) -> Result<Self, StackError> {
+        match settings {
+            StackSettings::Embedded { home } => {
+                let embedded = Embedded::open(home).await?;
+                Ok(Self {
+                    event_store: embedded.repository(),
+                    publisher: embedded.publisher(),
+                    read_db: Arc::new(embedded.read_db.clone()),
+                    bus_check: Arc::new(BusCheck { bus: embedded.bus.clone() }),
+                    running: Running::Embedded(embedded),
+                })
+            }
+            #[cfg(feature = "servers")]
+            StackSettings::Servers(settings) => {
+                let servers = Servers::open(settings).await?;
+                Ok(Self {
+                    event_store: servers.event_store(),
+                    publisher: servers.publisher(),
+                    read_db: servers.read_db(),
+                    bus_check: servers.bus_check(),
+                    running: Running::Servers(Box::new(servers)),
+                })
+            }
+        }
+    }
+
+    /// What it is and where its data lies, as `passbook serve` greets with it.
+    #[must_use]
+    pub fn description(&self) -> StackDescription {
+        match &self.running {
+            Running::Embedded(embedded) => {
+                let home = std::path::absolute(&embedded.home).unwrap_or_else(|_| embedded.home.clone());
+                StackDescription { kind: "embedded (SQLite, one process)", data: home.display().to_string() }
+            }
+            #[cfg(feature = "servers")]
+            Running::Servers(servers) => {
+                StackDescription { kind: "on MongoDB, Kafka and MySQL", data: servers.addresses() }
+            }
+        }
+    }
+
+    /// Stops what runs and closes the databases.
+    pub async fn close(self) {
+        match self.running {
+            Running::Embedded(embedded) => embedded.close().await,
+            #[cfg(feature = "servers")]
+            Running::Servers(servers) => servers.close().await,
+        }
+    }
+}
+
+/// See [`Stack::description`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StackDescription {
+    /// In a few words.
+    pub kind: &'static str,
+    /// A folder, or the servers' addresses without their passwords.
+    pub data: String,
+}

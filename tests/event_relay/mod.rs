@@ -1,0 +1,198 @@
+//! The relay on MongoDB's real marks, with a bus that the test can make refuse.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use cqrs::{
+    Commit, CommitDraft, DeliveryMarks as _, EventPublisher, EventStoreRepository as _, PublishError, StreamId,
+    Timestamp,
+};
+use event_relay::{EventRelay, RelayLimits, RelayReport};
+use mongo_event_store::MongoEventStore;
+use mongodb::bson::doc;
+
+use crate::contract::{OnMongodb, StreamEnd, counted};
+
+const A_MINUTE: Duration = Duration::from_secs(60);
+
+/// Without waiting for a commit to be old enough.
+fn at_once() -> RelayLimits {
+    RelayLimits { min_age: Duration::ZERO, reserve: Duration::ZERO, ..RelayLimits::default() }
+}
+
+/// Takes every commit that it is not told to refuse, and remembers them in order.
+#[derive(Default)]
+struct Bus {
+    taken: Mutex<Vec<(StreamId, u64)>>,
+    refused: Mutex<HashSet<(StreamId, u64)>>,
+    takes: Duration,
+}
+
+impl Bus {
+    fn refuse(&self, commit: &Commit) {
+        self.refused.lock().expect("no panic").insert(key(commit));
+    }
+
+    fn refuse_nothing(&self) {
+        self.refused.lock().expect("no panic").clear();
+    }
+
+    fn taken(&self) -> Vec<(StreamId, u64)> {
+        self.taken.lock().expect("no panic").clone()
+    }
+}
+
+#[async_trait]
+impl EventPublisher for Bus {
+    async fn publish(&self, commit: &Commit) -> Result<(), PublishError> {
+        tokio::time::sleep(self.takes).await;
+        if self.refused.lock().expect("no panic").contains(&key(commit)) {
+            return Err(PublishError { source: "refused by the test".into() });
+        }
+        self.taken.lock().expect("no panic").push(key(commit));
+        Ok(())
+    }
+}
+
+fn key(commit: &Commit) -> (StreamId, u64) {
+    (commit.draft.stream_id, commit.draft.first_version)
+}
+
+/// Commits of some streams, a round of one each after the other, stored in this order.
+async fn store_rounds(store: &MongoEventStore, streams: usize, rounds: usize) -> Vec<Commit> {
+    let mut ends: Vec<StreamEnd> = (0..streams).map(|_| StreamEnd::of_new_stream()).collect();
+    let mut commits = Vec::new();
+    for _ in 0..rounds {
+        for end in &mut ends {
+            let commit = end.push(2);
+            store.append(&commit).await.expect("appends");
+            commits.push(commit);
+        }
+    }
+    commits
+}
+
+async fn marked(store: &MongoEventStore) -> usize {
+    store.undelivered(Timestamp::now(), 10_000).await.expect("reads").commits.len()
+}
+
+/// Each stream's first versions in the order in which the bus took them.
+fn by_stream(taken: &[(StreamId, u64)]) -> BTreeMap<StreamId, Vec<u64>> {
+    let mut by_stream: BTreeMap<StreamId, Vec<u64>> = BTreeMap::new();
+    for (stream_id, first_version) in taken {
+        by_stream.entry(*stream_id).or_default().push(*first_version);
+    }
+    by_stream
+}
+
+#[tokio::test]
+async fn everything_marked_is_published_each_stream_in_its_order_and_once() {
+    let on_mongodb = OnMongodb::new();
+    let store = Arc::new(on_mongodb.open().await);
+    store_rounds(&store, 7, 5).await;
+    let bus = Arc::new(Bus::default());
+    // Pages smaller than what there is.
+    let relay = EventRelay::with_limits(store.clone(), bus.clone(), RelayLimits { page_commits: 10, ..at_once() });
+    let report = relay.run(A_MINUTE).await.expect("runs");
+    assert_eq!(report, RelayReport { delivered: 35, ..RelayReport::default() });
+    let taken = by_stream(&bus.taken());
+    assert_eq!(taken.len(), 7);
+    assert!(taken.values().all(|versions| *versions == [1, 3, 5, 7, 9]), "{taken:?}");
+    crate::harness::eventually("the marks are gone", async || (marked(&store).await == 0).then_some(())).await;
+    assert_eq!(relay.run(A_MINUTE).await.expect("runs"), RelayReport::default());
+}
+
+#[tokio::test]
+async fn a_commit_that_its_command_is_about_to_publish_is_left_to_it() {
+    let on_mongodb = OnMongodb::new();
+    let store = Arc::new(on_mongodb.open().await);
+    for _ in 0..3 {
+        let end = StreamEnd::of_new_stream();
+        let commit = CommitDraft { occurred_at: Timestamp::now(), ..end.draft(counted(1)) }.seal();
+        store.append(&commit).await.expect("appends");
+    }
+    let bus = Arc::new(Bus::default());
+    let relay = EventRelay::new(store.clone(), bus.clone());
+    assert_eq!(relay.run(A_MINUTE).await.expect("runs"), RelayReport::default());
+    assert_eq!((bus.taken(), marked(&store).await), (vec![], 3));
+}
+
+#[tokio::test]
+async fn what_the_bus_refuses_holds_up_its_own_stream_and_no_other() {
+    let on_mongodb = OnMongodb::new();
+    let store = Arc::new(on_mongodb.open().await);
+    let commits = store_rounds(&store, 4, 6).await;
+    let bus = Arc::new(Bus::default());
+    // The second commit of the first stream; what follows it must not overtake it, on whatever page it is.
+    bus.refuse(&commits[4]);
+    let relay = EventRelay::with_limits(store.clone(), bus.clone(), RelayLimits { page_commits: 8, ..at_once() });
+    let report = relay.run(A_MINUTE).await.expect("runs");
+    assert_eq!((report.delivered, report.failed), (3 * 6 + 1, 1));
+    assert_eq!(by_stream(&bus.taken())[&commits[0].draft.stream_id], [1]);
+    bus.refuse_nothing();
+    assert_eq!(relay.run(A_MINUTE).await.expect("runs").delivered, 5);
+    assert_eq!(by_stream(&bus.taken())[&commits[0].draft.stream_id], [1, 3, 5, 7, 9, 11]);
+}
+
+#[tokio::test]
+async fn a_bus_that_takes_nothing_ends_the_run_and_loses_nothing() {
+    let on_mongodb = OnMongodb::new();
+    let store = Arc::new(on_mongodb.open().await);
+    let commits = store_rounds(&store, 30, 1).await;
+    let bus = Arc::new(Bus::default());
+    commits.iter().for_each(|commit| bus.refuse(commit));
+    let relay = EventRelay::with_limits(store.clone(), bus.clone(), RelayLimits { page_commits: 10, ..at_once() });
+    let report = relay.run(A_MINUTE).await.expect("runs");
+    assert_eq!((report.delivered, report.failed), (0, 10), "one page shows that nothing moves");
+    bus.refuse_nothing();
+    assert_eq!(relay.run(A_MINUTE).await.expect("runs").delivered, 30);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_relays_at_once_deliver_everything_and_harm_nothing() {
+    let on_mongodb = OnMongodb::new();
+    let store = Arc::new(on_mongodb.open().await);
+    let commits = store_rounds(&store, 20, 4).await;
+    let bus = Arc::new(Bus::default());
+    let relay = || EventRelay::with_limits(store.clone(), bus.clone(), RelayLimits { page_commits: 15, ..at_once() });
+    let (one, other) = (relay(), relay());
+    let (one, other) = tokio::join!(one.run(A_MINUTE), other.run(A_MINUTE));
+    one.expect("runs");
+    other.expect("runs");
+    let taken: HashSet<_> = bus.taken().into_iter().collect();
+    assert_eq!(taken, commits.iter().map(key).collect());
+    crate::harness::eventually("the marks are gone", async || (marked(&store).await == 0).then_some(())).await;
+}
+
+#[tokio::test]
+async fn a_run_ends_with_its_time_and_the_next_one_goes_on() {
+    let on_mongodb = OnMongodb::new();
+    let store = Arc::new(on_mongodb.open().await);
+    store_rounds(&store, 2, 40).await;
+    let bus = Arc::new(Bus { takes: Duration::from_millis(20), ..Bus::default() });
+    let relay = EventRelay::with_limits(store.clone(), bus.clone(), at_once());
+    let report = relay.run(Duration::from_millis(200)).await.expect("runs");
+    assert!(report.is_cut_short && (1..80).contains(&report.delivered), "{report:?}");
+    let rest = relay.run(A_MINUTE).await.expect("runs");
+    assert!(!rest.is_cut_short && rest.delivered >= 80 - report.delivered, "{rest:?}");
+    let taken: HashSet<_> = bus.taken().into_iter().collect();
+    assert_eq!(taken.len(), 80);
+}
+
+#[tokio::test]
+async fn a_marked_document_that_is_no_commit_is_counted_and_holds_up_nothing() {
+    let on_mongodb = OnMongodb::new();
+    let store = Arc::new(on_mongodb.open().await);
+    store_rounds(&store, 3, 2).await;
+    let damage = doc! {
+        "update": "commits", "bypassDocumentValidation": true,
+        "updates": [{ "q": {}, "u": { "$set": { "hash": "none" } } }],
+    };
+    on_mongodb.database().await.run_command(damage).await.expect("updates");
+    let bus = Arc::new(Bus::default());
+    let relay = EventRelay::with_limits(store.clone(), bus.clone(), at_once());
+    let report = relay.run(A_MINUTE).await.expect("runs");
+    assert_eq!((report.delivered, report.unreadable), (5, 1), "{report:?}");
+}

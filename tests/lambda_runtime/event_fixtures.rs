@@ -1,0 +1,104 @@
+//! The events of `tests/events/`, one a function, as AWS sends them: what `make invoke` sends to a function by hand, each
+//! function's own binary is sent here, on the real servers.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use cloud_events::{from_record, to_record};
+use serde_json::{Value, json};
+
+use super::answer;
+use super::runtime_api::FunctionProcess;
+use crate::harness::{ServersStack, workspace_folder};
+
+fn fixture(function: &str) -> Value {
+    let path = workspace_folder().join(format!("tests/events/{function}.json"));
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_json::from_str(&text).expect("JSON")
+}
+
+fn names_in(folder: &Path) -> BTreeSet<String> {
+    let entries = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    entries.map(|path| path.file_stem().expect("a name").to_string_lossy().into_owned()).collect()
+}
+
+#[test]
+fn every_function_has_its_event_and_every_event_its_function() {
+    let workspace = workspace_folder();
+    let functions: BTreeSet<String> = ["commands", "queries", "events"]
+        .into_iter()
+        .flat_map(|kind| names_in(&workspace.join("functions").join(kind)))
+        .collect();
+    assert_eq!(names_in(&workspace.join("tests/events")), functions);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_function_answers_its_event_on_the_real_servers() {
+    let stack = tokio::task::spawn_blocking(ServersStack::new).await.expect("a stack");
+    let environment = stack.environment();
+    let answer_of = async |function: &str| {
+        let process = FunctionProcess::start_with(function, &environment).await;
+        process.invoke(&fixture(function)).await
+    };
+    for (function, status, balance, account_status) in [
+        ("open-account", 201, "100.00", "active"),
+        ("deposit-funds", 200, "125.50", "active"),
+        ("withdraw-funds", 200, "0.00", "active"),
+        ("close-account", 200, "0.00", "closed"),
+    ] {
+        let (answered, body) = answer(&answer_of(function).await);
+        assert_eq!(answered, status, "{function}: {body}");
+        assert_eq!(
+            (&body["balance"], &body["status"]),
+            (&json!(balance), &json!(account_status)),
+            "{function}: {body}"
+        );
+    }
+    // The batch holds the first two of the four events.
+    assert_eq!(answer_of("account-projector").await, json!({"batchItemFailures": []}));
+    for (function, member, expected) in [
+        ("get-account", "/balance", json!("125.50")),
+        ("list-accounts", "/accounts/0/version", json!(2)),
+        ("list-transactions", "/transactions/0/reference", json!("wages")),
+        ("list-account-events", "/events/3/type", json!("AccountClosed")),
+        ("health", "/status", json!("ok")),
+    ] {
+        let (status, body) = answer(&answer_of(function).await);
+        assert_eq!((status, body.pointer(member)), (200, Some(&expected)), "{function}: {body}");
+    }
+    // What the commands have published themselves is not the relay's.
+    let report = answer_of("event-relay").await;
+    assert_eq!((&report["delivered"], &report["failed"]), (&json!(0), &json!(0)), "{report}");
+}
+
+#[test]
+fn the_projectors_event_holds_records_as_the_producer_writes_them() {
+    let event = fixture("account-projector");
+    let records = event["records"]
+        .as_object()
+        .expect("records")
+        .values()
+        .flat_map(|partition| partition.as_array().expect("an array").clone());
+    let mut count = 0;
+    for record in records {
+        let headers: Vec<(String, Vec<u8>)> = record["headers"]
+            .as_array()
+            .expect("headers")
+            .iter()
+            .flat_map(|header| header.as_object().expect("an object").clone())
+            .map(|(name, bytes)| (name, serde_json::from_value(bytes).expect("bytes")))
+            .collect();
+        let value = STANDARD.decode(record["value"].as_str().expect("text")).expect("base64");
+        let key = STANDARD.decode(record["key"].as_str().expect("text")).expect("base64");
+        let header = |name: &str| headers.iter().find(|(header, _)| header == name).map(|(_, bytes)| bytes.as_slice());
+        let written = to_record(&from_record(header, &value).expect("an event"));
+        assert_eq!((written.key.as_bytes(), &written.value), (key.as_slice(), &value));
+        let written: Vec<(String, Vec<u8>)> =
+            written.headers.into_iter().map(|(name, value)| (name.to_owned(), value.into_bytes())).collect();
+        assert_eq!(written, headers);
+        count += 1;
+    }
+    assert_eq!(count, 2);
+}
