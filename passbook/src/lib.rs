@@ -1,6 +1,10 @@
 //! The one program for people. Each subcommand is a module; `main.rs` only picks one.
 
+#[cfg(feature = "servers")]
+pub mod dead_letters; // `passbook dead-letters`: what could not be applied, listed and published again
 mod embedded; // the event store, bus and read database of one data folder
+#[cfg(feature = "servers")]
+pub mod event_source_mapping; // Kafka to a function and the schedule, as AWS runs them
 pub mod gateway; // HTTP in, the very handlers of the functions, HTTP out
 pub mod import; // bank transactions from a CSV file, played as commands
 #[cfg(feature = "servers")]

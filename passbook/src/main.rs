@@ -4,6 +4,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use passbook::ServeSettings;
+#[cfg(feature = "servers")]
+use passbook::dead_letters::DeadLettersArguments;
 use passbook::import::ImportArguments;
 #[cfg(feature = "servers")]
 use passbook::prepare::PrepareArguments;
@@ -27,6 +29,11 @@ enum Command {
     Serve,
     /// Play bank transactions from a CSV file as commands, then compare the balances with those in the file.
     Import(Box<ImportArguments>),
+    /// List what the projector could not apply, and publish it again.
+    ///
+    /// KAFKA_BOOTSTRAP_SERVERS, KAFKA_DEAD_LETTER_TOPIC and the other KAFKA_ variables are honoured.
+    #[cfg(feature = "servers")]
+    DeadLetters(DeadLettersArguments),
     /// Make what the functions must find on the servers: collection, indexes, tables and topics, of whichever the
     /// environment names. A deploy step; again changes nothing.
     #[cfg(feature = "servers")]
@@ -53,6 +60,8 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Import(arguments) => Ok(passbook::import::import(*arguments).await?),
+        #[cfg(feature = "servers")]
+        Command::DeadLetters(arguments) => Ok(passbook::dead_letters::dead_letters(arguments).await?),
         #[cfg(feature = "servers")]
         Command::Prepare(arguments) => {
             passbook::prepare::prepare(&arguments).await?;

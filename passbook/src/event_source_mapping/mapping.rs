@@ -1,0 +1,94 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use kafka_events::KafkaConnection;
+use rdkafka::consumer::{Consumer as _, StreamConsumer};
+use rdkafka::error::KafkaError;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::dead_letter_writer::DeadLetterWriter;
+use super::poller::{Gathered, Poller, PollerContext};
+use super::record::Source;
+use super::{InvokeClient, MappingSettings};
+
+/// How long a poller that does not answer keeps its partitions.
+const SESSION_TIMEOUT_MS: &str = "10000";
+/// How long a poller may be busy with one invocation; Lambda's own limit for one, and a margin.
+const MAX_POLL_INTERVAL_MS: &str = "960000";
+
+/// Brings the records of a topic to a function: see the [module](super). Dropped without [`stop`](Self::stop) it ends at
+/// once, and what it has not committed is delivered again.
+pub struct EventSourceMapping {
+    stop: watch::Sender<bool>,
+    pollers: JoinSet<()>,
+}
+
+/// Why a mapping did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum MappingError {
+    /// The topic of failures is the topic itself, which would never end. Handling: name another.
+    #[error("the dead-letter topic is the events' topic")]
+    Recursion,
+    /// The client cannot use its settings. Handling: set them right and start again.
+    #[error("there is no Kafka client for these settings")]
+    Client(#[from] KafkaError),
+}
+
+impl EventSourceMapping {
+    /// Starts delivering the records of the connection's topic, from the first that the group has not done yet; for a
+    /// new group that is the first there is (`TRIM_HORIZON`). Brokers and the function may be away; they are waited for.
+    ///
+    /// # Errors
+    /// See [`MappingError`].
+    pub fn start(
+        connection: &KafkaConnection,
+        client: &InvokeClient,
+        settings: &MappingSettings,
+    ) -> Result<Self, MappingError> {
+        if connection.topic() == connection.dead_letter_topic() {
+            return Err(MappingError::Recursion);
+        }
+        let bootstrap_servers = connection.client_config().get("bootstrap.servers").unwrap_or_default().to_owned();
+        let source = Source { topic: connection.topic().to_owned(), bootstrap_servers };
+        let dead_letters = Arc::new(DeadLetterWriter::new(connection, source.clone(), &settings.function_name)?);
+        let (stop, stopped) = watch::channel(false);
+        let mut pollers = JoinSet::new();
+        for _ in 0..settings.pollers {
+            let consumer: StreamConsumer<PollerContext> = connection
+                .client_config()
+                .set("group.id", &settings.group_id)
+                .set("enable.auto.commit", "false")
+                .set("enable.auto.offset.store", "false")
+                .set("auto.offset.reset", "earliest")
+                .set("session.timeout.ms", SESSION_TIMEOUT_MS)
+                .set("max.poll.interval.ms", MAX_POLL_INTERVAL_MS)
+                .create_with_context(PollerContext::new(connection.client_context(), source.topic.clone()))?;
+            consumer.subscribe(&[&source.topic])?;
+            let poller = Poller {
+                consumer,
+                source: source.clone(),
+                client: client.clone(),
+                dead_letters: Arc::clone(&dead_letters),
+                settings: settings.clone(),
+                stop: stopped.clone(),
+                gathered: Gathered::default(),
+                backlogs: BTreeMap::new(),
+                done: BTreeMap::new(),
+            };
+            pollers.spawn(poller.run());
+        }
+        Ok(Self { stop, pollers })
+    }
+
+    /// Stops: the invocations under way are finished, within the settings' grace, and what is done is committed.
+    pub async fn stop(mut self) {
+        // There is nobody to tell when all have ended.
+        let _ = self.stop.send(true);
+        while let Some(ended) = self.pollers.join_next().await {
+            if let Err(error) = ended {
+                tracing::error!(%error, "a poller had ended before");
+            }
+        }
+    }
+}
