@@ -2,6 +2,8 @@
 
 #[cfg(feature = "servers")]
 pub mod dead_letters; // `passbook dead-letters`: what could not be applied, listed and published again
+#[cfg(feature = "servers")]
+pub mod delivery; // the mapping and the relay's schedule, started and stopped
 mod embedded; // the event store, bus and read database of one data folder
 #[cfg(feature = "servers")]
 pub mod event_source_mapping; // Kafka to a function and the schedule, as AWS runs them

@@ -34,6 +34,10 @@ enum Command {
     /// KAFKA_BOOTSTRAP_SERVERS, KAFKA_DEAD_LETTER_TOPIC and the other KAFKA_ variables are honoured.
     #[cfg(feature = "servers")]
     DeadLetters(DeadLettersArguments),
+    /// Deliver Kafka's records to the projector and call the relay every few seconds, as AWS does: for functions behind
+    /// another Invoke API (PASSBOOK_INVOKE_URL), such as that of `make watch`. `passbook serve` does it by itself.
+    #[cfg(feature = "servers")]
+    Deliver,
     /// Make what the functions must find on the servers: collection, indexes, tables and topics, of whichever the
     /// environment names. A deploy step; again changes nothing.
     #[cfg(feature = "servers")]
@@ -62,6 +66,11 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Import(arguments) => Ok(passbook::import::import(*arguments).await?),
         #[cfg(feature = "servers")]
         Command::DeadLetters(arguments) => Ok(passbook::dead_letters::dead_letters(arguments).await?),
+        #[cfg(feature = "servers")]
+        Command::Deliver => {
+            passbook::delivery::deliver().await?;
+            Ok(ExitCode::SUCCESS)
+        }
         #[cfg(feature = "servers")]
         Command::Prepare(arguments) => {
             passbook::prepare::prepare(&arguments).await?;

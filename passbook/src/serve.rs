@@ -138,7 +138,7 @@ pub async fn serve(settings: ServeSettings) -> Result<(), ServeError> {
     result
 }
 
-async fn wait_for_stop_signal() {
+pub(crate) async fn wait_for_stop_signal() {
     match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
         (Ok(mut terminate), Ok(mut interrupt)) => {
             tokio::select! {

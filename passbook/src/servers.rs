@@ -1,7 +1,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use account_projector::AccountProjectorFunction;
 use cqrs::{EventPublisher, EventStoreRepository};
+use event_relay::EventRelay;
 use health::DependencyCheck;
 use kafka_events::KafkaConnection;
 use read_model::BankAccountRepository;
@@ -9,6 +11,8 @@ use read_side::{ReadSide, ReadSideError};
 use settings::{KafkaBrokers, KafkaSettings, SecretUrl, SettingsError};
 use write_side::{MongoAndKafka, WriteSideError};
 
+use crate::delivery::{Delivery, DeliveryError};
+use crate::event_source_mapping::MappingSettings;
 use crate::gateway::KafkaCheck;
 
 /// For what is still on its way to Kafka when the program ends.
@@ -23,6 +27,10 @@ pub struct ServersSettings {
     pub read_db_url: SecretUrl,
     /// Kafka.
     pub kafka: KafkaSettings,
+    /// How its records come to the projector.
+    pub mapping: MappingSettings,
+    /// Where the functions are that Kafka and the schedule invoke; in this process where there is none.
+    pub invoke_url: Option<String>,
 }
 
 /// Why the servers cannot be used. Handling: fix the setting that it names, then start again.
@@ -31,6 +39,9 @@ pub enum ServersError {
     /// It is not known where Kafka's brokers are.
     #[error(transparent)]
     Kafka(#[from] kafka_events::ConnectError),
+    /// Nothing would bring events from the one side to the other.
+    #[error(transparent)]
+    Delivery(#[from] DeliveryError),
     /// Of the write side's.
     #[error(transparent)]
     WriteSide(#[from] WriteSideError),
@@ -40,7 +51,8 @@ pub enum ServersError {
 }
 
 impl ServersSettings {
-    /// Reads `EVENT_STORE_URL`, `READ_DB_URL`, and what [`settings::kafka`] reads.
+    /// Reads `EVENT_STORE_URL`, `READ_DB_URL`, `PASSBOOK_INVOKE_URL`, and what [`settings::kafka`] and
+    /// [`MappingSettings::from_env`] read.
     ///
     /// # Errors
     /// [`SettingsError`] for what is missing or not understood.
@@ -49,6 +61,8 @@ impl ServersSettings {
             event_store_url: settings::event_store_url()?,
             read_db_url: settings::read_db_url()?,
             kafka: settings::kafka()?,
+            mapping: MappingSettings::from_env()?,
+            invoke_url: settings::optional(settings::PASSBOOK_INVOKE_URL)?,
         })
     }
 }
@@ -59,10 +73,11 @@ pub struct Servers {
     connection: KafkaConnection,
     write_side: MongoAndKafka,
     read_side: ReadSide,
+    delivery: Delivery,
 }
 
 impl Servers {
-    /// A client of each.
+    /// A client of each, and delivery under way. None of the servers need be there yet.
     ///
     /// # Errors
     /// See [`ServersError`].
@@ -70,7 +85,15 @@ impl Servers {
         let connection = KafkaConnection::connect(&settings.kafka).await?;
         let write_side = MongoAndKafka::open(&settings.event_store_url, &settings.kafka).await?;
         let read_side = read_side::open(&settings.read_db_url).await?;
-        Ok(Self { settings: settings.clone(), connection, write_side, read_side })
+        let delivery = match &settings.invoke_url {
+            Some(invoke_url) => Delivery::through(&connection, &settings.mapping, invoke_url)?,
+            None => {
+                let projector = AccountProjectorFunction::new(read_side.event_handler.clone());
+                let relay = EventRelay::new(write_side.event_store.clone(), write_side.bus.clone());
+                Delivery::in_process(&connection, &settings.mapping, projector, relay).await?
+            }
+        };
+        Ok(Self { settings: settings.clone(), connection, write_side, read_side, delivery })
     }
 
     /// The event store as the functions take it.
@@ -110,6 +133,7 @@ impl Servers {
 
     /// Ends what runs.
     pub async fn close(self) {
+        self.delivery.stop().await;
         if let Err(error) = self.write_side.bus.flush(FLUSH_TIMEOUT).await {
             tracing::warn!(%error, "not every event was published; the relay publishes the rest");
         }

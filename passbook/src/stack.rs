@@ -21,7 +21,7 @@ pub enum StackSettings {
     },
     /// MongoDB, Kafka and MySQL.
     #[cfg(feature = "servers")]
-    Servers(ServersSettings),
+    Servers(Box<ServersSettings>),
 }
 
 /// Databases, a bus, and what brings events from the one side to the other, running.
@@ -75,7 +75,7 @@ impl StackSettings {
         }
         #[cfg(feature = "servers")]
         {
-            Ok(Self::Servers(ServersSettings::from_env()?))
+            Ok(Self::Servers(Box::new(ServersSettings::from_env()?)))
         }
         #[cfg(not(feature = "servers"))]
         Err(SettingsError::Invalid {

@@ -34,6 +34,9 @@ pub const EVENT_STORE_URL: &str = "EVENT_STORE_URL";
 /// The variable that names the read database.
 pub const READ_DB_URL: &str = "READ_DB_URL";
 
+/// The variable that names the Invoke API that the functions are behind, where they are not in this process.
+pub const PASSBOOK_INVOKE_URL: &str = "PASSBOOK_INVOKE_URL";
+
 /// A URL that may hold a password, so that it never gets into a log.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SecretUrl(String);
@@ -110,7 +113,11 @@ pub fn read_db_url_if_set() -> Result<Option<SecretUrl>, SettingsError> {
     Ok(optional(READ_DB_URL)?.map(SecretUrl))
 }
 
-fn required(variable: &'static str) -> Result<String, SettingsError> {
+/// A variable's value.
+///
+/// # Errors
+/// [`SettingsError::Missing`] when it is not set, and what [`optional`] refuses.
+pub fn required(variable: &'static str) -> Result<String, SettingsError> {
     optional(variable)?.ok_or(SettingsError::Missing { variable })
 }
 

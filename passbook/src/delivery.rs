@@ -1,0 +1,135 @@
+//! What AWS runs between the two sides, on a person's machine: the projector's event source mapping and the relay's
+//! schedule. In `passbook serve` beside the gateway; by itself as `passbook deliver`, for functions behind another
+//! Invoke API, such as that of `cargo lambda watch`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use account_projector::AccountProjectorFunction;
+use async_trait::async_trait;
+use event_relay::EventRelay;
+use kafka_events::KafkaConnection;
+use serde_json::Value;
+use settings::SettingsError;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::event_source_mapping::{
+    EventFunction, EventSourceMapping, InvokeApi, InvokeClient, MappingError, MappingSettings, Schedule,
+};
+
+const RELAY: &str = "event-relay";
+/// How often the relay looks for what was left unpublished. On AWS a schedule's shortest interval is a minute.
+const RELAY_INTERVAL: Duration = Duration::from_secs(5);
+/// What an invocation may take, as for the functions on AWS.
+const INVOCATION_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Why delivery did not start. Handling: fix what it names, then start again.
+#[derive(Debug, thiserror::Error)]
+pub enum DeliveryError {
+    /// The environment is wrong.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// It is not known where Kafka's brokers are.
+    #[error(transparent)]
+    Kafka(#[from] kafka_events::ConnectError),
+    /// The event source mapping did not start.
+    #[error("the event source mapping did not start")]
+    Mapping(#[from] MappingError),
+    /// No port is free for the functions' Invoke API.
+    #[error("the Invoke API did not start")]
+    InvokeApi(#[from] std::io::Error),
+}
+
+/// The mapping and the schedule, running.
+pub struct Delivery {
+    mapping: EventSourceMapping,
+    stop_schedule: watch::Sender<()>,
+    schedule: JoinHandle<()>,
+    /// Where the functions are in this process; it ends with this.
+    _invoke_api: Option<InvokeApi>,
+}
+
+/// The relay as a function of this process.
+struct RelayFunction(EventRelay);
+
+#[async_trait]
+impl EventFunction for RelayFunction {
+    async fn invoke(&self, _: Value) -> Result<Value, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(serde_json::to_value(self.0.run(INVOCATION_TIMEOUT).await?)?)
+    }
+}
+
+impl Delivery {
+    /// To the functions' own handlers, in this process: through the Invoke API all the same.
+    ///
+    /// # Errors
+    /// See [`DeliveryError`].
+    pub async fn in_process(
+        connection: &KafkaConnection,
+        mapping: &MappingSettings,
+        projector: AccountProjectorFunction,
+        relay: EventRelay,
+    ) -> Result<Self, DeliveryError> {
+        let functions: [(String, Arc<dyn EventFunction>); 2] =
+            [(mapping.function_name.clone(), Arc::new(projector)), (RELAY.to_owned(), Arc::new(RelayFunction(relay)))];
+        let invoke_api = InvokeApi::serve(functions).await?;
+        let base_url = invoke_api.base_url();
+        Self::start(connection, mapping, &base_url, Some(invoke_api))
+    }
+
+    /// To the functions behind this Invoke API.
+    ///
+    /// # Errors
+    /// See [`DeliveryError`].
+    pub fn through(
+        connection: &KafkaConnection,
+        mapping: &MappingSettings,
+        invoke_url: &str,
+    ) -> Result<Self, DeliveryError> {
+        Self::start(connection, mapping, invoke_url, None)
+    }
+
+    fn start(
+        connection: &KafkaConnection,
+        mapping: &MappingSettings,
+        invoke_url: &str,
+        invoke_api: Option<InvokeApi>,
+    ) -> Result<Self, DeliveryError> {
+        let client = InvokeClient::new(invoke_url, INVOCATION_TIMEOUT);
+        let mapping = EventSourceMapping::start(connection, &client, mapping)?;
+        let (stop_schedule, mut stopped) = watch::channel(());
+        let schedule =
+            Schedule { name: "passbook-relay".to_owned(), function_name: RELAY.to_owned(), every: RELAY_INTERVAL };
+        let schedule = tokio::spawn(async move {
+            let stop = async move {
+                // A sender that is gone is a stop, too.
+                let _ = stopped.changed().await;
+            };
+            schedule.run(&client, stop).await;
+        });
+        Ok(Self { mapping, stop_schedule, schedule, _invoke_api: invoke_api })
+    }
+
+    /// Stops both; what is done is committed.
+    pub async fn stop(self) {
+        // Nobody listens when the schedule has ended already.
+        let _ = self.stop_schedule.send(());
+        let _ = self.schedule.await;
+        self.mapping.stop().await;
+    }
+}
+
+/// `passbook deliver`: until SIGTERM or SIGINT, to the functions behind `PASSBOOK_INVOKE_URL`.
+///
+/// # Errors
+/// See [`DeliveryError`].
+pub async fn deliver() -> Result<(), DeliveryError> {
+    let invoke_url = settings::required(settings::PASSBOOK_INVOKE_URL)?;
+    let connection = KafkaConnection::connect(&settings::kafka()?).await?;
+    let delivery = Delivery::through(&connection, &MappingSettings::from_env()?, &invoke_url)?;
+    println!("delivering the topic {} to the functions behind {invoke_url}", connection.topic());
+    crate::serve::wait_for_stop_signal().await;
+    delivery.stop().await;
+    Ok(())
+}
