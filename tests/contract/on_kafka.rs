@@ -4,15 +4,17 @@ use std::time::{Duration, Instant};
 use cqrs::{Commit, CommitDraft, EventPublisher as _};
 use futures::future::join_all;
 use kafka_events::topics::{self, PrepareError, TopicPlan};
-use kafka_events::{KafkaEventPublisher, KafkaPublishError, PublishLimits};
+use kafka_events::{KafkaClientContext, KafkaConnection, KafkaEventPublisher, KafkaPublishError, PublishLimits};
+use rdkafka::Message as _;
 use rdkafka::admin::{AdminOptions, AlterConfig, ConfigResource, ResourceSpecifier};
+use rdkafka::consumer::{Consumer as _, StreamConsumer};
 use serde_json::{Value, json};
 use settings::{KafkaBrokers, KafkaSettings};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 use super::commits::{StreamEnd, recorded};
-use crate::harness::{KafkaTopics, read_cloud_events};
+use crate::harness::{KafkaTopics, read_cloud_events, signed_in_by};
 
 /// One broker bears one replica.
 fn plan(partitions: u16) -> TopicPlan {
@@ -176,7 +178,7 @@ impl Address {
             brokers: KafkaBrokers::BootstrapServers(format!("127.0.0.1:{}", self.port)),
             ..topics.settings.clone()
         };
-        let connection = kafka_events::KafkaConnection::connect(&here).await.expect("an address");
+        let connection = KafkaConnection::connect(&here).await.expect("an address");
         KafkaEventPublisher::with_limits(&connection, LIMITS).expect("a publisher, whoever is there")
     }
 }
@@ -285,6 +287,75 @@ async fn a_flush_waits_for_what_nobody_waits_for_any_more() {
     assert!(given_up.is_err(), "{given_up:?}");
     publisher.flush(Duration::from_secs(10)).await.expect("flushes");
     assert_eq!(read_cloud_events(topics.servers(), &topics.settings.topic).await.len(), 50);
+}
+
+// --- the sign-in by a password, over TLS
+
+#[tokio::test]
+async fn who_has_the_password_administers_publishes_and_consumes_over_tls() {
+    let topics = KafkaTopics::not_made();
+    let signed_in = signed_in_by("passbook", &topics.settings);
+    let connection = KafkaConnection::connect(&signed_in).await.expect("brokers that are named");
+    topics::prepare(&connection, &plan(2)).await.expect("prepares");
+    let commit = StreamEnd::of_new_stream().push(3);
+    let publisher = KafkaEventPublisher::new(&connection).expect("a publisher");
+    publish(&publisher, &commit).await.expect("publishes");
+
+    let consumer: StreamConsumer<KafkaClientContext> = connection
+        .client_config()
+        .set("group.id", &signed_in.topic)
+        .set("auto.offset.reset", "earliest")
+        .create_with_context(connection.client_context())
+        .expect("a consumer");
+    consumer.subscribe(&[&signed_in.topic]).expect("subscribes");
+    for event in commit.envelopes() {
+        let record = tokio::time::timeout(Duration::from_secs(30), consumer.recv()).await;
+        let record = record.expect("in time").expect("a record");
+        assert_eq!(record.key(), Some(event.stream_id.to_string().as_bytes()));
+        assert_eq!(record.payload(), Some(event.data.to_string().as_bytes()));
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_said_to_be_one_within_the_limit() {
+    let topics = KafkaTopics::made(&plan(1)).await;
+    let trouble = trouble_with(&signed_in_by("another", &topics.settings)).await;
+    assert!(trouble.contains("Authentication failed"), "{trouble}");
+    assert!(!trouble.contains("another"), "{trouble}");
+}
+
+#[tokio::test]
+async fn a_broker_whose_certificate_is_of_another_authority_is_refused() {
+    let topics = KafkaTopics::made(&plan(1)).await;
+    let signed_in = signed_in_by("passbook", &topics.settings);
+    let another = concat!(env!("CARGO_MANIFEST_DIR"), "/harness/another_authority.pem");
+    // Nor is it one of those that the machine trusts.
+    for ca_file in [Some(another.into()), None] {
+        let trouble = trouble_with(&KafkaSettings { ca_file, ..signed_in.clone() }).await;
+        assert!(trouble.contains("certificate verify failed"), "{trouble}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_of_authorities_that_is_not_there_is_found_out_at_the_start() {
+    let topics = KafkaTopics::not_made();
+    let signed_in = signed_in_by("passbook", &topics.settings);
+    let nowhere = KafkaSettings { ca_file: Some("/nowhere/ca.pem".into()), ..signed_in };
+    let connection = KafkaConnection::connect(&nowhere).await.expect("brokers that are named");
+    let error = KafkaEventPublisher::new(&connection).err().expect("refuses");
+    assert!(error.to_string().contains("ssl.ca.location"), "{error}");
+}
+
+/// What a commit that these settings do not let through fails with.
+async fn trouble_with(settings: &KafkaSettings) -> String {
+    let connection = KafkaConnection::connect(settings).await.expect("brokers that are named");
+    let publisher = KafkaEventPublisher::new(&connection).expect("a publisher");
+    let limit = PublishLimits::default().timeout + Duration::from_millis(500);
+    let failed = tokio::time::timeout(limit, publish(&publisher, &StreamEnd::of_new_stream().push(1))).await;
+    match failed.expect("within the limit") {
+        Err(KafkaPublishError::TimedOut { trouble: Some(trouble), .. }) => trouble,
+        other => panic!("{other:?}"),
+    }
 }
 
 // --- the topics

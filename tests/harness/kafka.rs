@@ -2,7 +2,7 @@ use kafka_events::topics::{self, TopicPlan};
 use kafka_events::{KafkaClientContext, KafkaConnection};
 use rdkafka::admin::{AdminClient, AdminOptions};
 use serde_json::Value;
-use settings::{KafkaBrokers, KafkaSettings, KafkaSignIn};
+use settings::{KafkaBrokers, KafkaSettings, KafkaSignIn, Secret};
 use tokio::process::Command;
 use uuid::Uuid;
 
@@ -49,6 +49,17 @@ impl KafkaTopics {
             KafkaBrokers::BootstrapServers(servers) => servers,
             KafkaBrokers::ClusterArn(_) => unreachable!("servers are named"),
         }
+    }
+}
+
+/// The same broker at the listener that asks for TLS and a password, for the user that `make services` makes.
+pub fn signed_in_by(password: &str, settings: &KafkaSettings) -> KafkaSettings {
+    let password = Secret::new(password.to_owned());
+    KafkaSettings {
+        brokers: KafkaBrokers::BootstrapServers(address("KAFKA_SCRAM_BOOTSTRAP_SERVERS")),
+        sign_in: KafkaSignIn::ScramSha512 { username: "passbook".to_owned(), password },
+        ca_file: Some(address("KAFKA_SCRAM_CA_FILE").into()),
+        ..settings.clone()
     }
 }
 

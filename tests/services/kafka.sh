@@ -38,19 +38,26 @@ POM
     rm -rf "$1/repository"
 }
 
-# No topic comes into being by a misspelt name, as on MSK Serverless. A consumer group of tests gets its partitions at
+# The one listener asks nothing; the other asks for TLS and a password, as a cluster does that others can reach. ready.py makes
+# its user. No topic comes into being by a misspelt name, as on MSK Serverless. A consumer group of tests gets its partitions at
 # once. The voters are named here and not in the data, so that a port can move.
 prepare() {
     choose_port kafka-controller 21093
+    choose_port kafka-scram 21094
+    certify
     cat >"$mark" <<PROPERTIES
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:$(port kafka-controller)
-listeners=CLIENT://127.0.0.1:$(port kafka),CONTROLLER://127.0.0.1:$(port kafka-controller)
-advertised.listeners=CLIENT://127.0.0.1:$(port kafka)
+listeners=CLIENT://127.0.0.1:$(port kafka),SCRAM://127.0.0.1:$(port kafka-scram),CONTROLLER://127.0.0.1:$(port kafka-controller)
+advertised.listeners=CLIENT://127.0.0.1:$(port kafka),SCRAM://127.0.0.1:$(port kafka-scram)
 inter.broker.listener.name=CLIENT
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listener.security.protocol.map=CLIENT:PLAINTEXT,SCRAM:SASL_SSL,CONTROLLER:PLAINTEXT
+listener.name.scram.sasl.enabled.mechanisms=SCRAM-SHA-512
+listener.name.scram.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+listener.name.scram.ssl.keystore.location=$home/tls/server.p12
+listener.name.scram.ssl.keystore.password=passbook
 log.dirs=$home/data
 auto.create.topics.enable=false
 group.initial.rebalance.delay.ms=0
@@ -66,6 +73,18 @@ PROPERTIES
     [[ -f $home/data/meta.properties ]] ||
         java -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:-UsePerfData -cp "$cache/$tool/jars/*" \
             kafka.tools.StorageTool format --config "$mark" --cluster-id AAAAAAAAAAAAcGFzc2Jvbw
+}
+
+# A certificate that is its own authority, for the address that the clients are given. The folder gets its name when it is
+# complete.
+certify() {
+    [[ -d $home/tls ]] && return
+    local keytool=(keytool -keystore "$home/tls.partial/server.p12" -storetype PKCS12 -storepass passbook -alias passbook)
+    rm -rf "$home/tls.partial"
+    mkdir "$home/tls.partial"
+    "${keytool[@]}" -genkeypair -keyalg EC -groupname secp256r1 -validity 3650 -dname CN=127.0.0.1 -ext san=ip:127.0.0.1
+    "${keytool[@]}" -exportcert -rfc -file "$home/tls.partial/ca.pem"
+    mv "$home/tls.partial" "$home/tls"
 }
 
 # The two last settings keep the compression libraries and the JVM's counters out of /tmp.

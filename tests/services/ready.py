@@ -27,10 +27,16 @@ def mongodb(port):
 
 
 def kafka(port):
+    """Also makes the user who signs in by a password, or sets the password again."""
     import kafka
+    from kafka.admin import ScramMechanism, UserScramCredentialUpsertion
 
     client = kafka.KafkaAdminClient(bootstrap_servers=f"127.0.0.1:{port}", bootstrap_timeout_ms=1000)
     try:
+        user = UserScramCredentialUpsertion("passbook", ScramMechanism.SCRAM_SHA_512, "passbook")
+        refused = client.alter_user_scram_credentials([user])["passbook"]
+        if refused:
+            raise RuntimeError(refused)
         return bool(client.describe_cluster()["brokers"])
     finally:
         client.close()
