@@ -52,7 +52,7 @@ impl Default for MappingSettings {
             group_id: "passbook-account-projector".to_owned(),
             batch_size: 500,
             batching_window: Duration::from_millis(100),
-            pollers: 2,
+            pollers: 1,
             max_retries: None,
             max_record_retries: 2,
             max_record_age: None,

@@ -64,15 +64,6 @@ impl ConsumerContext for PollerContext {
         }
     }
 
-    /// A partition that was paused when it was taken away would come back paused.
-    fn post_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
-        if let Rebalance::Assign(partitions) = rebalance
-            && let Err(error) = consumer.resume(partitions)
-        {
-            tracing::warn!(%error, "partitions could not be resumed");
-        }
-    }
-
     fn commit_callback(&self, result: KafkaResult<()>, _: &TopicPartitionList) {
         if let Err(error) = result {
             // What it was about is delivered again, to this poller or another.
