@@ -6,6 +6,8 @@ mod contract; // one suite per port, run on each adapter
 mod end_to_end; // the real program, over HTTP
 #[cfg(feature = "services")]
 mod event_relay; // what a command left unpublished
+#[cfg(feature = "services")]
+mod event_source_mapping; // Kafka to the projector, as AWS brings it there, and what could not be applied
 mod harness; // a server, a client that holds every answer to openapi.yaml, small helpers
 mod import; // `passbook import`
 mod lambda_runtime; // each function's own binary, as Lambda runs it

@@ -29,6 +29,14 @@ mod on_sqlite;
 
 // What other modules' tests build on as well.
 #[cfg(feature = "services")]
+pub use account_history::AccountHistory;
+#[cfg(feature = "services")]
 pub use commits::{StreamEnd, counted};
 #[cfg(feature = "services")]
+pub use dice::Dice;
+#[cfg(feature = "services")]
+pub use mysql_server::OnServer;
+#[cfg(feature = "services")]
 pub use on_mongodb::OnMongodb;
+#[cfg(feature = "services")]
+pub use read_db::{ReadDb, ReadDbUnderTest, assert_rows};

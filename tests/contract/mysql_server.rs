@@ -42,7 +42,7 @@ impl OnServer {
         on_server
     }
 
-    fn url(&self) -> String {
+    pub fn url(&self) -> String {
         format!("{}/{}", self.server_url, self.database)
     }
 

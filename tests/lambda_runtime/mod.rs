@@ -4,12 +4,16 @@
 
 #[cfg(feature = "services")]
 mod event_fixtures; // the events of tests/events/, on the real servers
+#[cfg(feature = "services")]
+mod function_pool; // several processes of one function, each with one event at a time
 mod router; // the routes of cargo lambda watch
 mod runtime_api; // a stand-in for the Runtime API that Lambda gives a function
 
 use passbook::Embedded;
 use serde_json::{Value, json};
 
+#[cfg(feature = "services")]
+pub use function_pool::FunctionPool;
 use runtime_api::FunctionProcess;
 
 /// An event of API Gateway's HTTP API, payload 2.0, with the claims that its authorizer hands on.

@@ -18,12 +18,13 @@ use crate::harness::program;
 pub struct FunctionProcess {
     _process: Child,
     events: mpsc::Sender<Value>,
-    answers: Mutex<mpsc::Receiver<Value>>,
+    answers: Mutex<mpsc::Receiver<Result<Value, Value>>>,
 }
 
 struct RuntimeApi {
     events: Mutex<mpsc::Receiver<Value>>,
-    answers: mpsc::Sender<Value>,
+    /// An error is what the function reported as one.
+    answers: mpsc::Sender<Result<Value, Value>>,
 }
 
 impl FunctionProcess {
@@ -41,7 +42,7 @@ impl FunctionProcess {
         let router = Router::new()
             .route("/2018-06-01/runtime/invocation/next", get(next))
             .route("/2018-06-01/runtime/invocation/{id}/response", post(response))
-            .route("/2018-06-01/runtime/invocation/{id}/error", post(response))
+            .route("/2018-06-01/runtime/invocation/{id}/error", post(error))
             .with_state(api);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
@@ -55,6 +56,11 @@ impl FunctionProcess {
 
     /// Hands it one event and waits for its answer.
     pub async fn invoke(&self, event: &Value) -> Value {
+        self.try_invoke(event).await.unwrap_or_else(|error| panic!("the function failed: {error}"))
+    }
+
+    /// Hands it one event and waits for its answer, or for the error that it reports.
+    pub async fn try_invoke(&self, event: &Value) -> Result<Value, Value> {
         self.events.send(event.clone()).await.expect("the function asks");
         let answer = tokio::time::timeout(Duration::from_secs(30), async { self.answers.lock().await.recv().await });
         answer.await.expect("an answer in time").expect("an answer")
@@ -107,8 +113,19 @@ async fn next(State(api): State<Arc<RuntimeApi>>) -> Response {
 }
 
 async fn response(State(api): State<Arc<RuntimeApi>>, Path(_id): Path<String>, body: String) -> http::StatusCode {
-    let answer = serde_json::from_str(&body).unwrap_or(Value::String(body));
+    answer(&api, Ok(json_or_text(body))).await
+}
+
+async fn error(State(api): State<Arc<RuntimeApi>>, Path(_id): Path<String>, body: String) -> http::StatusCode {
+    answer(&api, Err(json_or_text(body))).await
+}
+
+async fn answer(api: &RuntimeApi, answer: Result<Value, Value>) -> http::StatusCode {
     // The test may have ended.
     let _ = api.answers.send(answer).await;
     http::StatusCode::ACCEPTED
+}
+
+fn json_or_text(body: String) -> Value {
+    serde_json::from_str(&body).unwrap_or(Value::String(body))
 }

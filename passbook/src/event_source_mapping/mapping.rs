@@ -13,7 +13,10 @@ use super::record::Source;
 use super::{InvokeClient, MappingSettings};
 
 /// How long a poller that does not answer keeps its partitions.
-const SESSION_TIMEOUT_MS: &str = "10000";
+const SESSION_TIMEOUT_MS: &str = "6000";
+/// How often a poller shows that it is there, and hears that the partitions are to be shared anew: the first poller waits
+/// for no longer than this before it goes on beside the second.
+const HEARTBEAT_INTERVAL_MS: &str = "300";
 /// How long a poller may be busy with one invocation; Lambda's own limit for one, and a margin.
 const MAX_POLL_INTERVAL_MS: &str = "960000";
 
@@ -62,6 +65,7 @@ impl EventSourceMapping {
                 .set("enable.auto.offset.store", "false")
                 .set("auto.offset.reset", "earliest")
                 .set("session.timeout.ms", SESSION_TIMEOUT_MS)
+                .set("heartbeat.interval.ms", HEARTBEAT_INTERVAL_MS)
                 .set("max.poll.interval.ms", MAX_POLL_INTERVAL_MS)
                 .create_with_context(PollerContext::new(connection.client_context(), source.topic.clone()))?;
             consumer.subscribe(&[&source.topic])?;

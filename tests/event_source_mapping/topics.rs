@@ -1,0 +1,162 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use cloud_events::{KafkaRecord, to_record};
+use cqrs::EventEnvelope;
+use kafka_events::KafkaConnection;
+use kafka_events::topics::{TopicPlan, prepare};
+use passbook::event_source_mapping::{EventFunction, EventSourceMapping, InvokeApi, InvokeClient, MappingSettings};
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{FutureProducer, FutureRecord};
+use rdkafka::util::Timeout;
+use rdkafka::{Offset, TopicPartitionList};
+use serde_json::Value;
+use settings::{KafkaBrokers, KafkaSettings, KafkaSignIn};
+use uuid::Uuid;
+
+use crate::harness::{eventually, kafka_bootstrap_servers, passbook_program, without_settings};
+
+pub const PARTITIONS: i32 = 3;
+pub const FUNCTION: &str = "account-projector";
+
+/// A topic and its dead-letter topic, of one test's own and gone with it.
+pub struct Topics {
+    name: String,
+    pub connection: KafkaConnection,
+    producer: FutureProducer,
+}
+
+impl Topics {
+    pub async fn new() -> Self {
+        let name = format!("mapping_{}", Uuid::now_v7().simple());
+        let settings = KafkaSettings {
+            brokers: KafkaBrokers::BootstrapServers(kafka_bootstrap_servers()),
+            sign_in: KafkaSignIn::Plaintext,
+            ca_file: None,
+            topic: name.clone(),
+            dead_letter_topic: format!("{name}.dead-letters"),
+        };
+        let connection = KafkaConnection::connect(&settings).await.expect("brokers");
+        let plan = TopicPlan { partitions: 3, replication_factor: 1, retention: Duration::from_secs(3_600) };
+        prepare(&connection, &plan).await.expect("topics");
+        let producer = client().set("enable.idempotence", "true").create().expect("a producer");
+        Self { name, connection, producer }
+    }
+
+    /// Of this test alone, quick to try again.
+    pub fn settings(&self) -> MappingSettings {
+        MappingSettings {
+            group_id: self.name.clone(),
+            batch_size: 20,
+            batching_window: Duration::from_millis(30),
+            first_pause: Duration::from_millis(10),
+            longest_pause: Duration::from_millis(200),
+            ..MappingSettings::default()
+        }
+    }
+
+    /// To the partition of its stream: the same for each of a stream's events.
+    pub async fn publish(&self, events: &[EventEnvelope]) {
+        for event in events {
+            let partition = i32::from(event.stream_id.0.as_bytes()[15]) % PARTITIONS;
+            self.publish_record(partition, &to_record(event)).await;
+        }
+    }
+
+    pub async fn publish_record(&self, partition: i32, record: &KafkaRecord) {
+        let headers = record.headers.iter().fold(OwnedHeaders::new(), |headers, (name, value)| {
+            headers.insert(Header { key: name, value: Some(value) })
+        });
+        let message = FutureRecord::to(&self.name).partition(partition).headers(headers);
+        let message = message.key(&record.key).payload(&record.value);
+        self.producer.send(message, Timeout::Never).await.expect("acknowledged");
+    }
+
+    /// A mapping to this function in this process, by way of the Invoke API.
+    pub async fn start(&self, settings: &MappingSettings, function: Arc<dyn EventFunction>) -> Running {
+        let api = InvokeApi::serve([(FUNCTION.to_owned(), function)]).await.expect("a port");
+        let client = InvokeClient::new(&api.base_url(), Duration::from_secs(20));
+        let mapping = EventSourceMapping::start(&self.connection, &client, settings).expect("starts");
+        Running { mapping, _api: api }
+    }
+
+    /// How far the group is behind the topic's end.
+    pub fn lag(&self) -> i64 {
+        let consumer: BaseConsumer = client().set("group.id", &self.name).create().expect("a consumer");
+        let mut partitions = TopicPartitionList::new();
+        for partition in 0..PARTITIONS {
+            partitions.add_partition(&self.name, partition);
+        }
+        let timeout = Duration::from_secs(10);
+        let committed = consumer.committed_offsets(partitions, timeout).expect("offsets");
+        let behind = committed.elements().into_iter().map(|one| {
+            let (_, end) = consumer.fetch_watermarks(&self.name, one.partition(), timeout).expect("an end");
+            match one.offset() {
+                Offset::Offset(done) => end - done,
+                _ => end,
+            }
+        });
+        behind.sum()
+    }
+
+    pub async fn all_are_committed(&self) {
+        eventually("everything is committed", async || tokio::task::block_in_place(|| self.lag() == 0).then_some(()))
+            .await;
+    }
+
+    /// `passbook dead-letters …` as a process: whether it ended well, its output, and what it said beside it.
+    pub async fn dead_letters(&self, arguments: &[&str]) -> (bool, String, String) {
+        let mut command = std::process::Command::new(passbook_program());
+        without_settings(&mut command)
+            .arg("dead-letters")
+            .args(arguments)
+            .env("KAFKA_BOOTSTRAP_SERVERS", kafka_bootstrap_servers())
+            .env("KAFKA_TOPIC", &self.name);
+        let output = tokio::task::spawn_blocking(move || command.output()).await.expect("runs").expect("starts");
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
+        (output.status.success(), text(output.stdout), text(output.stderr))
+    }
+
+    /// The open letters, as `passbook dead-letters list --json` gives them.
+    pub async fn open_letters(&self) -> Vec<Value> {
+        let (success, output, log) = self.dead_letters(&["list", "--json"]).await;
+        assert!(success, "{log}");
+        output.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+    }
+}
+
+impl Drop for Topics {
+    fn drop(&mut self) {
+        let topics = [self.name.clone(), format!("{}.dead-letters", self.name)];
+        let dropping = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            let admin: AdminClient<DefaultClientContext> = client().create().expect("a client");
+            let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
+            runtime.block_on(admin.delete_topics(&topics, &AdminOptions::new())).expect("deletes");
+        });
+        // A topic that is left behind harms nobody.
+        let _ = dropping.join();
+    }
+}
+
+fn client() -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", kafka_bootstrap_servers());
+    config
+}
+
+/// A mapping and the function behind it. Dropped it ends like a process that is killed.
+pub struct Running {
+    mapping: EventSourceMapping,
+    _api: InvokeApi,
+}
+
+impl Running {
+    pub async fn stop(self) {
+        self.mapping.stop().await;
+    }
+}

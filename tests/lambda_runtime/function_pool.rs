@@ -1,0 +1,33 @@
+use async_trait::async_trait;
+use passbook::event_source_mapping::EventFunction;
+use serde_json::Value;
+use tokio::sync::{Mutex, mpsc};
+
+use super::runtime_api::FunctionProcess;
+
+/// Some processes of one function, each with one event at a time, as Lambda has them; whoever finds all busy waits.
+pub struct FunctionPool {
+    idle: Mutex<mpsc::Receiver<FunctionProcess>>,
+    back: mpsc::Sender<FunctionProcess>,
+}
+
+impl FunctionPool {
+    pub async fn start(function: &str, size: usize, environment: &[(String, String)]) -> Self {
+        let (back, idle) = mpsc::channel(size);
+        for _ in 0..size {
+            let process = FunctionProcess::start_with(function, environment).await;
+            back.send(process).await.expect("there is room");
+        }
+        Self { idle: Mutex::new(idle), back }
+    }
+}
+
+#[async_trait]
+impl EventFunction for FunctionPool {
+    async fn invoke(&self, event: Value) -> Result<Value, Box<dyn std::error::Error + Send + Sync>> {
+        let process = self.idle.lock().await.recv().await.ok_or("no process is left")?;
+        let answer = process.try_invoke(&event).await;
+        self.back.send(process).await?;
+        answer.map_err(|error| error["errorMessage"].as_str().unwrap_or_default().into())
+    }
+}
