@@ -7,7 +7,8 @@ docker_answers() {
 }
 
 compose() {
-    MONGODB_PORT=$(port mongodb) KAFKA_PORT=$(port kafka) MYSQL_PORT=$(port mysql) MARIADB_PORT=$(port mariadb) \
+    MONGODB_PORT=$(port mongodb) KAFKA_PORT=$(port kafka) KAFKA_SCRAM_PORT=$(port kafka-scram) \
+        MYSQL_PORT=$(port mysql) MARIADB_PORT=$(port mariadb) \
         docker compose --project-directory "$project" --profile mariadb "$@"
 }
 

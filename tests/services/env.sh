@@ -12,7 +12,10 @@ done
 echo "EVENT_STORE_URL=mongodb://127.0.0.1:$(port mongodb)/passbook?replicaSet=rs0"
 echo "READ_DB_URL=mysql://root:passbook@127.0.0.1:$(port mysql)/passbook"
 echo "KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:$(port kafka)"
-# The same broker, asking for TLS and the password of the user passbook.
-echo "KAFKA_SCRAM_BOOTSTRAP_SERVERS=127.0.0.1:$(port kafka-scram)"
-echo "KAFKA_SCRAM_CA_FILE=$state/kafka/tls/ca.pem"
 echo "MARIADB_URL=mysql://root:passbook@127.0.0.1:$(port mariadb)/passbook"
+# The same broker where it asks for TLS and the password of the user passbook. One that runs since before it had a second
+# listener gets it at its next start.
+if port kafka-scram >/dev/null; then
+    echo "KAFKA_SCRAM_BOOTSTRAP_SERVERS=127.0.0.1:$(port kafka-scram)"
+    echo "KAFKA_SCRAM_CA_FILE=$state/kafka/tls/ca.pem"
+fi

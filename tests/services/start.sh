@@ -35,10 +35,13 @@ start_compose() {
     if [[ ! $were_running ]]; then
         choose_port mongodb 21017
         choose_port kafka 21092
+        choose_port kafka-scram 21094
         choose_port mysql 21306
         choose_port mariadb 21307
     fi
     compose up --detach --wait --wait-timeout 600
+    mkdir -p "$state/kafka/tls"
+    compose exec -T kafka cat /var/lib/kafka/data/ca.pem >"$state/kafka/tls/ca.pem"
 }
 
 started=$(now_ms)

@@ -8,7 +8,8 @@ const AWS_SESSION_TOKEN: &str = "AWS_SESSION_TOKEN";
 /// Why the environment has no AWS credentials. Handling: in Lambda they are there by themselves; elsewhere set
 /// `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, and `AWS_SESSION_TOKEN` where a role gave them.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the environment has no AWS credentials")]
+// The source is in the text as well: librdkafka repeats the text alone.
+#[error("the environment has no AWS credentials: {0}")]
 pub struct CredentialsError(#[from] SettingsError);
 
 /// The credentials of the role that the process runs under, from where Lambda puts them.

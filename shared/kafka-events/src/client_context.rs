@@ -34,13 +34,10 @@ impl KafkaClientContext {
         *self.last_trouble.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    fn remember_trouble(&self, trouble: String) {
-        *self.last_trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(trouble);
-    }
-
     fn token(&self) -> Result<OAuthToken, TokenError> {
         let region = self.iam_region.as_deref().ok_or(TokenError::NotIam)?;
-        let token = iam_token(region, &aws_credentials::from_environment()?, SystemTime::now())?;
+        let credentials = aws_credentials::from_environment().map_err(IamTokenError::from)?;
+        let token = iam_token(region, &credentials, SystemTime::now())?;
         // The brokers know the role by the signature; librdkafka wants a name for its own log.
         let principal_name = "passbook".to_owned();
         Ok(OAuthToken { token: token.text, principal_name, lifetime_ms: token.expires_at_ms })
@@ -64,16 +61,12 @@ impl ClientContext for KafkaClientContext {
     /// A warning only: librdkafka goes on trying by itself.
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::warn!(%error, "{reason}");
-        self.remember_trouble(reason.to_owned());
+        *self.last_trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_owned());
     }
 
+    /// What is returned comes to [`error`](Self::error) again, and librdkafka asks once more in 10 s.
     fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
-        self.token()
-            .inspect_err(|error| {
-                tracing::error!(error = error as &dyn Error, "there is no token to sign in to Kafka with");
-                self.remember_trouble(format!("there is no token to sign in with: {error}"));
-            })
-            .map_err(Into::into)
+        Ok(self.token()?)
     }
 }
 
@@ -86,10 +79,4 @@ enum TokenError {
     NotIam,
     #[error(transparent)]
     Iam(#[from] IamTokenError),
-}
-
-impl From<crate::CredentialsError> for TokenError {
-    fn from(error: crate::CredentialsError) -> Self {
-        Self::Iam(error.into())
-    }
 }

@@ -10,6 +10,7 @@ use rdkafka::producer::future_producer::DeliveryFuture;
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _};
 
 use crate::pause::Pause;
+use crate::renewable_producer::RenewableProducer;
 use crate::{KafkaClientContext, KafkaConnection};
 
 /// How long a publisher waits, and for how long it then does not.
@@ -44,6 +45,13 @@ pub enum KafkaPublishError {
         /// What the client complained about last.
         trouble: Option<String>,
     },
+    /// The client has given up for good, and another has taken its place. Handling: that of the reason, often a right that
+    /// is missing (to write idempotently); publishing goes on by itself once it is granted.
+    #[error("the producer cannot go on: {reason}")]
+    ProducerFailed {
+        /// What the client says.
+        reason: String,
+    },
     /// The client or a broker refused one of the commit's records: it is too large, or there is no such topic, or no
     /// right to write to it. Other commits are not held up. Handling: that of its source; a record that is too large
     /// never goes, until the topic's `max.message.bytes` allows for it.
@@ -69,7 +77,7 @@ pub enum FlushError {
 /// processes, or where the relay repeats what a command had published, they may come twice or out of order: consumers
 /// go by the version.
 pub struct KafkaEventPublisher {
-    producer: FutureProducer<KafkaClientContext>,
+    producer: RenewableProducer,
     context: KafkaClientContext,
     topic: String,
     timeout: Duration,
@@ -93,8 +101,8 @@ impl KafkaEventPublisher {
     pub fn with_limits(connection: &KafkaConnection, limits: PublishLimits) -> Result<Self, KafkaError> {
         let context = connection.client_context();
         let timeout_ms = limits.timeout.as_millis();
-        let producer = connection
-            .client_config()
+        let mut config = connection.client_config();
+        config
             .set("acks", "all")
             .set("enable.idempotence", "true")
             // A command waits for its own events: there is nothing to gather.
@@ -104,8 +112,8 @@ impl KafkaEventPublisher {
             // For so long a topic that no broker knows may be one that was made a moment ago.
             .set("topic.metadata.propagation.max.ms", (timeout_ms / 2).to_string())
             // The partition that Java's and most other clients give a key, so that any of them finds a stream's.
-            .set("partitioner", "murmur2_random")
-            .create_with_context(context.clone())?;
+            .set("partitioner", "murmur2_random");
+        let producer = RenewableProducer::new(config, context.clone())?;
         let topic = connection.topic().to_owned();
         Ok(Self { producer, context, topic, timeout: limits.timeout, pause: Pause::of(limits.pause) })
     }
@@ -115,7 +123,7 @@ impl KafkaEventPublisher {
     /// # Errors
     /// See [`FlushError`].
     pub async fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
-        let producer = self.producer.clone();
+        let producer = self.producer.current();
         // It blocks its thread.
         let flushed = tokio::task::spawn_blocking(move || producer.flush(timeout));
         flushed.await.map_err(FlushError::TaskEnded)?.map_err(FlushError::Unacknowledged)
@@ -125,35 +133,52 @@ impl KafkaEventPublisher {
         if !self.pause.may_try(Instant::now()) {
             return Err(KafkaPublishError::Paused);
         }
+        let producer = self.producer.current();
+        let error = match tokio::time::timeout(self.timeout, self.delivered(&producer, commit)).await {
+            Ok(Ok(())) => {
+                self.pause.end();
+                self.context.forget_trouble();
+                return Ok(());
+            }
+            Ok(Err(error)) => Some(error).filter(|error| !is_timeout(error)),
+            Err(_) => None,
+        };
+        if let Some(reason) = self.producer.replace_if_failed(&producer) {
+            self.pause.begin(Instant::now());
+            return Err(KafkaPublishError::ProducerFailed { reason });
+        }
+        if let Some(error) = error {
+            return Err(KafkaPublishError::Refused(error));
+        }
+        self.pause.begin(Instant::now());
+        Err(KafkaPublishError::TimedOut { timeout: self.timeout, trouble: self.context.last_trouble() })
+    }
+
+    async fn delivered(
+        &self,
+        producer: &FutureProducer<KafkaClientContext>,
+        commit: &Commit,
+    ) -> Result<(), KafkaError> {
         // All are handed over before any is waited for, so that they travel together and in order.
         let mut deliveries = Vec::with_capacity(commit.draft.events.len());
         for event in commit.envelopes() {
-            deliveries.push(delivery(self.enqueue(&to_record(&event)).map_err(KafkaPublishError::Refused)?));
+            deliveries.push(delivery(self.enqueue(producer, &to_record(&event))?));
         }
-        let acknowledged = tokio::time::timeout(self.timeout, try_join_all(deliveries)).await;
-        match acknowledged {
-            Ok(Ok(_)) => {
-                self.pause.end();
-                self.context.forget_trouble();
-                Ok(())
-            }
-            Ok(Err(error)) if !is_timeout(&error) => Err(KafkaPublishError::Refused(error)),
-            Ok(Err(_)) | Err(_) => {
-                self.pause.begin(Instant::now());
-                Err(KafkaPublishError::TimedOut { timeout: self.timeout, trouble: self.context.last_trouble() })
-            }
-        }
+        try_join_all(deliveries).await.map(drop)
     }
 
-    fn enqueue(&self, record: &KafkaRecord) -> Result<DeliveryFuture, KafkaError> {
+    fn enqueue(
+        &self,
+        producer: &FutureProducer<KafkaClientContext>,
+        record: &KafkaRecord,
+    ) -> Result<DeliveryFuture, KafkaError> {
+        let headers = OwnedHeaders::new_with_capacity(record.headers.len());
         let headers = record
             .headers
             .iter()
-            .fold(OwnedHeaders::new_with_capacity(record.headers.len()), |headers, (name, value)| {
-                headers.insert(Header { key: name, value: Some(value) })
-            });
+            .fold(headers, |headers, (name, value)| headers.insert(Header { key: name, value: Some(value) }));
         let record = FutureRecord::to(&self.topic).key(&record.key).payload(&record.value).headers(headers);
-        self.producer.send_result(record).map_err(|(error, _)| error)
+        producer.send_result(record).map_err(|(error, _)| error)
     }
 }
 
@@ -176,4 +201,66 @@ async fn delivery(delivery: DeliveryFuture) -> Result<(), KafkaError> {
 /// Whether the record ran out of time, rather than being refused.
 fn is_timeout(error: &KafkaError) -> bool {
     matches!(error, KafkaError::MessageProduction(RDKafkaErrorCode::MessageTimedOut))
+}
+
+#[cfg(test)]
+mod tests {
+    use cqrs::{CommitDraft, RecordedEvent, RecordedState, StreamId, Timestamp};
+    use rdkafka::mocking::MockCluster;
+    use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+    use settings::{KafkaBrokers, KafkaSettings, KafkaSignIn};
+
+    use super::*;
+
+    fn commit() -> Commit {
+        let event = RecordedEvent {
+            event_id: uuid::Uuid::now_v7(),
+            event_type: "Counted".to_owned(),
+            schema_version: 1,
+            data: serde_json::json!({ "number": 1 }),
+        };
+        let draft = CommitDraft {
+            stream_id: StreamId(uuid::Uuid::now_v7()),
+            aggregate_type: "counter".to_owned(),
+            first_version: 1,
+            events: vec![event],
+            occurred_at: Timestamp::now(),
+            caller: "a caller".to_owned(),
+            correlation_id: "a request".to_owned(),
+            causation_id: "a request".to_owned(),
+            idempotency: None,
+            state: RecordedState { state_version: 1, data: serde_json::json!(1) },
+            previous_hash: None,
+        };
+        draft.seal()
+    }
+
+    /// On a broker of librdkafka's own, which refuses on demand: a real one would need an authorizer for it, and a user
+    /// who loses a right halfway.
+    #[tokio::test]
+    async fn a_producer_that_gives_up_for_good_is_replaced() {
+        let cluster = MockCluster::new(1).expect("a broker");
+        cluster.create_topic("events", 1, 1).expect("a topic");
+        cluster.request_errors(
+            RDKafkaApiKey::InitProducerId,
+            &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED],
+        );
+        let settings = KafkaSettings {
+            brokers: KafkaBrokers::BootstrapServers(cluster.bootstrap_servers()),
+            sign_in: KafkaSignIn::Plaintext,
+            ca_file: None,
+            topic: "events".to_owned(),
+            dead_letter_topic: "events.dead-letters".to_owned(),
+        };
+        let connection = KafkaConnection::connect(&settings).await.expect("brokers that are named");
+        let limits = PublishLimits { pause: Duration::from_millis(100), ..PublishLimits::default() };
+        let publisher = KafkaEventPublisher::with_limits(&connection, limits).expect("a publisher");
+
+        let failed = publisher.acknowledged(&commit()).await;
+        assert!(matches!(failed, Err(KafkaPublishError::ProducerFailed { .. })), "{failed:?}");
+        let paused = publisher.acknowledged(&commit()).await;
+        assert!(matches!(paused, Err(KafkaPublishError::Paused)), "{paused:?}");
+        tokio::time::sleep(limits.pause).await;
+        publisher.acknowledged(&commit()).await.expect("the next producer publishes");
+    }
 }

@@ -10,6 +10,7 @@ mod iam_token; // the token that signs in to MSK as an AWS role
 mod kafka_connection; // brokers and sign-in, for every client that the program makes
 mod kafka_event_publisher; // EventPublisher
 mod pause; // what spares each command the wait for a broker that is away
+mod renewable_producer; // a producer that is replaced when it is past using
 pub mod topics; // the topics, made before the first event
 
 pub use aws_credentials::CredentialsError;
