@@ -94,6 +94,21 @@ async fn what_was_applied_and_not_committed_is_delivered_again_and_changes_nothi
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_being_tried_again_when_the_mapping_was_killed_is_not_lost() {
+    let (topics, on_server) = (Topics::new().await, OnServer::new("READ_DB_URL").await);
+    let (projector, read_db) = Projector::on(&on_server, Fails::Times(1_000_000)).await;
+    let (histories, events) = accounts(107, 6, 5);
+    topics.publish(&events).await;
+    let killed = topics.start(&topics.settings(), projector.clone()).await;
+    eventually("it is tried again", async || (projector.number_of_batches() > 20).then_some(())).await;
+    drop(killed);
+    projector.fails(Fails::Never);
+    let running = topics.start(&topics.settings(), projector.clone()).await;
+    assert_arrived(&topics, &on_server, &read_db, &histories).await;
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_mapping_that_was_stopped_goes_on_where_it_was() {
     let (topics, on_server) = (Topics::new().await, OnServer::new("READ_DB_URL").await);
     let (projector, read_db) = Projector::on(&on_server, Fails::Never).await;
