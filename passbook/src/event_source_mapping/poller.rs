@@ -56,7 +56,7 @@ impl ClientContext for PollerContext {
 }
 
 impl ConsumerContext for PollerContext {
-    /// Called within the poller's own call for the next record, and so never between an invocation and its commit.
+    /// Called within the poller's own wait for the next record, and so never between an invocation and its commit.
     fn pre_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         if let Rebalance::Revoke(partitions) = rebalance {
             let partitions = partitions.elements_for_topic(&self.topic).into_iter().map(|one| one.partition());
@@ -128,6 +128,18 @@ impl Gathered {
     }
 }
 
+/// What a poller does next.
+enum Next {
+    Stop,
+    /// Tries this partition's backlog.
+    Backlog(i32),
+    /// Delivers what it has gathered.
+    Batch,
+    /// Takes in a record.
+    Record(Record),
+    Nothing,
+}
+
 /// What became of an invocation.
 enum Outcome {
     Answered(Failures),
@@ -182,31 +194,46 @@ impl Poller {
     }
 
     async fn step(&mut self) -> Result<(), Abandoned> {
-        self.forget_revoked();
         let next_backlog = self.backlogs.iter().map(|(partition, backlog)| (backlog.due(), *partition)).min();
         let window_ends = self.gathered.window_ends;
         let is_full = self.gathered.is_full(&self.settings);
-        tokio::select! {
+        let next = tokio::select! {
             biased;
-            _ = self.stop.changed() => Err(Abandoned),
-            Some(partition) = when_due(next_backlog) => {
-                let backlog = self.backlogs.remove(&partition);
-                self.deliver(backlog.map(|backlog| (partition, backlog)).into_iter().collect()).await
-            }
-            () = when(window_ends, is_full) => {
+            _ = self.stop.changed() => Next::Stop,
+            Some(partition) = when_due(next_backlog) => Next::Backlog(partition),
+            () = when(window_ends, is_full) => Next::Batch,
+            message = self.consumer.recv() => match message.map(|message| Record::of(&message)) {
+                Ok(Ok(record)) => Next::Record(record),
+                Ok(Err(error)) => {
+                    tracing::error!(%error, "a record could not be written as JSON");
+                    Next::Nothing
+                }
+                // librdkafka goes on by itself.
+                Err(error) => {
+                    tracing::warn!(%error, topic = self.source.topic, "no record for now");
+                    Next::Nothing
+                }
+            },
+        };
+        // Before anything else: while it waited, partitions may have been taken away and come back, and the record at hand
+        // may be the first of one that begins again from what was committed.
+        self.forget_revoked();
+        match next {
+            Next::Stop => Err(Abandoned),
+            Next::Backlog(partition) => match self.backlogs.remove_entry(&partition) {
+                Some(backlog) => self.deliver([backlog].into()).await,
+                None => Ok(()),
+            },
+            Next::Batch => {
                 let records = self.gathered.take(&self.settings);
                 let batch = self.by_partition(records);
                 self.deliver(batch).await
             }
-            message = self.consumer.recv() => {
-                match message.map(|message| Record::of(&message)) {
-                    Ok(Ok(record)) => self.take_in(record),
-                    Ok(Err(error)) => tracing::error!(%error, "a record could not be written as JSON"),
-                    // librdkafka goes on by itself.
-                    Err(error) => tracing::warn!(%error, topic = self.source.topic, "no record for now"),
-                }
+            Next::Record(record) => {
+                self.take_in(record);
                 Ok(())
             }
+            Next::Nothing => Ok(()),
         }
     }
 
