@@ -410,7 +410,7 @@ async fn waiting_for_a_version_of_another_callers_account_takes_as_long_as_for_n
     });
     let answers = futures::future::join_all(waits.map(async |(query, id, version)| {
         let started_at = Instant::now();
-        let answer = bob.get_at(&format!("/accounts/{id}{query}"), version).await;
+        let answer = bob.get_once_at(&format!("/accounts/{id}{query}"), version).await;
         answer.expect_problem(503, "projection_behind");
         assert_eq!(answer.header("retry-after"), Some("1"));
         let waited = started_at.elapsed();

@@ -110,13 +110,17 @@ impl Client {
     }
 
     /// A GET that waits for the read side to reach this version.
+    /// The read side at this version, or that it is behind.
+    pub async fn get_once_at(&self, path: &str, min_version: u64) -> Answer {
+        self.send(self.request(Method::GET, path).header("Passbook-Min-Version", min_version)).await
+    }
+
     /// The read side at this version. Kafka gives a process's partitions to the next one only once it has missed the
     /// first for some seconds, so that after a `kill -9` the client is told to ask again, and does.
     pub async fn get_at(&self, path: &str, min_version: u64) -> Answer {
         let give_up_at = Instant::now() + Duration::from_secs(30);
         loop {
-            let request = self.request(Method::GET, path).header("Passbook-Min-Version", min_version);
-            let answer = self.send(request).await;
+            let answer = self.get_once_at(path, min_version).await;
             let is_behind = answer.body["code"] == "projection_behind";
             if !is_behind || !is_on_servers() || Instant::now() > give_up_at {
                 return answer;
