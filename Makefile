@@ -52,9 +52,20 @@ invoke: $(CARGO_LAMBDA) ## Send a function under make watch its event of tests/e
 .PHONY: test
 test: ## Check everything and run every test, on real servers that it starts itself; what .ci/run calls
 	@started_at=$$(date +%s); \
-	$(MAKE) --no-print-directory format-check lint docs licences services-check tests; \
+	$(MAKE) --no-print-directory format-check build-tools lint docs licences services-check tests; \
 	seconds=$$(( $$(date +%s) - started_at )); \
 	echo "make test passed in $$(( seconds / 60 )) min $$(( seconds % 60 )) s"
+
+# librdkafka and its OpenSSL are built from source, so that a binary needs nothing of the machine.
+.PHONY: build-tools
+build-tools: ## Install what the C libraries are built with, where it is missing
+	@missing=(); \
+	for tool in cc c++ make cmake perl; do command -v $$tool >/dev/null || missing+=($$tool); done; \
+	if [[ $${#missing[@]} != 0 ]]; then \
+		[[ $$(id -u) == 0 && -x /usr/bin/apt-get ]] || { echo "missing: $${missing[*]}; install them" >&2; exit 1; }; \
+		apt-get --quiet=2 update </dev/null; \
+		apt-get --quiet=2 --yes --no-install-recommends install build-essential cmake perl </dev/null; \
+	fi
 
 .PHONY: services
 services: ## Start MongoDB, Kafka, MySQL and MariaDB on this machine

@@ -38,15 +38,17 @@ pub fn passbook_program() -> PathBuf {
 }
 
 /// The settings that a process must not find by chance in the environment of whoever runs the tests.
-const SETTINGS: [&str; 9] = [
+const SETTINGS: [&str; 11] = [
     "EVENT_STORE_URL",
     "READ_DB_URL",
     "KAFKA_BOOTSTRAP_SERVERS",
     "KAFKA_CLUSTER_ARN",
     "KAFKA_TOPIC",
+    "KAFKA_DEAD_LETTER_TOPIC",
     "KAFKA_SIGN_IN",
     "PASSBOOK_HOME",
     "PASSBOOK_INVOKE_URL",
+    "PASSBOOK_MAPPING_GROUP",
     "PASSBOOK_JWKS",
 ];
 

@@ -40,7 +40,9 @@ pub(crate) fn failures(
     let mut failures = Failures::new();
     for failure in listed {
         let identifier = &failure["itemIdentifier"];
-        let (Some(name), Some(offset)) = (identifier["partition"].as_str(), identifier["offset"].as_i64()) else {
+        // AWS's page has had either name for it.
+        let partition = identifier["topic-partition"].as_str().or_else(|| identifier["partition"].as_str());
+        let (Some(name), Some(offset)) = (partition, identifier["offset"].as_i64()) else {
             return Err(AnswerError::OtherForm);
         };
         match by_name.get(name) {
@@ -74,7 +76,7 @@ mod tests {
     fn failures_are_found_by_partition_and_offset() {
         let answer = r#"{"batchItemFailures":[
             {"itemIdentifier":{"partition":"t-1-0","offset":6}},
-            {"itemIdentifier":{"partition":"t-1-12","offset":1}},
+            {"itemIdentifier":{"topic-partition":"t-1-12","offset":1}},
             {"itemIdentifier":{"partition":"t-1-0","offset":5}}]}"#;
         assert_eq!(read(answer), Ok(BTreeMap::from([(0, BTreeSet::from([5, 6])), (12, BTreeSet::from([1]))])));
     }

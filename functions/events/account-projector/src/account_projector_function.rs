@@ -66,7 +66,7 @@ fn sort(batch: &KafkaEvent) -> Sorted {
     let mut sorted = Sorted::default();
     for (partition, records) in &batch.records {
         for record in records {
-            let place = ItemIdentifier { partition: partition.clone(), offset: record.offset };
+            let place = ItemIdentifier::new(partition.clone(), record.offset);
             match event_of(record) {
                 Ok(Some(event)) => sorted.events.push((place, event)),
                 Ok(None) => sorted.tombstones += 1,
@@ -202,7 +202,7 @@ mod tests {
     }
 
     fn failure(partition: &str, offset: i64) -> Value {
-        json!({"itemIdentifier": {"partition": partition, "offset": offset}})
+        json!({"itemIdentifier": {"topic-partition": partition, "partition": partition, "offset": offset}})
     }
 
     #[tokio::test]

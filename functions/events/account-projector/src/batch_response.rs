@@ -21,13 +21,25 @@ pub struct BatchItemFailure {
 }
 
 /// A record's place in Kafka.
+///
+/// The page above has named the first member `topic-partition` in one edition and `partition` in another, and a mapping
+/// takes an identifier without the name that it knows for a batch that failed as a whole. So both are there, with the
+/// same value.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct ItemIdentifier {
     /// The topic, a hyphen and the partition's number, as the batch groups its records.
-    ///
-    /// Earlier editions of the page above called this member `topic-partition`; it is `partition` there today, and in
-    /// AWS's own libraries.
-    pub partition: String,
+    #[serde(rename = "topic-partition")]
+    topic_partition: String,
+    /// The same again.
+    partition: String,
     /// The record's offset in it.
-    pub offset: i64,
+    offset: i64,
+}
+
+impl ItemIdentifier {
+    /// Of this offset in the topic's partition, written as the batch writes it: `topic-0`.
+    #[must_use]
+    pub fn new(topic_partition: String, offset: i64) -> Self {
+        Self { partition: topic_partition.clone(), topic_partition, offset }
+    }
 }
