@@ -31,9 +31,9 @@ pub struct ItemIdentifier {
     #[serde(rename = "topic-partition")]
     topic_partition: String,
     /// The same again.
-    partition: String,
+    pub(crate) partition: String,
     /// The record's offset in it.
-    offset: i64,
+    pub(crate) offset: i64,
 }
 
 impl ItemIdentifier {
