@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cloud_events::KafkaRecord;
+use cloud_events::{KafkaRecord, to_record};
 use cqrs::EventEnvelope;
 use passbook::event_source_mapping::MappingSettings;
 
@@ -58,6 +58,39 @@ async fn rows_arrive_through_the_functions_own_processes() {
     let read_db = on_server.open().await;
     assert_arrived(&topics, &on_server, &read_db, &histories).await;
     running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn records_twice_in_disorder_and_with_gaps_end_in_the_same_rows_over_12_partitions_and_4_processes() {
+    const EVENTS_EACH: usize = 25;
+    let (topics, on_server) = (Topics::with_partitions(12).await, OnServer::new("READ_DB_URL").await);
+    let environment = [("READ_DB_URL".to_owned(), on_server.url())];
+    let pool = FunctionPool::start("account-projector", 4, &environment).await;
+    let (histories, events) = accounts(108, 40, EVENTS_EACH);
+    let mut dice = Dice::seeded(109);
+    // Every event twice and in any order, but for a tenth that comes last and backwards: until then nearly every account has
+    // a gap. And to any partition, so that all four processes write the same accounts at once.
+    let (mut first, mut last): (Vec<EventEnvelope>, Vec<EventEnvelope>) =
+        events.into_iter().partition(|_| !dice.once_in(10));
+    first.extend(first.clone());
+    dice.shuffle(&mut first);
+    last.reverse();
+    last.extend(last.clone());
+    let settings = MappingSettings { pollers: 4, ..topics.settings() };
+    let running = topics.start(&settings, Arc::new(pool)).await;
+    for events in [&first, &last] {
+        let published = events.iter().map(|event| (i32::try_from(dice.below(12)).expect("small"), to_record(event)));
+        let published: Vec<_> = published.collect();
+        futures::future::join_all(
+            published.iter().map(|(partition, record)| topics.publish_record(*partition, record)),
+        )
+        .await;
+        topics.all_are_committed().await;
+    }
+    let read_db = on_server.open().await;
+    assert_arrived(&topics, &on_server, &read_db, &histories).await;
+    running.stop().await;
+    assert_eq!(first.len() + last.len(), 2 * 40 * EVENTS_EACH);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -26,12 +26,17 @@ pub const FUNCTION: &str = "account-projector";
 /// A topic and its dead-letter topic, of one test's own and gone with it.
 pub struct Topics {
     name: String,
+    partitions: i32,
     pub connection: KafkaConnection,
     producer: FutureProducer,
 }
 
 impl Topics {
     pub async fn new() -> Self {
+        Self::with_partitions(3).await
+    }
+
+    pub async fn with_partitions(partitions: u16) -> Self {
         let name = format!("mapping_{}", Uuid::now_v7().simple());
         let settings = KafkaSettings {
             brokers: KafkaBrokers::BootstrapServers(kafka_bootstrap_servers()),
@@ -41,10 +46,10 @@ impl Topics {
             dead_letter_topic: format!("{name}.dead-letters"),
         };
         let connection = KafkaConnection::connect(&settings).await.expect("brokers");
-        let plan = TopicPlan { partitions: 3, replication_factor: 1, retention: Duration::from_secs(3_600) };
+        let plan = TopicPlan { partitions, replication_factor: 1, retention: Duration::from_secs(3_600) };
         prepare(&connection, &plan).await.expect("topics");
         let producer = client().set("enable.idempotence", "true").create().expect("a producer");
-        Self { name, connection, producer }
+        Self { name, partitions: partitions.into(), connection, producer }
     }
 
     /// Of this test alone, quick to try again.
@@ -62,7 +67,7 @@ impl Topics {
     /// To the partition of its stream: the same for each of a stream's events.
     pub async fn publish(&self, events: &[EventEnvelope]) {
         for event in events {
-            let partition = i32::from(event.stream_id.0.as_bytes()[15]) % PARTITIONS;
+            let partition = i32::from(event.stream_id.0.as_bytes()[15]) % self.partitions;
             self.publish_record(partition, &to_record(event)).await;
         }
     }
@@ -88,7 +93,7 @@ impl Topics {
     pub fn lag(&self) -> i64 {
         let consumer: BaseConsumer = client().set("group.id", &self.name).create().expect("a consumer");
         let mut partitions = TopicPartitionList::new();
-        for partition in 0..PARTITIONS {
+        for partition in 0..self.partitions {
             partitions.add_partition(&self.name, partition);
         }
         let timeout = Duration::from_secs(10);

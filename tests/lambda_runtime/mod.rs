@@ -8,6 +8,8 @@ mod event_fixtures; // the events of tests/events/, on the real servers
 mod function_pool; // several processes of one function, each with one event at a time
 mod router; // the routes of cargo lambda watch
 mod runtime_api; // a stand-in for the Runtime API that Lambda gives a function
+#[cfg(feature = "services")]
+mod whole_way; // HTTP to HTTP on the real servers, each hop a process
 
 use passbook::Embedded;
 use serde_json::{Value, json};

@@ -1,0 +1,108 @@
+//! One account's way through everything, each hop a process of its own: an HTTP event in, the document in MongoDB, the
+//! records on Kafka as a client in another language reads them, the projector behind its event source mapping, the rows
+//! in MySQL, an HTTP answer out.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::TryStreamExt as _;
+use kafka_events::KafkaConnection;
+use mongodb::Client;
+use mongodb::bson::{Document, doc};
+use passbook::event_source_mapping::{EventSourceMapping, InvokeApi, InvokeClient, MappingSettings};
+use serde_json::{Value, json};
+use settings::{KafkaBrokers, KafkaSettings, KafkaSignIn};
+
+use super::function_pool::FunctionPool;
+use super::runtime_api::FunctionProcess;
+use super::{answer, event};
+use crate::harness::{ServersStack, eventually, kafka_bootstrap_servers, read_cloud_events};
+
+async fn commits(stack: &ServersStack) -> Vec<Document> {
+    let client = Client::with_uri_str(stack.event_store_url()).await.expect("a URL");
+    let database = client.default_database().expect("named in the URL");
+    let found = database.collection::<Document>("commits").find(doc! {}).sort(doc! { "_id": 1 }).await.expect("reads");
+    found.try_collect().await.expect("reads")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_becomes_a_document_a_record_a_row_and_an_answer_each_hop_a_process() {
+    let stack = tokio::task::spawn_blocking(ServersStack::new).await.expect("a stack");
+    let environment = stack.environment();
+    let headers = json!({"x-correlation-id": "4bf92f3577b34da6a3ce929d0e0e4736"});
+
+    // HTTP in.
+    let open = FunctionProcess::start_with("open-account", &environment).await;
+    let body = json!({"holder": "Ann Lee", "kind": "checking", "currency": "EUR", "opening_balance": "100"});
+    let (status, opened) = answer(&open.invoke(&event("POST", "/accounts", None, &headers, Some(&body))).await);
+    assert_eq!(status, 201, "{opened}");
+    let id = opened["account_id"].as_str().expect("an id");
+    let deposit = FunctionProcess::start_with("deposit-funds", &environment).await;
+    let body = json!({"amount": "25.5", "reference": "wages"});
+    let path = format!("/accounts/{id}");
+    let request = event("POST", &format!("{path}/deposits"), Some(id), &headers, Some(&body));
+    let (status, deposited) = answer(&deposit.invoke(&request).await);
+    assert_eq!((status, &deposited["version"]), (200, &json!(2)), "{deposited}");
+
+    // MongoDB: a document a command, neither of them marked any more.
+    let is_published = |commit: &Document| !commit.contains_key("undelivered");
+    let stored = eventually("both commits are there and published", async || {
+        let stored = commits(&stack).await;
+        stored.iter().all(is_published).then_some(stored)
+    })
+    .await;
+    let first_versions: Vec<i64> = stored
+        .iter()
+        .map(|commit| commit.get_document("_id").expect("an id").get_i64("first_version").expect("a version"))
+        .collect();
+    assert_eq!(first_versions, [1, 2]);
+
+    // Kafka: CloudEvents, by another client's reading.
+    let records = read_cloud_events(&kafka_bootstrap_servers(), &stack.topic()).await;
+    let seen: Vec<(&Value, &Value, &Value)> = records
+        .iter()
+        .map(|record| (&record["key"], &record["attributes"]["type"], &record["attributes"]["sequence"]))
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            (&json!(id), &json!("passbook.account.AccountOpened"), &json!("1")),
+            (&json!(id), &json!("passbook.account.FundsDeposited"), &json!("2")),
+        ]
+    );
+    assert_eq!(records[1]["data"], json!({"amount_minor": 2_550, "currency": "EUR", "reference": "wages"}));
+    let trace = records[1]["attributes"]["traceparent"].as_str().expect("text");
+    assert!(trace.starts_with("00-4bf92f3577b34da6a3ce929d0e0e4736-"), "{trace}");
+
+    // The projector, in two processes, behind the mapping.
+    let pool = FunctionPool::start("account-projector", 2, &environment).await;
+    let mapping = MappingSettings { group_id: stack.topic(), ..MappingSettings::default() };
+    let invoke_api = InvokeApi::serve([(mapping.function_name.clone(), Arc::new(pool) as _)]).await.expect("a port");
+    let kafka = KafkaSettings {
+        brokers: KafkaBrokers::BootstrapServers(kafka_bootstrap_servers()),
+        sign_in: KafkaSignIn::Plaintext,
+        ca_file: None,
+        topic: stack.topic(),
+        dead_letter_topic: stack.dead_letter_topic(),
+    };
+    let connection = KafkaConnection::connect(&kafka).await.expect("brokers that are named");
+    let client = InvokeClient::new(&invoke_api.base_url(), Duration::from_secs(20));
+    let running = EventSourceMapping::start(&connection, &client, &mapping).expect("starts");
+
+    // HTTP out, once MySQL has the rows.
+    let get = FunctionProcess::start_with("get-account", &environment).await;
+    let wait = json!({"passbook-min-version": "2"});
+    let account = eventually("the row is there", async || {
+        let (status, account) = answer(&get.invoke(&event("GET", &path, Some(id), &wait, None)).await);
+        (status == 200).then_some(account)
+    })
+    .await;
+    assert_eq!((&account["balance"], &account["holder"]), (&json!("125.50"), &json!("Ann Lee")), "{account}");
+    let list = FunctionProcess::start_with("list-transactions", &environment).await;
+    let request = event("GET", &format!("{path}/transactions"), Some(id), &wait, None);
+    let (status, statement) = answer(&list.invoke(&request).await);
+    let amounts: Vec<&Value> =
+        statement["transactions"].as_array().expect("lines").iter().map(|line| &line["amount"]).collect();
+    assert_eq!((status, amounts), (200, vec![&json!("25.50"), &json!("100.00")]), "{statement}");
+    running.stop().await;
+}
