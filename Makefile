@@ -113,14 +113,15 @@ advisories: $(CARGO_DENY) ## Known vulnerabilities of all dependencies (fetches 
 	$(CARGO_DENY) --locked check advisories
 
 # The servers stop with this shell, unless they ran before; so one line, that it is one shell. The binaries are built
-# first: tests run them as processes. Then, with the same build: every test; and once more those of the main job and of
-# the import, unchanged, but with `passbook serve` on the servers.
+# first: tests run them as processes. Then, with the same build: every test; once more those of the main job and of the
+# import, unchanged, but with `passbook serve` on the servers; and last, alone, those that take the servers down.
 .PHONY: tests
 tests: ## Every test, on real servers
 	SERVICES_STOP_WITH=$$$$ $(MAKE) --no-print-directory services; \
 	$(CARGO) build $(LOCKED) $(EVERYTHING) --bins; \
 	$(CARGO) test $(LOCKED) $(EVERYTHING); \
-	PASSBOOK_TEST_STACK=servers $(CARGO) test $(LOCKED) $(EVERYTHING) --test passbook -- end_to_end:: import:: readme::
+	PASSBOOK_TEST_STACK=servers $(CARGO) test $(LOCKED) $(EVERYTHING) --test passbook -- end_to_end:: import:: readme::; \
+	$(CARGO) test $(LOCKED) $(EVERYTHING) --test passbook -- --ignored --test-threads=1 outages::
 
 .PHONY: bench
 bench: ## Measure the event store's layouts against a bare insert (the server of EVENT_STORE_URL, else of make services)

@@ -11,6 +11,8 @@ mod event_source_mapping; // Kafka to the projector, as AWS brings it there, and
 mod harness; // a server, a client that holds every answer to openapi.yaml, small helpers
 mod import; // `passbook import`
 mod lambda_runtime; // each function's own binary, as Lambda runs it
+#[cfg(feature = "services")]
+mod outages; // the servers killed and started again
 mod properties; // random commands against a plain model
 mod readme; // the tour, as printed
 mod second_aggregate; // another domain on the same core: a court and its cases

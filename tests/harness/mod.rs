@@ -35,13 +35,22 @@ pub fn workspace_folder() -> PathBuf {
 
 /// Asks again and again until the answer is there. For what happens by itself and soon; a test that waits
 /// here in vain fails after half a minute.
-pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut ask: impl FnMut() -> F) -> T {
-    let give_up_at = Instant::now() + Duration::from_secs(30);
+pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, ask: impl FnMut() -> F) -> T {
+    eventually_within(Duration::from_secs(30), what, ask).await
+}
+
+/// As [`eventually`], for what takes longer.
+pub async fn eventually_within<T, F: Future<Output = Option<T>>>(
+    patience: Duration,
+    what: &str,
+    mut ask: impl FnMut() -> F,
+) -> T {
+    let give_up_at = Instant::now() + patience;
     loop {
         if let Some(answer) = ask().await {
             return answer;
         }
-        assert!(Instant::now() < give_up_at, "did not happen within 30 s: {what}");
+        assert!(Instant::now() < give_up_at, "did not happen within {patience:?}: {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

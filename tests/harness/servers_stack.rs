@@ -5,6 +5,7 @@ use mongodb::Client;
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
+use settings::{KafkaBrokers, KafkaSettings, KafkaSignIn};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, MySqlConnection};
 use uuid::Uuid;
 
@@ -53,6 +54,17 @@ impl ServersStack {
 
     pub fn dead_letter_topic(&self) -> String {
         format!("{}.dead-letters", self.name)
+    }
+
+    /// As the adapters take them.
+    pub fn kafka_settings(&self) -> KafkaSettings {
+        KafkaSettings {
+            brokers: KafkaBrokers::BootstrapServers(kafka_bootstrap_servers()),
+            sign_in: KafkaSignIn::Plaintext,
+            ca_file: None,
+            topic: self.topic(),
+            dead_letter_topic: self.dead_letter_topic(),
+        }
     }
 
     /// The read database with all its rows. A consumer group that has read nothing brings them back from Kafka.

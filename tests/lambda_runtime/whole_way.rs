@@ -11,7 +11,6 @@ use mongodb::Client;
 use mongodb::bson::{Document, doc};
 use passbook::event_source_mapping::{EventSourceMapping, InvokeApi, InvokeClient, MappingSettings};
 use serde_json::{Value, json};
-use settings::{KafkaBrokers, KafkaSettings, KafkaSignIn};
 
 use super::function_pool::FunctionPool;
 use super::runtime_api::FunctionProcess;
@@ -78,14 +77,7 @@ async fn a_command_becomes_a_document_a_record_a_row_and_an_answer_each_hop_a_pr
     let pool = FunctionPool::start("account-projector", 2, &environment).await;
     let mapping = MappingSettings { group_id: stack.topic(), ..MappingSettings::default() };
     let invoke_api = InvokeApi::serve([(mapping.function_name.clone(), Arc::new(pool) as _)]).await.expect("a port");
-    let kafka = KafkaSettings {
-        brokers: KafkaBrokers::BootstrapServers(kafka_bootstrap_servers()),
-        sign_in: KafkaSignIn::Plaintext,
-        ca_file: None,
-        topic: stack.topic(),
-        dead_letter_topic: stack.dead_letter_topic(),
-    };
-    let connection = KafkaConnection::connect(&kafka).await.expect("brokers that are named");
+    let connection = KafkaConnection::connect(&stack.kafka_settings()).await.expect("brokers that are named");
     let client = InvokeClient::new(&invoke_api.base_url(), Duration::from_secs(20));
     let running = EventSourceMapping::start(&connection, &client, &mapping).expect("starts");
 
