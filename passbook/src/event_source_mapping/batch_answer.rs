@@ -90,7 +90,7 @@ mod tests {
             r#"{"batchItemFailures":{}}"#,
             r#"{"batchItemFailures":[{}]}"#,
             r#"{"batchItemFailures":[{"itemIdentifier":"t-1-0-5"}]}"#,
-            r#"{"batchItemFailures":[{"itemIdentifier":{"topic-partition":"t-1-0","offset":5}}]}"#,
+            r#"{"batchItemFailures":[{"itemIdentifier":{"topic":"t-1-0","offset":5}}]}"#,
             r#"{"batchItemFailures":[{"itemIdentifier":{"partition":"t-1-0","offset":null}}]}"#,
         ] {
             assert_eq!(read(answer), Err(AnswerError::OtherForm), "{answer}");
