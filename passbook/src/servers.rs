@@ -5,7 +5,6 @@ use account_projector::AccountProjectorFunction;
 use cqrs::{EventPublisher, EventStoreRepository};
 use event_relay::EventRelay;
 use health::DependencyCheck;
-use kafka_events::KafkaConnection;
 use read_model::BankAccountRepository;
 use read_side::{ReadSide, ReadSideError};
 use settings::{KafkaBrokers, KafkaSettings, SecretUrl, SettingsError};
@@ -36,9 +35,6 @@ pub struct ServersSettings {
 /// Why the servers cannot be used. Handling: fix the setting that it names, then start again.
 #[derive(Debug, thiserror::Error)]
 pub enum ServersError {
-    /// It is not known where Kafka's brokers are.
-    #[error(transparent)]
-    Kafka(#[from] kafka_events::ConnectError),
     /// Nothing would bring events from the one side to the other.
     #[error(transparent)]
     Delivery(#[from] DeliveryError),
@@ -70,7 +66,6 @@ impl ServersSettings {
 /// MongoDB, Kafka and MySQL, and in AWS's place what runs between them.
 pub struct Servers {
     settings: ServersSettings,
-    connection: KafkaConnection,
     write_side: MongoAndKafka,
     read_side: ReadSide,
     delivery: Delivery,
@@ -82,18 +77,17 @@ impl Servers {
     /// # Errors
     /// See [`ServersError`].
     pub async fn open(settings: &ServersSettings) -> Result<Self, ServersError> {
-        let connection = KafkaConnection::connect(&settings.kafka).await?;
         let write_side = MongoAndKafka::open(&settings.event_store_url, &settings.kafka).await?;
         let read_side = read_side::open(&settings.read_db_url).await?;
         let delivery = match &settings.invoke_url {
-            Some(invoke_url) => Delivery::through(&connection, &settings.mapping, invoke_url)?,
+            Some(invoke_url) => Delivery::through(&write_side.connection, &settings.mapping, invoke_url)?,
             None => {
                 let projector = AccountProjectorFunction::new(read_side.event_handler.clone());
                 let relay = EventRelay::new(write_side.event_store.clone(), write_side.bus.clone());
-                Delivery::in_process(&connection, &settings.mapping, projector, relay).await?
+                Delivery::in_process(&write_side.connection, &settings.mapping, projector, relay).await?
             }
         };
-        Ok(Self { settings: settings.clone(), connection, write_side, read_side, delivery })
+        Ok(Self { settings: settings.clone(), write_side, read_side, delivery })
     }
 
     /// The event store as the functions take it.
@@ -117,7 +111,7 @@ impl Servers {
     /// Kafka's line in the health check.
     #[must_use]
     pub fn bus_check(&self) -> Arc<dyn DependencyCheck> {
-        Arc::new(KafkaCheck { connection: self.connection.clone() })
+        Arc::new(KafkaCheck { connection: self.write_side.connection.clone() })
     }
 
     /// Where the servers are, for people.

@@ -11,6 +11,8 @@ use crate::{WriteSideError, is_mongodb, unknown_scheme};
 pub struct MongoAndKafka {
     /// Where commits and their marks are.
     pub event_store: Arc<MongoEventStore>,
+    /// Where Kafka is, for other clients of it.
+    pub connection: KafkaConnection,
     /// Where they are published. It leaves the marks alone.
     pub bus: Arc<KafkaEventPublisher>,
 }
@@ -27,7 +29,7 @@ impl MongoAndKafka {
         let event_store = Arc::new(MongoEventStore::connect(event_store_url.expose()).await?);
         let connection = KafkaConnection::connect(kafka).await?;
         let bus = KafkaEventPublisher::new(&connection).map_err(|error| WriteSideError::KafkaProducer(error.into()))?;
-        Ok(Self { event_store, bus: Arc::new(bus) })
+        Ok(Self { event_store, connection, bus: Arc::new(bus) })
     }
 
     /// What a command tells of its commit.
