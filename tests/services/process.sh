@@ -49,11 +49,16 @@ each() {
     return "$result"
 }
 
-# The pid, if that server runs.
+# The pid, if that server runs. A process that is just being replaced by the program it starts has no arguments for a
+# moment, and one that has ended has none for good, so an empty answer is asked for a few times.
 running_pid() {
-    local pid arguments
+    local pid arguments=() attempt
     pid=$(cat "$home/pid" 2>/dev/null) || return 1
-    { mapfile -d '' -t arguments <"/proc/$pid/cmdline"; } 2>/dev/null || return 1
+    for attempt in {1..10}; do
+        { mapfile -d '' -t arguments <"/proc/$pid/cmdline"; } 2>/dev/null || return 1
+        ((${#arguments[@]} == 0)) || break
+        sleep 0.01
+    done
     [[ "${arguments[*]}" == *"$mark"* ]] || return 1
     echo "$pid"
 }
