@@ -1,0 +1,139 @@
+"""The functions themselves: their binaries, their logs, how they are invoked, and what watches over them."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any, Iterator
+
+from template import REPOSITORY, Template, in_words
+
+MAPPING = "AWS::Lambda::EventSourceMapping"
+
+# Functions that the template has ahead of the workspace. An entry that is there by now is a finding.
+AHEAD = {"erase-holder", "get-account-as-of", "get-restore", "restore-read-db", "restore-worker"}
+
+# What an operator must hear of, by the metric that tells it.
+WATCHED = {
+    "OffsetLag": "the projector's lag",
+    "OnFailureDestinationDeliveredEventCount": "the dead letters",
+    "DestinationDeliveryFailures": "dead letters that got lost",
+    "OldestMarkedCommit": "the age of what the relay has to publish",
+    "5xx": "server errors",
+    "Throttles": "throttling",
+}
+
+
+def check(template: Template) -> Iterator[str]:
+    """Every finding about functions, logs, the mapping, schedules and alarms."""
+    yield from _binaries(template)
+    yield from _logs(template)
+    yield from _mapping(template)
+    yield from _relay(template)
+    yield from _alarms(template)
+
+
+def workspace_binaries() -> dict[str, Path]:
+    """Each function's binary with its folder."""
+    binaries = {}
+    for main in REPOSITORY.glob("functions/*/*/src/main.rs"):
+        folder = main.parents[1]
+        binaries[tomllib.loads((folder / "Cargo.toml").read_text(encoding="utf-8"))["package"]["name"]] = folder
+    return binaries
+
+
+def _binaries(template: Template) -> Iterator[str]:
+    binaries = workspace_binaries()
+    names = [function.name for function in template.functions()]
+    for function in template.functions():
+        code = template.source["Resources"][function.logical_id]["Properties"]["CodeUri"]
+        if function.name in AHEAD - binaries.keys():
+            continue
+        if function.name in AHEAD:
+            yield f"{function.name} is in the workspace: take it from AHEAD"
+        if function.name not in binaries:
+            yield f"{function.logical_id}: {function.name} is no binary of the workspace"
+        # At the root of the workspace the features of all functions unify, and each binary gets every driver.
+        elif binaries[function.name] != (REPOSITORY / code).resolve():
+            yield f"{function.logical_id}: {function.name} is not built from {code}"
+        if function.properties.get("Runtime") != "provided.al2023" or function.properties.get("Handler") != "bootstrap":
+            yield f"{function.logical_id} does not run what cargo-lambda builds"
+    for name in sorted(binaries.keys() - set(names)):
+        yield f"{name} is a function of the workspace and not in the template"
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield f"{name} is in the template more than once"
+
+
+def _logs(template: Template) -> Iterator[str]:
+    groups = template.resources("AWS::Logs::LogGroup")
+    for function in template.functions():
+        group = in_words(function.properties.get("LoggingConfig", {}).get("LogGroup", ""))
+        if group not in groups:
+            # Lambda would make a group by itself, which keeps everything for ever.
+            yield f"{function.logical_id} does not log to a group of the template's"
+    for group_id, group in groups.items():
+        if "RetentionInDays" not in group["Properties"]:
+            yield f"{group_id} keeps logs for ever"
+
+
+def _at_least(template: Template, value: Any, least: int) -> bool:
+    """Whether a number, or every value that a parameter can have, is as large."""
+    if isinstance(value, dict):
+        value = template.source["Parameters"].get(in_words(value), {}).get("MinValue", least - 1)
+    return value >= least
+
+
+def _mapping(template: Template) -> Iterator[str]:
+    mappings = template.resources(MAPPING)
+    if len(mappings) != 1:
+        yield f"there are {len(mappings)} event source mappings, not one"
+    for mapping_id, mapping in mappings.items():
+        properties = mapping["Properties"]
+        function = properties.get("FunctionName")
+        if {in_words(function)} != {f.logical_id for f in template.functions() if f.name == "account-projector"}:
+            yield f"{mapping_id} does not invoke the projector"
+        if properties.get("StartingPosition") != "TRIM_HORIZON":
+            yield f"{mapping_id} leaves out what was published before it was made"
+        if properties.get("FunctionResponseTypes") != ["ReportBatchItemFailures"]:
+            yield f"{mapping_id} does not read which records failed"
+        if properties.get("BisectBatchOnFunctionError") is not True:
+            yield f"{mapping_id} does not part a batch that fails"
+        if "ProvisionedPollerConfig" not in properties:
+            yield f"{mapping_id} is not in provisioned mode, which alone honours its limits"
+        # Not said, or without a limit (-1), it is 10, since there is a place for failures.
+        if not _at_least(template, properties.get("MaximumRetryAttempts", -1), 0):
+            yield f"{mapping_id} does not say how often it tries (MaximumRetryAttempts)"
+        if not _at_least(template, properties.get("MaximumRecordAgeInSeconds", -1), 60):
+            yield f"{mapping_id} does not say how old a record may get (MaximumRecordAgeInSeconds)"
+        place = in_words(properties.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination", ""))
+        if place != "kafka://${KafkaDeadLetterTopic}":
+            yield f"{mapping_id} has no place for whole records that it gives up"
+
+
+def _relay(template: Template) -> Iterator[str]:
+    for function in template.functions():
+        if function.name != "event-relay":
+            continue
+        if function.properties.get("ReservedConcurrentExecutions", {}).get("Fn::If", [])[1:2] != [1]:
+            yield "event-relay is not kept to one at a time"
+        targets = [
+            in_words(schedule["Properties"]["Target"]["Arn"])
+            for schedule in template.resources("AWS::Scheduler::Schedule").values()
+        ]
+        if f"{function.logical_id}.Arn" not in targets:
+            yield "event-relay has no schedule"
+
+
+def _alarms(template: Template) -> Iterator[str]:
+    alarms = template.resources("AWS::CloudWatch::Alarm")
+    metrics = set()
+    for alarm_id, alarm in alarms.items():
+        properties = alarm["Properties"]
+        metrics.add(properties.get("MetricName"))
+        metrics |= {query["MetricStat"]["Metric"]["MetricName"] for query in properties.get("Metrics", []) if "MetricStat" in query}
+        if not properties.get("AlarmActions"):
+            yield f"{alarm_id} tells nobody"
+    for metric in WATCHED.keys() - metrics:
+        yield f"no alarm watches {WATCHED[metric]} ({metric})"
+    if len(template.resources("AWS::CloudWatch::Dashboard")) != 1:
+        yield "there is not one dashboard"
