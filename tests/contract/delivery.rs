@@ -167,15 +167,15 @@ pub async fn a_bus_that_is_killed_again_and_again_loses_nothing(under_test: &dyn
     let mut dice = Dice::seeded(54);
     let histories = random_histories(&mut dice, 60, 12);
     let commits = in_turns(&mut dice, &histories);
-    let writer = process.clone();
-    let writing = tokio::spawn(async move { store_and_publish(&writer, &commits).await });
-    for _ in 0..20 {
+    for share in commits.chunks(commits.len().div_ceil(20)) {
+        let (writer, share) = (process.clone(), share.to_vec());
+        let writing = tokio::spawn(async move { store_and_publish(&writer, &share).await });
         let running = RunningBus::start(&process, projector(&process));
         let life = under_test.longest_life() * u32::try_from(dice.below(12)).expect("small") / 12;
         tokio::time::sleep(life).await;
         running.kill().await;
+        writing.await.expect("does not panic");
     }
-    writing.await.expect("does not panic");
     let running = RunningBus::start(&process, projector(&process));
     caught_up(&process).await;
     running.stop().await;
@@ -278,9 +278,11 @@ pub async fn all_of_10000_commits_are_delivered(under_test: &dyn DeliveryUnderTe
         }
         histories.push(history);
     }
-    let commits = in_turns(&mut Dice::seeded(58), &histories);
-    assert_eq!(commits.len(), 10_000);
-    store_and_publish(&process, &commits).await;
+    // By 8 writers at once, each with accounts of its own.
+    let mut dice = Dice::seeded(58);
+    let commits: Vec<Vec<Commit>> = histories.chunks(25).map(|histories| in_turns(&mut dice, histories)).collect();
+    assert_eq!(commits.iter().map(Vec::len).sum::<usize>(), 10_000);
+    join_all(commits.iter().map(|commits| store_and_publish(&process, commits))).await;
     caught_up(&process).await;
     running.stop().await;
     assert_eq!(process.bus.dead_letters().await, 0);

@@ -51,6 +51,8 @@ impl DeliveryUnderTest for OnServers {
             kafka: kafka.clone(),
             mapping: MappingSettings {
                 group_id: self.stack.mapping_group(),
+                batch_size: 20,
+                batching_window: Duration::from_millis(30),
                 first_pause: Duration::from_millis(10),
                 longest_pause: Duration::from_millis(200),
                 ..MappingSettings::default()
@@ -74,7 +76,7 @@ impl DeliveryUnderTest for OnServers {
 
     /// It joins its group first.
     fn longest_life(&self) -> Duration {
-        Duration::from_millis(600)
+        Duration::from_millis(1_200)
     }
 }
 
