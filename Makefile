@@ -47,7 +47,8 @@ watch: $(CARGO_LAMBDA) ## As make run on the servers, with every function a Lamb
 	PATH="$(dir $(CARGO_LAMBDA)):$$PATH" $(CARGO) lambda watch $(LOCKED) --all-features \
 		--invoke-address 127.0.0.1 --invoke-port $(INVOKE_PORT) & \
 	watching=$$!; \
-	trap 'kill $$watching 2>/dev/null; wait $$watching' EXIT; \
+	trap 'kill $$watching 2>/dev/null || :; wait $$watching || :' EXIT; \
+	until (: </dev/tcp/127.0.0.1/$(INVOKE_PORT)) 2>/dev/null; do kill -0 $$watching; sleep 0.1; done; \
 	PASSBOOK_INVOKE_URL=http://127.0.0.1:$(INVOKE_PORT) $(PASSBOOK) serve
 
 .PHONY: invoke
