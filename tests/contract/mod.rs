@@ -5,6 +5,7 @@
 //! stands beside its list of suites.
 
 // --- the suites
+mod commit_scan; // CommitScan
 mod delivery; // a bus, between the event store and the read database
 mod event_store; // EventStoreRepository
 mod read_db; // EventHandler and BankAccountRepository

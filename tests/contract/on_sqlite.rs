@@ -3,13 +3,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use cqrs::{EventConsumer, EventStoreRepository};
+use cqrs::{CommitScan, EventConsumer, EventStoreRepository};
 use futures::future::{BoxFuture, join_all};
 use sqlite_embedded::{BusProgress, EmbeddedBus, SqliteEventStore, SqliteReadDb};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, SqliteConnection};
 use tempfile::TempDir;
 
+use super::commit_scan::ScanUnderTest;
 use super::commits::StreamEnd;
 use super::delivery::{
     Bus, DeliveryUnderTest, Process, RunningBus, assert_rows, caught_up, in_turns, projector, random_histories,
@@ -21,6 +22,10 @@ use super::read_db::{ReadDb, ReadDbUnderTest};
 
 mod event_store {
     crate::contract::event_store::event_store_suite!(super::OnSqlite::new());
+}
+
+mod commit_scan {
+    crate::contract::commit_scan::commit_scan_suite!(super::OnSqlite::new());
 }
 
 mod read_db {
@@ -89,6 +94,14 @@ impl EventStoreUnderTest for OnSqlite {
 
     async fn close_all(&self) {
         self.close().await;
+    }
+}
+
+#[async_trait]
+impl ScanUnderTest for OnSqlite {
+    async fn open_both(&self) -> (Arc<dyn EventStoreRepository>, Arc<dyn CommitScan>) {
+        let store = Arc::new(self.open_event_store().await);
+        (store.clone(), store)
     }
 }
 
