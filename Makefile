@@ -66,7 +66,7 @@ invoke: $(CARGO_LAMBDA) ## Send a function under make watch its event of tests/e
 .PHONY: test
 test: ## Check everything and run every test, on real servers that it starts itself; what .ci/run calls
 	@started_at=$$(date +%s); \
-	$(MAKE) --no-print-directory format-check build-tools lint docs licences services-check validate deployment-tests tests; \
+	$(MAKE) --no-print-directory format-check build-tools lint docs licences services-check deployment-tests tests; \
 	seconds=$$(( $$(date +%s) - started_at )); \
 	echo "make test passed in $$(( seconds / 60 )) min $$(( seconds % 60 )) s"
 
@@ -156,9 +156,9 @@ build: $(CARGO_LAMBDA) ## Build every function for Lambda into target/lambda/ (A
 
 # sam builds each function in its own folder, as the template says, and finds what make build left in the target directory.
 .PHONY: deploy
-deploy: $(DEPLOYMENT_CHECKS)/complete $(CARGO_LAMBDA) validate ## Build and deploy the stack of samconfig.toml (ARCH=arm64 or x86_64)
+deploy: $(DEPLOYMENT_CHECKS)/complete $(CARGO_LAMBDA) validate ## Build and deploy the stack that samconfig.toml describes
 	@[[ -f samconfig.toml ]] || { echo "copy samconfig.example.toml to samconfig.toml and fill it in" >&2; exit 2; }
-	PATH="$(dir $(CARGO_LAMBDA)):$$PATH" SAM_CLI_TELEMETRY=0 $(DEPLOYMENT_CHECKS)/bin/sam build --parameter-overrides Architecture=$(ARCH)
+	PATH="$(dir $(CARGO_LAMBDA)):$$PATH" SAM_CLI_TELEMETRY=0 $(DEPLOYMENT_CHECKS)/bin/sam build
 	SAM_CLI_TELEMETRY=0 $(DEPLOYMENT_CHECKS)/bin/sam deploy
 
 .PHONY: bench

@@ -101,7 +101,7 @@ RIGHTS: dict[str, set[Right]] = {
     "restore-worker": secrets("EventStoreReaderUrl", "KeyStoreReaderUrl", "ReadDbRestorerUrl")
     | keys("kms:Decrypt")
     | {("lambda:InvokeFunction", WORKER)},
-    "get-restore": secrets("ReadDbRestorerUrl"),
+    "get-restore": secrets("ReadDbQueryUrl"),
     "health": secrets("EventStoreReaderUrl", "KeyStoreReaderUrl", "ReadDbQueryUrl"),
 }
 
