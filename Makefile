@@ -158,8 +158,8 @@ build: $(CARGO_LAMBDA) ## Build every function for Lambda into target/lambda/ (A
 .PHONY: deploy
 deploy: $(DEPLOYMENT_CHECKS)/complete $(CARGO_LAMBDA) validate ## Build and deploy the stack that samconfig.toml describes
 	@[[ -f samconfig.toml ]] || { echo "copy samconfig.example.toml to samconfig.toml and fill it in" >&2; exit 2; }
-	PATH="$(dir $(CARGO_LAMBDA)):$$PATH" SAM_CLI_TELEMETRY=0 $(DEPLOYMENT_CHECKS)/bin/sam build
-	SAM_CLI_TELEMETRY=0 $(DEPLOYMENT_CHECKS)/bin/sam deploy
+	PATH="$(dir $(CARGO_LAMBDA)):$$PATH" SAM_CLI_TELEMETRY=0 $(DEPLOYMENT_CHECKS)/bin/python -m samcli build
+	SAM_CLI_TELEMETRY=0 $(DEPLOYMENT_CHECKS)/bin/python -m samcli deploy
 
 .PHONY: bench
 bench: ## Measure the event store's layouts against a bare insert (the server of EVENT_STORE_URL, else of make services)

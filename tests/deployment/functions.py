@@ -13,6 +13,16 @@ MAPPING = "AWS::Lambda::EventSourceMapping"
 # Functions that the template has ahead of the workspace. An entry that is there by now is a finding.
 AHEAD = {"erase-holder", "get-account-as-of", "get-restore", "restore-read-db", "restore-worker"}
 
+# Settings that the template has ahead of the code, likewise.
+SETTINGS_AHEAD = {
+    "EVENT_STORE_URL_SECRET_ARN",
+    "KAFKA_CREDENTIALS_SECRET_ARN",
+    "KEY_STORE_KMS_KEY_ID",
+    "KEY_STORE_URL_SECRET_ARN",
+    "READ_DB_URL_SECRET_ARN",
+    "RESTORE_WORKER_FUNCTION",
+}
+
 # What an operator must hear of, by the metric that tells it.
 WATCHED = {
     "OffsetLag": "the projector's lag",
@@ -27,6 +37,7 @@ WATCHED = {
 def check(template: Template) -> Iterator[str]:
     """Every finding about functions, logs, the mapping, schedules and alarms."""
     yield from _binaries(template)
+    yield from _settings(template)
     yield from _logs(template)
     yield from _mapping(template)
     yield from _relay(template)
@@ -62,6 +73,17 @@ def _binaries(template: Template) -> Iterator[str]:
         yield f"{name} is a function of the workspace and not in the template"
     for name in sorted({name for name in names if names.count(name) > 1}):
         yield f"{name} is in the template more than once"
+
+
+def _settings(template: Template) -> Iterator[str]:
+    """A variable that no code reads is a misspelt one."""
+    sources = [path.read_text(encoding="utf-8") for path in REPOSITORY.glob("shared/*/src/**/*.rs")]
+    variables = {variable for function in template.functions() for variable in function.environment}
+    known = {variable for variable in variables if any(f'"{variable}"' in source for source in sources)}
+    for variable in sorted(variables - known - SETTINGS_AHEAD):
+        yield f"no code reads the variable {variable}"
+    for variable in sorted(SETTINGS_AHEAD & known):
+        yield f"{variable} is read by now: take it from SETTINGS_AHEAD"
 
 
 def _logs(template: Template) -> Iterator[str]:

@@ -22,8 +22,7 @@ def sam_validates(template: Template) -> Iterator[str]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "template.yaml"
         path.write_text(template.text(), encoding="utf-8")
-        sam = Path(sys.executable).with_name("sam")
-        command = [sam, "validate", "--lint", "--template", path]
+        command = [sys.executable, "-m", "samcli", "validate", "--lint", "--template", path]
         run = subprocess.run(command, capture_output=True, text=True, check=False)
         if run.returncode != 0:
             yield f"sam validate --lint: {(run.stdout + run.stderr).strip()}"

@@ -94,6 +94,11 @@ FAULTS = [
         put(FUNCTION, "Properties", "Environment", "Variables", "KAFKA_PASSWORD", "{{resolve:secretsmanager:kafka}}"),
         "KAFKA_PASSWORD would put a secret",
     ),
+    Fault(
+        "a misspelt variable",
+        put(FUNCTION, "Properties", "Environment", "Variables", "KAFKA_TOPICK", "t"),
+        "no code reads the variable KAFKA_TOPICK",
+    ),
     Fault("logs that are kept for ever", remove("OpenAccountLogs", "Properties", "RetentionInDays"), "OpenAccountLogs keeps logs for ever"),
     Fault("a function that logs elsewhere", remove(FUNCTION, "Properties", "LoggingConfig"), "OpenAccountFunction does not log"),
     Fault(
