@@ -179,10 +179,10 @@ $(CHECKERS)/complete:
 	touch $@
 
 # The linters' and SAM's schemas come with them, so that the checks themselves need no network.
-$(DEPLOYMENT_CHECKS)/complete: tests/deployment/requirements.txt
+$(DEPLOYMENT_CHECKS)/complete:
 	rm -rf $(DEPLOYMENT_CHECKS)
 	python3 -m venv $(DEPLOYMENT_CHECKS)
-	$(DEPLOYMENT_CHECKS)/bin/python -m pip install --quiet --requirement $<
+	$(DEPLOYMENT_CHECKS)/bin/python -m pip install --quiet --requirement tests/deployment/requirements.txt
 	touch $@
 
 $(CARGO_LAMBDA):
