@@ -63,6 +63,7 @@ async fn every_function_answers_its_event_on_the_real_servers() {
         ("list-accounts", "/accounts/0/version", json!(2)),
         ("list-transactions", "/transactions/0/reference", json!("wages")),
         ("list-account-events", "/events/3/type", json!("AccountClosed")),
+        ("get-account-as-of", "/status", json!("closed")),
         ("health", "/status", json!("ok")),
     ] {
         let (status, body) = answer(&answer_of(function).await);
