@@ -48,7 +48,10 @@ async fn compare(client: &Client, dice: &mut Dice, account: &str, days: &BTreeMa
     let span_micros = last.unix_micros() - first.unix_micros() + 20 * MICROS_OF_A_DAY;
     for _ in 0..times {
         let micros = first.unix_micros() - 10 * MICROS_OF_A_DAY + dice.amount_up_to(span_micros);
-        let time = Timestamp::from_unix_micros(micros).expect("a time");
+        // Now and then the very time at which rows were played.
+        let played_at: Vec<Timestamp> = days.keys().copied().collect();
+        let any_time = Timestamp::from_unix_micros(micros).expect("a time");
+        let time = if dice.once_in(3) { dice.pick(&played_at) } else { any_time };
         let answer = client.get(&format!("/accounts/{account_id}/as-of/{time}")).await;
         match days.range(..=time).next_back() {
             Some((day, balance)) => {
