@@ -1,14 +1,16 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
-use cqrs::{EventConsumer, EventStoreRepository};
+use cqrs::{CommitScan, EventConsumer, EventStoreRepository};
 use futures::future::{BoxFuture, join_all};
 use sqlite_embedded::{BusProgress, EmbeddedBus, SqliteEventStore, SqliteReadDb};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, SqliteConnection};
 use tempfile::TempDir;
 
+use super::commit_scan::ScanUnderTest;
 use super::commits::StreamEnd;
 use super::delivery::{
     Bus, DeliveryUnderTest, Process, RunningBus, assert_rows, caught_up, in_turns, projector, random_histories,
@@ -20,6 +22,10 @@ use super::read_db::{ReadDb, ReadDbUnderTest};
 
 mod event_store {
     crate::contract::event_store::event_store_suite!(super::OnSqlite::new());
+}
+
+mod commit_scan {
+    crate::contract::commit_scan::commit_scan_suite!(super::OnSqlite::new());
 }
 
 mod read_db {
@@ -92,6 +98,14 @@ impl EventStoreUnderTest for OnSqlite {
 }
 
 #[async_trait]
+impl ScanUnderTest for OnSqlite {
+    async fn open_both(&self) -> (Arc<dyn EventStoreRepository>, Arc<dyn CommitScan>) {
+        let store = Arc::new(self.open_event_store().await);
+        (store.clone(), store)
+    }
+}
+
+#[async_trait]
 impl ReadDbUnderTest for OnSqlite {
     async fn open(&self) -> ReadDb {
         let read_db = Arc::new(self.open_read_db().await);
@@ -113,8 +127,8 @@ impl ReadDbUnderTest for OnSqlite {
 
 #[async_trait]
 impl Bus for EmbeddedBus {
-    async fn run(&self, consumer: &dyn EventConsumer, stop: BoxFuture<'static, ()>) {
-        Self::run(self, consumer, stop).await;
+    async fn run(&self, consumer: Arc<dyn EventConsumer>, stop: BoxFuture<'static, ()>) {
+        Self::run(self, &*consumer, stop).await;
     }
 
     async fn is_caught_up(&self) -> bool {
@@ -125,6 +139,8 @@ impl Bus for EmbeddedBus {
     async fn dead_letters(&self) -> u64 {
         self.progress().await.expect("reads").dead_letters
     }
+
+    async fn redrive(&self) {}
 }
 
 #[async_trait]
@@ -143,6 +159,10 @@ impl DeliveryUnderTest for OnSqlite {
 
     async fn end_all(&self) {
         self.close().await;
+    }
+
+    fn longest_life(&self) -> Duration {
+        Duration::from_millis(12)
     }
 }
 

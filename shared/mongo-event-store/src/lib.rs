@@ -3,6 +3,7 @@
 
 mod bounded; // every operation ends in time, one way or the other
 mod commit_document; // a commit as a document, and back
+mod commit_scan; // CommitScan
 mod json_in_bson; // serde_json values as BSON that a shell shows, and back without a difference
 mod mongo_event_store; // EventStoreRepository and DeliveryMarks
 mod prepare; // the collection, its validator, its indexes

@@ -3,6 +3,7 @@
 //!
 //! Two files, never one: the read side is another database that catches up, as it is in production.
 
+mod commit_scan; // CommitScan
 mod embedded_bus; // delivers from the event store's own log, at least once
 mod open_database; // files, pragmas, migrations
 mod sqlite_event_store; // EventStoreRepository
