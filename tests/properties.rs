@@ -171,7 +171,8 @@ enum Sent {
 impl Stack {
     async fn open(home: &std::path::Path) -> Self {
         let embedded = Embedded::open(home).await.expect("an empty folder");
-        let accounts = EventSourcingHandler::new(embedded.repository(), embedded.publisher());
+        let accounts = EventSourcingHandler::new(embedded.repository(), embedded.publisher())
+            .with_personal_data(embedded.personal_data());
         Self {
             open_account: CommandDispatcher::new(OpenAccountHandler::new(accounts.clone())),
             deposit_funds: CommandDispatcher::new(DepositFundsHandler::new(accounts.clone())),

@@ -7,6 +7,8 @@
 // --- the suites
 mod delivery; // a bus, between the event store and the read database
 mod event_store; // EventStoreRepository
+mod key_store; // KeyStore
+mod personal_data; // PersonalData, on a key store and with what its keys are wrapped with
 mod read_db; // EventHandler and BankAccountRepository
 // --- what they are told
 mod account_history; // events of an account, and by other arithmetic what must become of them
@@ -19,6 +21,8 @@ mod proxy; // a network that fails on purpose
 // --- the adapters
 #[cfg(feature = "services")]
 mod on_kafka;
+#[cfg(feature = "services")]
+mod on_kms;
 #[cfg(feature = "services")]
 mod on_mariadb;
 #[cfg(feature = "services")]

@@ -8,19 +8,31 @@ use cqrs::{
 };
 use futures::TryStreamExt as _;
 use mongo_event_store::{ConnectError, MongoEventStore};
+use mongo_key_store::MongoKeyStore;
 use mongodb::bson::{Binary, Bson, DateTime, Document, doc, spec::BinarySubtype};
 use mongodb::{Client, Collection, Database};
+use personal_data::{KeyProtection, KeyStore};
 use serde_json::json;
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 use super::commits::{StreamEnd, counted, idempotency, recorded};
 use super::event_store::EventStoreUnderTest;
+use super::key_store::KeyStoreUnderTest;
+use super::personal_data::PersonalDataUnderTest;
 use super::proxy::Proxy;
 use crate::harness::{event_store_url, eventually};
 
 mod event_store {
     crate::contract::event_store::event_store_suite!(super::OnMongodb::new());
+}
+
+mod key_store {
+    crate::contract::key_store::key_store_suite!(super::OnMongodb::new());
+}
+
+mod personal_data {
+    crate::contract::personal_data::personal_data_suite!(super::OnMongodb::new());
 }
 
 /// A database of its own on the server, dropped in the end.
@@ -82,6 +94,28 @@ impl EventStoreUnderTest for OnMongodb {
 
     /// A client is gone with its last clone, and the server keeps nothing of it.
     async fn close_all(&self) {}
+}
+
+#[async_trait]
+impl KeyStoreUnderTest for OnMongodb {
+    async fn open(&self) -> Arc<dyn KeyStore> {
+        let store = MongoKeyStore::connect(&self.url()).await.expect("a URL");
+        store.prepare().await.expect("prepares");
+        Arc::new(store)
+    }
+
+    async fn close_all(&self) {}
+}
+
+#[async_trait]
+impl PersonalDataUnderTest for OnMongodb {
+    async fn keys(&self) -> Arc<dyn KeyStore> {
+        KeyStoreUnderTest::open(self).await
+    }
+
+    fn protection(&self) -> KeyProtection {
+        KeyProtection::none()
+    }
 }
 
 // --- the form of what is stored
@@ -450,7 +484,7 @@ async fn an_append_whose_answer_was_lost_is_sent_again_and_does_not_lose_against
 #[tokio::test]
 async fn a_url_without_a_database_is_refused() {
     let result = MongoEventStore::connect("mongodb://127.0.0.1:27017/?replicaSet=rs0").await;
-    assert!(matches!(result, Err(ConnectError::NoDatabase)), "{result:?}");
+    assert!(matches!(result, Err(ConnectError::NoDatabase { .. })), "{result:?}");
     let result = MongoEventStore::connect("mongodb://").await;
     assert!(matches!(result, Err(ConnectError::Url { .. })), "{result:?}");
 }

@@ -18,12 +18,9 @@ use axum::body::{Body, to_bytes};
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request};
 use axum::response::Response;
-use cqrs::{EventPublisher, EventStoreRepository};
-use health::DependencyCheck;
 use http::{HeaderValue, Method, header};
 use http_api::{CorrelationId, Problem, ProblemCode, render_problem};
 use http_body_util::LengthLimitError;
-use read_model::BankAccountRepository;
 
 pub use api_gateway_event::api_gateway_event;
 pub use bus_check::BusCheck;
@@ -35,6 +32,8 @@ pub use tokens::{Claims, DEVELOPMENT_CALLER, TokenChecker, TokenCheckerError};
 
 use routes::{Function, functions};
 use static_files::StaticFile;
+
+use crate::Stack;
 
 /// The longest body that is taken in; API Gateway's own limit for a request. The functions refuse far
 /// shorter ones (64 KiB), and a client is told so rather than cut off.
@@ -52,16 +51,10 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// With the functions on these adapters.
-    pub fn new(
-        event_store: Arc<dyn EventStoreRepository>,
-        publisher: Arc<dyn EventPublisher>,
-        read_db: Arc<dyn BankAccountRepository>,
-        bus_check: Arc<dyn DependencyCheck>,
-        tokens: TokenChecker,
-    ) -> Self {
-        let functions = functions(&event_store, &publisher, &read_db, bus_check);
-        Self { functions: Arc::new(functions), tokens: Arc::new(tokens) }
+    /// With the functions on this stack's adapters.
+    #[must_use]
+    pub fn new(stack: &Stack, tokens: TokenChecker) -> Self {
+        Self { functions: Arc::new(functions(stack)), tokens: Arc::new(tokens) }
     }
 
     /// As a router that a server takes.

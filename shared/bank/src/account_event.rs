@@ -2,7 +2,7 @@ use aggregate_root::{DomainEvent, EventDecodeError};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{AccountKind, Currency, Holder, Money, Reference};
+use crate::{AccountKind, Currency, HolderName, Money, Reference};
 
 /// Everything that can happen to an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,8 +11,8 @@ pub enum AccountEvent {
     AccountOpened {
         /// The caller that opened it, and so owns it.
         owner: String,
-        /// Whose it is by name.
-        holder: Holder,
+        /// Whose it is by name. Personal data: stored encrypted, and erased for good with its key.
+        holder: HolderName,
         /// What kind of account.
         kind: AccountKind,
         /// What it holds from the start; may be nothing.
@@ -32,19 +32,21 @@ pub enum AccountEvent {
         /// What for.
         reference: Option<Reference>,
     },
-    /// The account's last event.
+    /// The account takes no commands any more but the erasure of the holder's name.
     AccountClosed {
         /// Why.
         reason: Option<Reference>,
     },
+    /// The holder's name can be read no more, by nobody: also where `AccountOpened` still has it.
+    AccountHolderErased,
 }
 
-/// Version 1 of the stored form of `AccountOpened`.
+/// Version 2 of the stored form of `AccountOpened`. In version 1 the holder is never null, and is stored in clear.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct AccountOpenedV1 {
+struct AccountOpenedV2 {
     owner: String,
-    holder: Holder,
+    holder: HolderName,
     kind: AccountKind,
     currency: Currency,
     opening_balance_minor: i64,
@@ -67,6 +69,11 @@ struct AccountClosedV1 {
     reason: Option<Reference>,
 }
 
+/// Version 1 of the stored form of `AccountHolderErased`.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AccountHolderErasedV1 {}
+
 impl DomainEvent for AccountEvent {
     fn event_type(&self) -> &'static str {
         match self {
@@ -74,16 +81,33 @@ impl DomainEvent for AccountEvent {
             Self::FundsDeposited { .. } => "FundsDeposited",
             Self::FundsWithdrawn { .. } => "FundsWithdrawn",
             Self::AccountClosed { .. } => "AccountClosed",
+            Self::AccountHolderErased => "AccountHolderErased",
         }
     }
 
     fn schema_version(&self) -> u32 {
-        1
+        match self {
+            Self::AccountOpened { .. } => 2,
+            Self::FundsDeposited { .. }
+            | Self::FundsWithdrawn { .. }
+            | Self::AccountClosed { .. }
+            | Self::AccountHolderErased => 1,
+        }
+    }
+
+    fn personal_members(&self) -> &'static [&'static str] {
+        match self {
+            Self::AccountOpened { .. } => &["holder"],
+            Self::FundsDeposited { .. }
+            | Self::FundsWithdrawn { .. }
+            | Self::AccountClosed { .. }
+            | Self::AccountHolderErased => &[],
+        }
     }
 
     fn to_data(&self) -> Value {
         let data = match self.clone() {
-            Self::AccountOpened { owner, holder, kind, opening_balance } => serde_json::to_value(AccountOpenedV1 {
+            Self::AccountOpened { owner, holder, kind, opening_balance } => serde_json::to_value(AccountOpenedV2 {
                 owner,
                 holder,
                 kind,
@@ -98,6 +122,7 @@ impl DomainEvent for AccountEvent {
                 })
             }
             Self::AccountClosed { reason } => serde_json::to_value(AccountClosedV1 { reason }),
+            Self::AccountHolderErased => serde_json::to_value(AccountHolderErasedV1 {}),
         };
         data.expect("texts and integers are plain JSON")
     }
@@ -106,8 +131,11 @@ impl DomainEvent for AccountEvent {
         let malformed =
             |reason: String| EventDecodeError::Malformed { event_type: event_type.to_owned(), schema_version, reason };
         match (event_type, schema_version) {
-            ("AccountOpened", 1) => {
-                let stored: AccountOpenedV1 = read(data).map_err(malformed)?;
+            ("AccountOpened", 1 | 2) => {
+                let stored: AccountOpenedV2 = read(data).map_err(malformed)?;
+                if schema_version == 1 && stored.holder == HolderName::Erased {
+                    return Err(malformed("holder is null".to_owned()));
+                }
                 let opening_balance = money(stored.opening_balance_minor, stored.currency).map_err(malformed)?;
                 Ok(Self::AccountOpened {
                     owner: stored.owner,
@@ -130,7 +158,11 @@ impl DomainEvent for AccountEvent {
                 let stored: AccountClosedV1 = read(data).map_err(malformed)?;
                 Ok(Self::AccountClosed { reason: stored.reason })
             }
-            ("AccountOpened" | "FundsDeposited" | "FundsWithdrawn" | "AccountClosed", _) => {
+            ("AccountHolderErased", 1) => {
+                let AccountHolderErasedV1 {} = read(data).map_err(malformed)?;
+                Ok(Self::AccountHolderErased)
+            }
+            ("AccountOpened" | "FundsDeposited" | "FundsWithdrawn" | "AccountClosed" | "AccountHolderErased", _) => {
                 Err(EventDecodeError::UnknownVersion { event_type: event_type.to_owned(), schema_version })
             }
             _ => Err(EventDecodeError::UnknownType { event_type: event_type.to_owned() }),
@@ -156,38 +188,63 @@ mod tests {
         Money::new(amount_minor, "EUR".parse().expect("an active code")).expect("within the limit")
     }
 
+    fn opened(holder: HolderName) -> AccountEvent {
+        AccountEvent::AccountOpened {
+            owner: "ann".to_owned(),
+            holder,
+            kind: AccountKind::Savings,
+            opening_balance: eur(12_550),
+        }
+    }
+
     /// The stored forms, letter by letter. What is stored is stored for ever: a change here without a new
     /// schema version is a mistake.
     #[test]
     fn each_event_is_stored_in_its_documented_form_and_read_back() {
         let reference: Option<Reference> = Some("rent".parse().expect("a reference"));
-        for (event, event_type, data) in [
+        for (event, event_type, schema_version, data) in [
             (
-                AccountEvent::AccountOpened {
-                    owner: "ann".to_owned(),
-                    holder: "Ann Lee".parse().expect("a holder"),
-                    kind: AccountKind::Savings,
-                    opening_balance: eur(12_550),
-                },
+                opened("Ann Lee".parse().expect("a holder")),
                 "AccountOpened",
+                2,
                 json!({"owner": "ann", "holder": "Ann Lee", "kind": "savings", "currency": "EUR", "opening_balance_minor": 12_550}),
+            ),
+            (
+                opened(HolderName::Erased),
+                "AccountOpened",
+                2,
+                json!({"owner": "ann", "holder": null, "kind": "savings", "currency": "EUR", "opening_balance_minor": 12_550}),
             ),
             (
                 AccountEvent::FundsDeposited { amount: eur(1), reference: reference.clone() },
                 "FundsDeposited",
+                1,
                 json!({"amount_minor": 1, "currency": "EUR", "reference": "rent"}),
             ),
             (
                 AccountEvent::FundsWithdrawn { amount: eur(2), reference: None },
                 "FundsWithdrawn",
+                1,
                 json!({"amount_minor": 2, "currency": "EUR", "reference": null}),
             ),
-            (AccountEvent::AccountClosed { reason: None }, "AccountClosed", json!({"reason": null})),
+            (AccountEvent::AccountClosed { reason: None }, "AccountClosed", 1, json!({"reason": null})),
+            (AccountEvent::AccountHolderErased, "AccountHolderErased", 1, json!({})),
         ] {
-            assert_eq!((event.event_type(), event.schema_version()), (event_type, 1));
+            assert_eq!((event.event_type(), event.schema_version()), (event_type, schema_version));
             assert_eq!(event.to_data(), data);
-            assert_eq!(AccountEvent::from_data(event_type, 1, &data), Ok(event));
+            assert_eq!(AccountEvent::from_data(event_type, schema_version, &data), Ok(event));
         }
+    }
+
+    #[test]
+    fn an_account_that_was_opened_before_names_were_sealed_is_still_read() {
+        let data = json!({"owner": "ann", "holder": "Ann Lee", "kind": "savings", "currency": "EUR", "opening_balance_minor": 12_550});
+        let read = AccountEvent::from_data("AccountOpened", 1, &data);
+        assert_eq!(read, Ok(opened("Ann Lee".parse().expect("a holder"))));
+        let mut nameless = data;
+        nameless["holder"] = json!(null);
+        let read = AccountEvent::from_data("AccountOpened", 1, &nameless);
+        assert!(matches!(read, Err(EventDecodeError::Malformed { .. })), "{read:?}");
     }
 
     #[test]

@@ -33,6 +33,10 @@ impl Default for PublishLimits {
 /// and the relay publishes it.
 #[derive(Debug, thiserror::Error)]
 pub enum KafkaPublishError {
+    /// Not tried, since its personal data has not been opened: its events would look as if that had been erased.
+    /// Handling: a defect of the program; what publishes others' commits opens them first.
+    #[error("the commit's personal data is sealed")]
+    Sealed,
     /// Not tried, since another commit was not acknowledged a moment ago. Handling: none of its own.
     #[error("publishing pauses after a failure")]
     Paused,
@@ -130,6 +134,9 @@ impl KafkaEventPublisher {
     }
 
     async fn acknowledged(&self, commit: &Commit) -> Result<(), KafkaPublishError> {
+        if commit.is_sealed() {
+            return Err(KafkaPublishError::Sealed);
+        }
         if !self.pause.may_try(Instant::now()) {
             return Err(KafkaPublishError::Paused);
         }
@@ -218,6 +225,7 @@ mod tests {
             event_type: "Counted".to_owned(),
             schema_version: 1,
             data: serde_json::json!({ "number": 1 }),
+            personal: None,
         };
         let draft = CommitDraft {
             stream_id: StreamId(uuid::Uuid::now_v7()),

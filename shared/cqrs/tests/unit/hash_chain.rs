@@ -13,7 +13,13 @@ use crate::counter::{CountBy, Counted, Counter, at, counters, stream_id, time};
 use crate::memory::MemoryEventStore;
 
 fn event(number: u128, data: serde_json::Value) -> RecordedEvent {
-    RecordedEvent { event_id: Uuid::from_u128(number), event_type: "Counted".to_owned(), schema_version: 1, data }
+    RecordedEvent {
+        event_id: Uuid::from_u128(number),
+        event_type: "Counted".to_owned(),
+        schema_version: 1,
+        data,
+        personal: None,
+    }
 }
 
 fn draft() -> CommitDraft {
