@@ -22,8 +22,6 @@ mod proxy; // a network that fails on purpose
 #[cfg(feature = "services")]
 mod on_kafka;
 #[cfg(feature = "services")]
-mod on_kms;
-#[cfg(feature = "services")]
 mod on_mariadb;
 #[cfg(feature = "services")]
 mod on_mongodb;

@@ -31,7 +31,7 @@ mod key_store {
     crate::contract::key_store::key_store_suite!(super::OnMongodb::new());
 }
 
-mod personal_data {
+mod personal_data_unwrapped {
     crate::contract::personal_data::personal_data_suite!(super::OnMongodb::new());
 }
 

@@ -54,7 +54,8 @@ fn name() -> Map<String, Value> {
 
 /// A commit of a new stream whose first event has a name in it, as the core makes it before it is sealed.
 fn draft() -> CommitDraft {
-    let mut draft = CommitDraft { idempotency: Some(idempotency("a key")), ..StreamEnd::of_new_stream().draft(counted(2)) };
+    let mut draft =
+        CommitDraft { idempotency: Some(idempotency("a key")), ..StreamEnd::of_new_stream().draft(counted(2)) };
     draft.events[0].personal = Some(SealedPersonalData {
         members: vec!["name".to_owned()],
         ciphertext: String::new(),

@@ -4,6 +4,7 @@ mod accounts; // the main job
 mod callers; // tokens, scopes, and whose account it is
 mod concurrency; // many at once
 mod console; // the page for people
+mod erasure; // a holder's name that is to be forgotten
 mod faults; // killed, stopped, robbed of its read database
 mod hostile_input; // requests at the edge of the contract and beyond it
 mod idempotency; // retries, and commands that are meant for one version

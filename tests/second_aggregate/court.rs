@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use cqrs::{
     CommandContext, CommandDispatcher, CommandEnvelope, EventPublisher, EventSourcingHandler, EventStoreRepository,
-    Idempotency, QueryContext, QueryDispatcher, QueryEnvelope, QueryError, Timestamp,
+    Idempotency, PersonalData, QueryContext, QueryDispatcher, QueryEnvelope, QueryError, Timestamp,
 };
-use serde::Serialize;
 use personal_data::{KeyProtection, StreamKeys};
+use serde::Serialize;
 use sqlite_embedded::{EmbeddedBus, SqliteEventStore, SqliteKeyStore, SqliteReadDb};
 use tempfile::TempDir;
 use tokio::sync::oneshot;

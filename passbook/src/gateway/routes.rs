@@ -64,17 +64,11 @@ pub(crate) fn functions(stack: &Stack) -> BTreeMap<&'static str, Function> {
         ("deposit-funds", Arc::new(DepositFundsFunction::new(event_store.clone(), publisher.clone()))),
         ("withdraw-funds", Arc::new(WithdrawFundsFunction::new(event_store.clone(), publisher.clone()))),
         ("close-account", Arc::new(CloseAccountFunction::new(event_store.clone(), publisher.clone()))),
-        (
-            "erase-holder",
-            Arc::new(EraseHolderFunction::new(event_store.clone(), publisher.clone(), keys.clone())),
-        ),
+        ("erase-holder", Arc::new(EraseHolderFunction::new(event_store.clone(), publisher.clone(), keys.clone()))),
         ("get-account", Arc::new(GetAccountFunction::new(read_db.clone()))),
         ("list-accounts", Arc::new(ListAccountsFunction::new(read_db.clone()))),
         ("list-transactions", Arc::new(ListTransactionsFunction::new(read_db.clone()))),
-        (
-            "list-account-events",
-            Arc::new(ListAccountEventsFunction::new(event_store.clone(), personal_data.clone())),
-        ),
+        ("list-account-events", Arc::new(ListAccountEventsFunction::new(event_store.clone(), personal_data.clone()))),
         ("health", Arc::new(HealthFunction::new(checks))),
     ])
 }

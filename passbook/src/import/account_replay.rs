@@ -1,5 +1,3 @@
-use std::sync::Arc;
-
 use bank::{
     AccountAggregate, AccountError, AccountId, AccountKind, Actor, Currency, DepositFunds, Holder, Money, OpenAccount,
     TextError, WithdrawFunds,

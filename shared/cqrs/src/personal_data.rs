@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 
-use crate::{Commit, CommandError, CommitDraft, Digest, QueryError, ReadError, StreamId};
+use crate::{CommandError, Commit, CommitDraft, Digest, QueryError, ReadError, StreamId};
 
 /// Why personal data could not be sealed or opened.
 #[derive(Debug, thiserror::Error)]

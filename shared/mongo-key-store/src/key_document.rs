@@ -25,7 +25,9 @@ pub(crate) fn to_members(key: &WrappedKey) -> Document {
 /// What a document holds, and for which stream.
 pub(crate) fn from_document(document: &Document) -> Result<(StreamId, StoredKey), KeyStoreError> {
     let stream_id = match document.get("_id") {
-        Some(Bson::Binary(Binary { subtype: BinarySubtype::Uuid, bytes })) => Uuid::from_slice(bytes).ok().map(StreamId),
+        Some(Bson::Binary(Binary { subtype: BinarySubtype::Uuid, bytes })) => {
+            Uuid::from_slice(bytes).ok().map(StreamId)
+        }
         _ => None,
     };
     let corrupt = |stream_id, reason: &str| KeyStoreError::Corrupt { stream_id, reason: reason.to_owned() };

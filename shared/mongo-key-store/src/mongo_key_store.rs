@@ -70,7 +70,8 @@ impl KeyStore for MongoKeyStore {
                 .await
         };
         let document = bounded(Box::pin(created)).await.map_err(unavailable)?;
-        let document = document.ok_or_else(|| KeyStoreError::Unavailable { source: "an upsert has a document".into() })?;
+        let document =
+            document.ok_or_else(|| KeyStoreError::Unavailable { source: "an upsert has a document".into() })?;
         from_document(&document).map(|(_, key)| key)
     }
 

@@ -108,8 +108,7 @@ impl KeyProtection {
 
     /// The key itself.
     pub(crate) async fn unwrap(&self, stream_id: StreamId, key: &WrappedKey) -> Result<DataKey, KeyProtectionError> {
-        let not_given =
-            |variable| KeyProtectionError::NotGiven { wrapping: key.wrapping.as_str(), variable };
+        let not_given = |variable| KeyProtectionError::NotGiven { wrapping: key.wrapping.as_str(), variable };
         let bytes = match key.wrapping {
             Wrapping::Unwrapped => key.bytes.clone(),
             Wrapping::MasterKey => {

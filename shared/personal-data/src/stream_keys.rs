@@ -140,8 +140,10 @@ fn open(stream_id: StreamId, key: Option<&Key>, event: &mut RecordedEvent) -> Re
 
 fn decrypt(key: &DataKey, personal: &SealedPersonalData, place: &[u8]) -> Result<Map<String, Value>, &'static str> {
     let ciphertext = STANDARD.decode(&personal.ciphertext).map_err(|_| "the ciphertext is no base64")?;
-    let plain = key.open(&ciphertext, place).map_err(|NotOurs| "it was not sealed for this event, or has been changed")?;
-    let members: Map<String, Value> = serde_json::from_slice(&plain).map_err(|_| "what was sealed is no JSON object")?;
+    let plain =
+        key.open(&ciphertext, place).map_err(|NotOurs| "it was not sealed for this event, or has been changed")?;
+    let members: Map<String, Value> =
+        serde_json::from_slice(&plain).map_err(|_| "what was sealed is no JSON object")?;
     let is_named = |name| personal.members.iter().any(|member| member == name);
     if members.len() == personal.members.len() && members.keys().all(is_named) {
         Ok(members)

@@ -67,11 +67,7 @@ pub enum EmbeddedBusError {
 impl EmbeddedBus {
     /// From this event store's log, with the checkpoint in this read database, and what opens the events' personal data.
     #[must_use]
-    pub fn new(
-        event_store: SqliteEventStore,
-        read_db: SqliteReadDb,
-        personal_data: Arc<dyn PersonalData>,
-    ) -> Self {
+    pub fn new(event_store: SqliteEventStore, read_db: SqliteReadDb, personal_data: Arc<dyn PersonalData>) -> Self {
         Self { event_store, read_db, personal_data, nudge: Arc::new(Notify::new()) }
     }
 

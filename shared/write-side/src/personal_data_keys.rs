@@ -1,10 +1,10 @@
 use std::sync::Arc;
 
 use cqrs::PersonalData;
-use personal_data::{KeyProtection, KeyProtectionError, KeyStore, StreamKeys, Wrapping};
-use settings::{KeyStoreLocation, KeyStoreSettings};
 #[cfg(feature = "mongodb")]
 use mongo_key_store::MongoKeyStore;
+use personal_data::{KeyProtection, KeyProtectionError, KeyStore, StreamKeys, Wrapping};
+use settings::{KeyStoreLocation, KeyStoreSettings};
 
 #[cfg(feature = "mongodb")]
 use crate::is_mongodb;
@@ -44,9 +44,7 @@ pub enum PersonalDataKeysError {
 pub async fn open_personal_data(settings: &KeyStoreSettings) -> Result<Arc<dyn PersonalData>, PersonalDataKeysError> {
     let protection = KeyProtection::new(&settings.protection)?;
     if protection.wrapping() == Wrapping::Unwrapped {
-        tracing::warn!(
-            "keys of personal data are stored unwrapped: set KEY_STORE_KMS_KEY_ID or KEY_STORE_MASTER_KEY"
-        );
+        tracing::warn!("keys of personal data are stored unwrapped: set KEY_STORE_KMS_KEY_ID or KEY_STORE_MASTER_KEY");
     }
     Ok(Arc::new(StreamKeys::new(open_key_store(&settings.location).await?, protection)))
 }

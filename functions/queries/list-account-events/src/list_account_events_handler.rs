@@ -67,7 +67,8 @@ impl QueryHandler<ListAccountEvents> for ListAccountEventsHandler {
         let account = newest.aggregate.account_of(actor).map_err(|_| QueryError::NotFound)?;
         // Every commit holds an event at least, so that so many commits hold the page and the one event more
         // that tells whether there is a next.
-        let mut commits = self.repository.commits_from(stream_id, *from_version, limit + 1).await.map_err(read_error)?;
+        let mut commits =
+            self.repository.commits_from(stream_id, *from_version, limit + 1).await.map_err(read_error)?;
         self.personal_data.open(&mut commits).await?;
         let envelopes: Vec<EventEnvelope> = commits
             .iter()
