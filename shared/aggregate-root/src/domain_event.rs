@@ -19,7 +19,8 @@ pub trait DomainEvent: Clone + std::fmt::Debug + PartialEq + Send + Sync + 'stat
         &[]
     }
 
-    /// Reads an event back, of this or any earlier schema version.
+    /// Reads an event back, of this or any earlier schema version: it takes past forms to today's by
+    /// [`upcast`](crate::upcast), and decodes today's alone.
     ///
     /// # Errors
     /// [`EventDecodeError`] when the type or version is not known to this build, or the data does not fit.
