@@ -5,6 +5,7 @@
 //! stands beside its list of suites.
 
 // --- the suites
+mod commit_scan; // CommitScan
 mod delivery; // a bus, between the event store and the read database
 mod event_store; // EventStoreRepository
 mod key_store; // KeyStore
@@ -27,6 +28,8 @@ mod on_mariadb;
 mod on_mongodb;
 #[cfg(feature = "services")]
 mod on_mysql;
+#[cfg(feature = "services")]
+mod on_servers; // MongoDB, Kafka and MySQL together
 mod on_sqlite;
 
 // What other modules' tests build on as well.

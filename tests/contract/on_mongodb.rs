@@ -3,8 +3,8 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use cqrs::{
-    AppendError, Commit, CommitDraft, DeliveryMarks as _, EventStoreRepository, ReadError, RecordedState, StreamId,
-    Timestamp,
+    AppendError, Commit, CommitDraft, CommitScan, DeliveryMarks as _, EventStoreRepository, ReadError, RecordedState,
+    StreamId, StreamRange, Timestamp,
 };
 use futures::TryStreamExt as _;
 use mongo_event_store::{ConnectError, MongoEventStore};
@@ -16,6 +16,7 @@ use serde_json::json;
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
+use super::commit_scan::ScanUnderTest;
 use super::commits::{StreamEnd, counted, idempotency, recorded};
 use super::event_store::EventStoreUnderTest;
 use super::key_store::KeyStoreUnderTest;
@@ -33,6 +34,10 @@ mod key_store {
 
 mod personal_data_unwrapped {
     crate::contract::personal_data::personal_data_suite!(super::OnMongodb::new());
+}
+
+mod commit_scan {
+    crate::contract::commit_scan::commit_scan_suite!(super::OnMongodb::new());
 }
 
 /// A database of its own on the server, dropped in the end.
@@ -94,6 +99,14 @@ impl EventStoreUnderTest for OnMongodb {
 
     /// A client is gone with its last clone, and the server keeps nothing of it.
     async fn close_all(&self) {}
+}
+
+#[async_trait]
+impl ScanUnderTest for OnMongodb {
+    async fn open_both(&self) -> (Arc<dyn EventStoreRepository>, Arc<dyn CommitScan>) {
+        let store = Arc::new(self.open().await);
+        (store.clone(), store)
+    }
 }
 
 #[async_trait]
@@ -509,4 +522,47 @@ async fn raw_document(commits: &Collection<Document>, filter: Document) -> Docum
 
 fn uuid(uuid: Uuid) -> Binary {
     Binary { subtype: BinarySubtype::Uuid, bytes: uuid.as_bytes().to_vec() }
+}
+
+// --- what a scan meets that no commit is
+
+#[tokio::test]
+async fn given_documents_with_no_place_or_unreadable_then_the_scan_names_each_and_gives_the_others() {
+    let on_mongodb = OnMongodb::new();
+    let store = on_mongodb.open().await;
+    let mut end = StreamEnd::of_new_stream();
+    for _ in 0..3 {
+        store.append(&end.push(1)).await.expect("appends");
+    }
+    let commits = on_mongodb.commits().await;
+    let stream_id = uuid(end.stream_id.0);
+    let strays = [
+        doc! { "_id": "a text" },
+        doc! { "_id": { "stream_id": "a text", "first_version": 1_i64 } },
+        doc! { "_id": { "stream_id": stream_id.clone(), "first_version": "a text" } },
+        doc! { "_id": { "stream_id": stream_id.clone(), "first_version": 0_i64 } },
+        doc! { "_id": { "stream_id": stream_id.clone() } },
+    ];
+    let twin = doc! { "_id": { "stream_id": stream_id.clone(), "first_version": 2_i64, "more": 1 } };
+    for stray in strays.iter().chain([&twin]) {
+        commits.insert_one(stray).bypass_document_validation(true).await.expect("inserts");
+    }
+    let second = doc! { "_id.stream_id": stream_id, "_id.first_version": 3_i64 };
+    let damage = doc! { "$set": { "hash": 7 } };
+    commits.update_one(second, damage).bypass_document_validation(true).await.expect("updates");
+
+    assert_eq!(store.misplaced(100).await.expect("looks").len(), strays.len() + 1);
+    assert_eq!(store.misplaced(2).await.expect("looks").len(), 2);
+    let mut found = Vec::new();
+    loop {
+        let after = found.last().map(|found: &cqrs::ScannedCommit| found.place);
+        let page = store.scan(StreamRange::default(), after, 1).await.expect("scans");
+        if page.is_empty() {
+            break;
+        }
+        found.extend(page);
+    }
+    let found: Vec<(u64, bool)> = found.iter().map(|found| (found.place.first_version, found.commit.is_ok())).collect();
+    assert_eq!(found, [(1, true), (2, true), (3, false)]);
+    assert_eq!(store.size().await.expect("counts").commits, 3 + strays.len() as u64 + 1);
 }

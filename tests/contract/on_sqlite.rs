@@ -1,8 +1,9 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
-use cqrs::{EventConsumer, EventStoreRepository, PersonalData, StreamId};
+use cqrs::{CommitScan, EventConsumer, EventStoreRepository, PersonalData, StreamId};
 use futures::future::{BoxFuture, join_all};
 use personal_data::{KeyProtection, KeyStore, StoredKey, StreamKeys, WrappedKey, Wrapping};
 use settings::{KeyProtectionSettings, Secret};
@@ -11,6 +12,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, SqliteConnection};
 use tempfile::TempDir;
 
+use super::commit_scan::ScanUnderTest;
 use super::commits::StreamEnd;
 use super::delivery::{
     Bus, DeliveryUnderTest, Process, RunningBus, assert_rows, caught_up, in_turns, projector, random_histories,
@@ -36,6 +38,10 @@ mod personal_data_unwrapped {
 
 mod personal_data_under_a_master_key {
     crate::contract::personal_data::personal_data_suite!(super::UnderAMasterKey(super::OnSqlite::new()));
+}
+
+mod commit_scan {
+    crate::contract::commit_scan::commit_scan_suite!(super::OnSqlite::new());
 }
 
 mod read_db {
@@ -131,6 +137,14 @@ impl EventStoreUnderTest for OnSqlite {
 }
 
 #[async_trait]
+impl ScanUnderTest for OnSqlite {
+    async fn open_both(&self) -> (Arc<dyn EventStoreRepository>, Arc<dyn CommitScan>) {
+        let store = Arc::new(self.open_event_store().await);
+        (store.clone(), store)
+    }
+}
+
+#[async_trait]
 impl KeyStoreUnderTest for OnSqlite {
     async fn open(&self) -> Arc<dyn KeyStore> {
         Arc::new(self.open_key_store().await)
@@ -192,8 +206,8 @@ impl ReadDbUnderTest for OnSqlite {
 
 #[async_trait]
 impl Bus for EmbeddedBus {
-    async fn run(&self, consumer: &dyn EventConsumer, stop: BoxFuture<'static, ()>) {
-        Self::run(self, consumer, stop).await;
+    async fn run(&self, consumer: Arc<dyn EventConsumer>, stop: BoxFuture<'static, ()>) {
+        Self::run(self, &*consumer, stop).await;
     }
 
     async fn is_caught_up(&self) -> bool {
@@ -204,6 +218,8 @@ impl Bus for EmbeddedBus {
     async fn dead_letters(&self) -> u64 {
         self.progress().await.expect("reads").dead_letters
     }
+
+    async fn redrive(&self) {}
 }
 
 #[async_trait]
@@ -223,6 +239,10 @@ impl DeliveryUnderTest for OnSqlite {
 
     async fn end_all(&self) {
         self.close().await;
+    }
+
+    fn longest_life(&self) -> Duration {
+        Duration::from_millis(12)
     }
 }
 

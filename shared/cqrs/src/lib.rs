@@ -12,6 +12,7 @@ mod command; // a command with what every command carries, and how it can end
 mod command_dispatcher; // tracing, deadline and conflict retries around one handler
 mod command_handler; // load, decide, save: once
 mod commit; // what one command stores: the unit of the event store
+mod commit_scan; // port: all commits, stream after stream
 mod delivery_marks; // port: which commits the bus may not have
 mod digest; // SHA-256 in hexadecimal
 mod event_publisher; // port: tell the bus that a commit is there
@@ -41,6 +42,7 @@ pub use command::{CommandContext, CommandEnvelope, CommandError, CommandErrorOf,
 pub use command_dispatcher::{CommandDispatcher, DispatchLimits};
 pub use command_handler::CommandHandler;
 pub use commit::{Commit, CommitDraft, RecordedEvent, RecordedState, StreamId};
+pub use commit_scan::{CommitPlace, CommitScan, EventStoreSize, ScannedCommit, StreamRange};
 pub use delivery_marks::{DeliveryMarks, MarkError, Undelivered};
 pub use digest::{Digest, DigestError};
 pub use event_consumer::EventConsumer;

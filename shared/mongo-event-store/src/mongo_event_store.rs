@@ -41,7 +41,7 @@ const MAX_BATCH: u32 = 1_000;
 pub struct MongoEventStore {
     database: Database,
     /// Raw, so that the bytes become a commit in one place, with the stream at hand when they do not.
-    commits: Collection<RawDocumentBuf>,
+    pub(crate) commits: Collection<RawDocumentBuf>,
 }
 
 impl MongoEventStore {
@@ -81,7 +81,7 @@ impl MongoEventStore {
         documents.iter().map(|document| from_document(document).map_err(corrupt)).collect()
     }
 
-    async fn find_documents(
+    pub(crate) async fn find_documents(
         &self,
         filter: Document,
         order: Document,
@@ -239,10 +239,10 @@ fn taken_index(error: &OperationError) -> Option<&str> {
     }
 }
 
-fn unavailable(error: OperationError) -> ReadError {
+pub(crate) fn unavailable(error: OperationError) -> ReadError {
     ReadError::Unavailable { source: error.into() }
 }
 
-fn corrupt((stream_id, reason): (StreamId, String)) -> ReadError {
+pub(crate) fn corrupt((stream_id, reason): (StreamId, String)) -> ReadError {
     ReadError::Corrupt { stream_id, reason }
 }

@@ -4,6 +4,7 @@
 //! Three files, never one: the read side is another database that catches up, as it is in production, and the keys of
 //! personal data are not copied along with the log.
 
+mod commit_scan; // CommitScan
 mod embedded_bus; // delivers from the event store's own log, at least once
 mod open_database; // files, pragmas, migrations
 mod sqlite_event_store; // EventStoreRepository

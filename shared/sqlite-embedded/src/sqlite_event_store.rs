@@ -17,7 +17,7 @@ static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/sq
 /// The event store in one SQLite file.
 #[derive(Debug, Clone)]
 pub struct SqliteEventStore {
-    database: Database,
+    pub(crate) database: Database,
 }
 
 /// A commit and its place in the log.
@@ -154,11 +154,11 @@ impl EventStoreRepository for SqliteEventStore {
     }
 }
 
-fn read_error(error: sqlx::Error) -> ReadError {
+pub(crate) fn read_error(error: sqlx::Error) -> ReadError {
     ReadError::Unavailable { source: error.into() }
 }
 
-fn commit_from(row: &SqliteRow) -> Result<Commit, ReadError> {
+pub(crate) fn commit_from(row: &SqliteRow) -> Result<Commit, ReadError> {
     let stream_text: String = row.try_get("stream_id").map_err(read_error)?;
     let stream_id = Uuid::try_parse(&stream_text)
         .map(StreamId)
