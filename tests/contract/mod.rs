@@ -23,6 +23,8 @@ mod proxy; // a network that fails on purpose
 #[cfg(feature = "services")]
 mod on_kafka;
 #[cfg(feature = "services")]
+mod on_kms;
+#[cfg(feature = "services")]
 mod on_mariadb;
 #[cfg(feature = "services")]
 mod on_mongodb;
@@ -43,5 +45,7 @@ pub use dice::Dice;
 pub use mysql_server::OnServer;
 #[cfg(feature = "services")]
 pub use on_mongodb::OnMongodb;
+#[cfg(feature = "services")]
+pub use personal_data::{NAME as SEALED_NAME, PersonalDataUnderTest, sealed};
 #[cfg(feature = "services")]
 pub use read_db::{ReadDb, ReadDbUnderTest, assert_rows};

@@ -42,7 +42,7 @@ macro_rules! personal_data_suite {
 }
 pub(crate) use personal_data_suite;
 
-const NAME: &str = "Ann \u{c9}lise Lee";
+pub const NAME: &str = "Ann \u{c9}lise Lee";
 
 async fn open_keys(under_test: &dyn PersonalDataUnderTest) -> StreamKeys {
     StreamKeys::new(under_test.keys().await, under_test.protection())

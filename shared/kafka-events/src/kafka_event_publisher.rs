@@ -212,7 +212,7 @@ fn is_timeout(error: &KafkaError) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use cqrs::{CommitDraft, RecordedEvent, RecordedState, StreamId, Timestamp};
+    use cqrs::{CommitDraft, Opening, RecordedEvent, RecordedState, SealedPersonalData, StreamId, Timestamp};
     use rdkafka::mocking::MockCluster;
     use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
     use settings::{KafkaBrokers, KafkaSettings, KafkaSignIn};
@@ -270,5 +270,26 @@ mod tests {
         assert!(matches!(paused, Err(KafkaPublishError::Paused)), "{paused:?}");
         tokio::time::sleep(limits.pause).await;
         publisher.acknowledged(&commit()).await.expect("the next producer publishes");
+    }
+
+    #[tokio::test]
+    async fn a_sealed_commit_is_not_published_as_if_it_had_been_erased() {
+        let settings = KafkaSettings {
+            brokers: KafkaBrokers::BootstrapServers("127.0.0.1:1".to_owned()),
+            sign_in: KafkaSignIn::Plaintext,
+            ca_file: None,
+            topic: "events".to_owned(),
+            dead_letter_topic: "events.dead-letters".to_owned(),
+        };
+        let connection = KafkaConnection::connect(&settings).await.expect("brokers that are named");
+        let publisher = KafkaEventPublisher::new(&connection).expect("a publisher");
+        let mut sealed = commit();
+        sealed.draft.events[0].personal = Some(SealedPersonalData {
+            members: vec!["name".to_owned()],
+            ciphertext: "…".to_owned(),
+            opening: Opening::Sealed,
+        });
+        let refused = publisher.acknowledged(&sealed).await;
+        assert!(matches!(refused, Err(KafkaPublishError::Sealed)), "{refused:?}");
     }
 }

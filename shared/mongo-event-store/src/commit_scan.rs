@@ -9,7 +9,6 @@ use uuid::Uuid;
 use crate::MongoEventStore;
 use crate::commit_document::{commit_id, from_document, version_to_bson};
 use crate::mongo_event_store::{corrupt, unavailable};
-use mongo_connection::OperationError;
 
 /// How many streams are looked at for each part that the store is split into: the more, the more even the parts.
 const SAMPLES_PER_PART: u32 = 64;
