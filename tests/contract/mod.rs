@@ -8,6 +8,8 @@
 mod commit_scan; // CommitScan
 mod delivery; // a bus, between the event store and the read database
 mod event_store; // EventStoreRepository
+mod key_store; // KeyStore
+mod personal_data; // PersonalData, on a key store and with what its keys are wrapped with
 mod read_db; // EventHandler and BankAccountRepository
 // --- what they are told
 mod account_history; // events of an account, and by other arithmetic what must become of them
@@ -20,6 +22,8 @@ mod proxy; // a network that fails on purpose
 // --- the adapters
 #[cfg(feature = "services")]
 mod on_kafka;
+#[cfg(feature = "services")]
+mod on_kms;
 #[cfg(feature = "services")]
 mod on_mariadb;
 #[cfg(feature = "services")]
@@ -39,5 +43,7 @@ pub use dice::Dice;
 pub use mysql_server::OnServer;
 #[cfg(feature = "services")]
 pub use on_mongodb::OnMongodb;
+#[cfg(feature = "services")]
+pub use personal_data::{NAME as SEALED_NAME, PersonalDataUnderTest, sealed};
 #[cfg(feature = "services")]
 pub use read_db::{ReadDb, ReadDbUnderTest, assert_rows};

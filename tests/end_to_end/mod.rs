@@ -5,6 +5,7 @@ mod as_of; // an account as it stood at a time
 mod callers; // tokens, scopes, and whose account it is
 mod concurrency; // many at once
 mod console; // the page for people
+mod erasure; // a holder's name that is to be forgotten
 mod faults; // killed, stopped, robbed of its read database
 mod hostile_input; // requests at the edge of the contract and beyond it
 mod idempotency; // retries, and commands that are meant for one version

@@ -40,9 +40,12 @@ pub fn passbook_program() -> PathBuf {
 }
 
 /// The settings that a process must not find by chance in the environment of whoever runs the tests.
-const SETTINGS: [&str; 11] = [
+const SETTINGS: [&str; 14] = [
     "EVENT_STORE_URL",
     "READ_DB_URL",
+    "KEY_STORE_URL",
+    "KEY_STORE_MASTER_KEY",
+    "KEY_STORE_KMS_KEY_ID",
     "KAFKA_BOOTSTRAP_SERVERS",
     "KAFKA_CLUSTER_ARN",
     "KAFKA_TOPIC",

@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
-use bank::{AccountAggregate, AccountEvent, AccountId, Actor};
+use bank::{AccountAggregate, AccountEvent, AccountId, Actor, HolderName};
 use cqrs::{
-    AggregateRoot as _, Commit, DomainEvent as _, EventStoreRepository, QueryEnvelope, QueryError, QueryHandler,
-    ReadError, StreamId, Timestamp,
+    AggregateRoot as _, Commit, DomainEvent as _, EventStore, EventStoreRepository, LoadError, PersonalData,
+    QueryEnvelope, QueryError, QueryHandler, ReadError, StreamId, Timestamp,
 };
 use read_model::BankAccountEntity;
 
@@ -24,16 +24,30 @@ pub struct GetAccountAsOf {
 /// Handles [`GetAccountAsOf`].
 ///
 /// From the events and from nothing else: the state that each commit carries is a shortcut for commands, and has no
-/// holder. So it costs a read for each [`PAGE_COMMITS`] commits up to the time, and holds two pages of them. Times never
-/// run backwards within a stream, so that the first commit after the time ends it.
+/// holder. So it costs a read for each [`PAGE_COMMITS`] commits up to the time and one of the newest, and holds two pages
+/// of them. Times never run backwards within a stream, so that the first commit after the time ends it.
 pub struct GetAccountAsOfHandler {
     event_store: Arc<dyn EventStoreRepository>,
+    accounts: EventStore<AccountAggregate>,
+    personal_data: Arc<dyn PersonalData>,
 }
 
 impl GetAccountAsOfHandler {
-    /// On this event store.
-    pub fn new(event_store: Arc<dyn EventStoreRepository>) -> Self {
-        Self { event_store }
+    /// On this event store, with what opens the events' personal data.
+    pub fn new(event_store: Arc<dyn EventStoreRepository>, personal_data: Arc<dyn PersonalData>) -> Self {
+        Self { accounts: EventStore::new(event_store.clone()), event_store, personal_data }
+    }
+
+    /// The account, its holder hidden where it has been erased since: with the key, but for an account that was opened
+    /// before names were sealed, whose name is in the log for ever.
+    async fn without_erased_holder(&self, mut account: BankAccountEntity) -> Result<BankAccountEntity, QueryError> {
+        let newest = self.accounts.newest(StreamId(account.account_id.as_uuid())).await.map_err(load_error)?;
+        let is_holder_erased =
+            newest.is_some_and(|newest| newest.aggregate.opened().is_some_and(|opened| opened.is_holder_erased));
+        if is_holder_erased {
+            account.holder = HolderName::ERASED.to_owned();
+        }
+        Ok(account)
     }
 }
 
@@ -47,7 +61,8 @@ impl QueryHandler<GetAccountAsOf> for GetAccountAsOfHandler {
         loop {
             let version = account.as_ref().map_or(0, |account| account.version);
             let commits = self.event_store.commits_from(stream_id, version + 1, PAGE_COMMITS).await;
-            let commits = commits.map_err(read_error)?;
+            let mut commits = commits.map_err(read_error)?;
+            self.personal_data.open(&mut commits).await?;
             for commit in commits.iter().take_while(|commit| commit.draft.occurred_at <= *as_of) {
                 account = Some(after(account, *account_id, commit)?);
             }
@@ -56,7 +71,7 @@ impl QueryHandler<GetAccountAsOf> for GetAccountAsOfHandler {
             }
             let is_at_its_end = commits.len() < PAGE_COMMITS as usize;
             if is_at_its_end || commits.last().is_some_and(|commit| commit.draft.occurred_at > *as_of) {
-                return account.ok_or(QueryError::NotFound);
+                return self.without_erased_holder(account.ok_or(QueryError::NotFound)?).await;
             }
         }
     }
@@ -92,5 +107,12 @@ fn read_error(error: ReadError) -> QueryError {
     match error {
         ReadError::Unavailable { source } => QueryError::Unavailable { source },
         ReadError::Corrupt { .. } => QueryError::Corrupt { reason: error.to_string() },
+    }
+}
+
+fn load_error(error: LoadError) -> QueryError {
+    match error {
+        LoadError::Read(error) => read_error(error),
+        LoadError::Undecodable { .. } => QueryError::Corrupt { reason: error.to_string() },
     }
 }

@@ -5,7 +5,7 @@ mod get_account_as_of_handler; // folds the events up to the time
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use cqrs::{EventStoreRepository, QueryDispatcher, QueryEnvelope};
+use cqrs::{EventStoreRepository, PersonalData, QueryDispatcher, QueryEnvelope};
 use http::StatusCode;
 use http_api::{AccountBody, Answer, ApiRequest, HttpFunction, Problem, Scope, query_problem};
 use read_model::BankAccountEntity;
@@ -18,9 +18,9 @@ pub struct GetAccountAsOfFunction {
 }
 
 impl GetAccountAsOfFunction {
-    /// On this event store.
-    pub fn new(event_store: Arc<dyn EventStoreRepository>) -> Self {
-        Self { dispatcher: QueryDispatcher::new(GetAccountAsOfHandler::new(event_store)) }
+    /// On this event store, with what opens the events' personal data.
+    pub fn new(event_store: Arc<dyn EventStoreRepository>, personal_data: Arc<dyn PersonalData>) -> Self {
+        Self { dispatcher: QueryDispatcher::new(GetAccountAsOfHandler::new(event_store, personal_data)) }
     }
 }
 
