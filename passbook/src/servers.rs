@@ -2,13 +2,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use account_projector::AccountProjectorFunction;
-use cqrs::{EventPublisher, EventStoreRepository};
+use cqrs::{EventPublisher, EventStoreRepository, OpeningPublisher, PersonalData};
 use event_relay::EventRelay;
 use health::DependencyCheck;
+use personal_data::KeyStore;
 use read_model::BankAccountRepository;
 use read_side::{ReadSide, ReadSideError};
-use settings::{KafkaBrokers, KafkaSettings, SecretUrl, SettingsError};
-use write_side::{MongoAndKafka, WriteSideError};
+use settings::{KafkaBrokers, KafkaSettings, KeyStoreSettings, SecretUrl, SettingsError};
+use write_side::{MongoAndKafka, PersonalDataKeysError, WriteSideError};
 
 use crate::delivery::{Delivery, DeliveryError, INVOCATION_TIMEOUT};
 use crate::event_source_mapping::{InvokeClient, MappingSettings};
@@ -22,6 +23,8 @@ const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
 pub struct ServersSettings {
     /// MongoDB.
     pub event_store_url: SecretUrl,
+    /// The keys of personal data.
+    pub key_store: KeyStoreSettings,
     /// MySQL.
     pub read_db_url: SecretUrl,
     /// Kafka.
@@ -41,20 +44,24 @@ pub enum ServersError {
     /// Of the write side's.
     #[error(transparent)]
     WriteSide(#[from] WriteSideError),
+    /// The keys of personal data cannot be used.
+    #[error(transparent)]
+    PersonalDataKeys(#[from] PersonalDataKeysError),
     /// Of the read side's.
     #[error(transparent)]
     ReadSide(#[from] ReadSideError),
 }
 
 impl ServersSettings {
-    /// Reads `EVENT_STORE_URL`, `READ_DB_URL`, `PASSBOOK_INVOKE_URL`, and what [`settings::kafka`] and
-    /// [`MappingSettings::from_env`] read.
+    /// Reads `EVENT_STORE_URL`, `READ_DB_URL`, `PASSBOOK_INVOKE_URL`, and what [`settings::key_store`],
+    /// [`settings::kafka`] and [`MappingSettings::from_env`] read.
     ///
     /// # Errors
     /// [`SettingsError`] for what is missing or not understood.
     pub fn from_env() -> Result<Self, SettingsError> {
         Ok(Self {
             event_store_url: settings::event_store_url()?,
+            key_store: settings::key_store()?,
             read_db_url: settings::read_db_url()?,
             kafka: settings::kafka()?,
             mapping: MappingSettings::from_env()?,
@@ -67,6 +74,8 @@ impl ServersSettings {
 pub struct Servers {
     settings: ServersSettings,
     write_side: MongoAndKafka,
+    keys: Arc<dyn KeyStore>,
+    personal_data: Arc<dyn PersonalData>,
     read_side: ReadSide,
     delivery: Delivery,
 }
@@ -78,22 +87,37 @@ impl Servers {
     /// See [`ServersError`].
     pub async fn open(settings: &ServersSettings) -> Result<Self, ServersError> {
         let write_side = MongoAndKafka::open(&settings.event_store_url, &settings.kafka).await?;
+        let keys = write_side::open_key_store(&settings.key_store.location).await?;
+        let personal_data = write_side::open_personal_data(&settings.key_store).await?;
         let read_side = read_side::open(&settings.read_db_url).await?;
         let delivery = match &settings.invoke_url {
             Some(invoke_url) => Delivery::through(&write_side.connection, &settings.mapping, invoke_url)?,
             None => {
                 let projector = AccountProjectorFunction::new(read_side.event_handler.clone());
-                let relay = EventRelay::new(write_side.event_store.clone(), write_side.bus.clone());
+                let bus = OpeningPublisher::new(write_side.bus.clone(), personal_data.clone());
+                let relay = EventRelay::new(write_side.event_store.clone(), Arc::new(bus));
                 Delivery::in_process(&write_side.connection, &settings.mapping, projector, relay).await?
             }
         };
-        Ok(Self { settings: settings.clone(), write_side, read_side, delivery })
+        Ok(Self { settings: settings.clone(), write_side, keys, personal_data, read_side, delivery })
     }
 
     /// The event store as the functions take it.
     #[must_use]
     pub fn event_store(&self) -> Arc<dyn EventStoreRepository> {
         self.write_side.event_store.clone()
+    }
+
+    /// The keys as the function takes them that destroys some.
+    #[must_use]
+    pub fn keys(&self) -> Arc<dyn KeyStore> {
+        self.keys.clone()
+    }
+
+    /// What seals and opens personal data.
+    #[must_use]
+    pub fn personal_data(&self) -> Arc<dyn PersonalData> {
+        self.personal_data.clone()
     }
 
     /// The bus as the functions take it.

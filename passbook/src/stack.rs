@@ -1,8 +1,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use cqrs::{EventPublisher, EventStoreRepository};
+use cqrs::{EventPublisher, EventStoreRepository, PersonalData};
 use health::DependencyCheck;
+use personal_data::KeyStore;
 use read_model::BankAccountRepository;
 use settings::SettingsError;
 
@@ -30,6 +31,10 @@ pub struct Stack {
     pub event_store: Arc<dyn EventStoreRepository>,
     /// What is told of them.
     pub publisher: Arc<dyn EventPublisher>,
+    /// Where the keys of the personal data in them are.
+    pub keys: Arc<dyn KeyStore>,
+    /// What seals and opens it.
+    pub personal_data: Arc<dyn PersonalData>,
     /// What queries read.
     pub read_db: Arc<dyn BankAccountRepository>,
     /// The bus's line in the health check.
@@ -97,6 +102,8 @@ impl Stack {
                 Ok(Self {
                     event_store: embedded.repository(),
                     publisher: embedded.publisher(),
+                    keys: embedded.keys(),
+                    personal_data: embedded.personal_data(),
                     read_db: Arc::new(embedded.read_db.clone()),
                     bus_check: Arc::new(BusCheck { bus: embedded.bus.clone() }),
                     running: Running::Embedded(embedded),
@@ -108,6 +115,8 @@ impl Stack {
                 Ok(Self {
                     event_store: servers.event_store(),
                     publisher: servers.publisher(),
+                    keys: servers.keys(),
+                    personal_data: servers.personal_data(),
                     read_db: servers.read_db(),
                     bus_check: servers.bus_check(),
                     running: Running::Servers(Box::new(servers)),
@@ -126,13 +135,7 @@ impl Stack {
         {
             return Gateway::through(client, tokens);
         }
-        Gateway::new(
-            self.event_store.clone(),
-            self.publisher.clone(),
-            self.read_db.clone(),
-            self.bus_check.clone(),
-            tokens,
-        )
+        Gateway::new(self, tokens)
     }
 
     /// What it is and where its data lies, as `passbook serve` greets with it.

@@ -8,6 +8,8 @@
 mod commit_scan; // CommitScan
 mod delivery; // a bus, between the event store and the read database
 mod event_store; // EventStoreRepository
+mod key_store; // KeyStore
+mod personal_data; // PersonalData, on a key store and with what its keys are wrapped with
 mod read_db; // EventHandler and BankAccountRepository
 // --- what they are told
 mod account_history; // events of an account, and by other arithmetic what must become of them
@@ -21,6 +23,8 @@ mod proxy; // a network that fails on purpose
 #[cfg(feature = "services")]
 mod on_kafka;
 #[cfg(feature = "services")]
+mod on_kms;
+#[cfg(feature = "services")]
 mod on_mariadb;
 #[cfg(feature = "services")]
 mod on_mongodb;
@@ -31,15 +35,15 @@ mod on_servers; // MongoDB, Kafka and MySQL together
 mod on_sqlite;
 
 // What other modules' tests build on as well.
-#[cfg(feature = "services")]
 pub use account_history::AccountHistory;
 #[cfg(feature = "services")]
 pub use commits::{StreamEnd, counted};
-#[cfg(feature = "services")]
 pub use dice::Dice;
 #[cfg(feature = "services")]
 pub use mysql_server::OnServer;
 #[cfg(feature = "services")]
 pub use on_mongodb::OnMongodb;
+#[cfg(feature = "services")]
+pub use personal_data::{NAME as SEALED_NAME, PersonalDataUnderTest, sealed};
 #[cfg(feature = "services")]
 pub use read_db::{ReadDb, ReadDbUnderTest, assert_rows};

@@ -11,13 +11,12 @@ from template import REPOSITORY, Template, in_words
 MAPPING = "AWS::Lambda::EventSourceMapping"
 
 # Functions that the template has ahead of the workspace. An entry that is there by now is a finding.
-AHEAD = {"erase-holder", "get-account-as-of", "get-restore", "restore-read-db", "restore-worker"}
+AHEAD = {"get-restore", "restore-read-db", "restore-worker"}
 
 # Settings that the template has ahead of the code, likewise.
 SETTINGS_AHEAD = {
     "EVENT_STORE_URL_SECRET_ARN",
     "KAFKA_CREDENTIALS_SECRET_ARN",
-    "KEY_STORE_KMS_KEY_ID",
     "KEY_STORE_URL_SECRET_ARN",
     "READ_DB_URL_SECRET_ARN",
     "RESTORE_WORKER_FUNCTION",

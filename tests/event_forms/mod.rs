@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use bank::{AccountEvent, AccountKind, Money};
+use bank::{AccountEvent, AccountKind, HolderName, Money};
 use cqrs::{Digest, DomainEvent as _, EventDecodeError};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -32,6 +32,13 @@ fn files() -> Vec<(&'static str, Vec<AccountEvent>)> {
                 opened("李安", AccountKind::Checking, 0, "JPY"),
             ],
         ),
+        (
+            "AccountOpened.v2",
+            vec![
+                opened("Zoë Lee", AccountKind::Savings, 12_550, "EUR"),
+                opened_by(HolderName::Erased, AccountKind::Checking, 0, "JPY"),
+            ],
+        ),
         ("FundsMoved.v1", vec![deposited(12_550, "EUR", None), withdrawn(1, "KWD", None)]),
         (
             "FundsMoved.v2",
@@ -47,6 +54,7 @@ fn files() -> Vec<(&'static str, Vec<AccountEvent>)> {
         ),
         ("FundsWithdrawn.v1", vec![withdrawn(12_550, "EUR", Some("rent")), withdrawn(1, "KWD", None)]),
         ("AccountClosed.v1", vec![closed(Some("moved away")), closed(None)]),
+        ("AccountHolderErased.v1", vec![AccountEvent::AccountHolderErased]),
     ]
 }
 
@@ -57,14 +65,20 @@ fn next_variant(before: Option<&AccountEvent>) -> Option<AccountEvent> {
         Some(AccountEvent::AccountOpened { .. }) => Some(deposited(12_550, "EUR", None)),
         Some(AccountEvent::FundsDeposited { .. }) => Some(withdrawn(12_550, "EUR", None)),
         Some(AccountEvent::FundsWithdrawn { .. }) => Some(closed(None)),
-        Some(AccountEvent::AccountClosed { .. }) => None,
+        Some(AccountEvent::AccountClosed { .. }) => Some(AccountEvent::AccountHolderErased),
+        Some(AccountEvent::AccountHolderErased) => None,
     }
 }
 
 fn opened(holder: &str, kind: AccountKind, opening_minor: i64, currency: &str) -> AccountEvent {
+    opened_by(holder.parse().expect("a holder"), kind, opening_minor, currency)
+}
+
+/// The data is what is stored once the holder has been taken out of it and encrypted, and is read again with it.
+fn opened_by(holder: HolderName, kind: AccountKind, opening_minor: i64, currency: &str) -> AccountEvent {
     AccountEvent::AccountOpened {
         owner: "ann".to_owned(),
-        holder: holder.parse().expect("a holder"),
+        holder,
         kind,
         opening_balance: money(opening_minor, currency),
     }

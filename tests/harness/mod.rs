@@ -21,7 +21,7 @@ pub use server::{Data, Server, is_on_servers, passbook_program, program, without
 #[cfg(feature = "services")]
 pub use servers_stack::ServersStack;
 #[cfg(feature = "services")]
-pub use services::{address, event_store_url, kafka_bootstrap_servers, mysql_server_url, python_clients};
+pub use services::{address, event_store_url, kafka_bootstrap_servers, moto, mysql_server_url, python_clients};
 pub use token_issuer::{TokenIssuer, claims, key_set, seconds_from_now};
 
 use std::future::Future;

@@ -98,6 +98,7 @@ impl Drop for ServersStack {
             on_a_thread(async move {
                 let client = Client::with_uri_str(event_store_url).await.expect("a URL");
                 client.database(&name).drop().await.expect("drops");
+                client.database(&format!("{name}_keys")).drop().await.expect("drops");
                 drop_read_db(&server_url, &name).await;
                 let admin: AdminClient<DefaultClientContext> =
                     ClientConfig::new().set("bootstrap.servers", kafka_bootstrap_servers()).create().expect("a client");

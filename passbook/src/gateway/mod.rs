@@ -21,12 +21,9 @@ use axum::body::{Body, to_bytes};
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request};
 use axum::response::Response;
-use cqrs::{EventPublisher, EventStoreRepository};
-use health::DependencyCheck;
 use http::{HeaderValue, Method, header};
 use http_api::{CorrelationId, Problem, ProblemCode, render_problem};
 use http_body_util::LengthLimitError;
-use read_model::BankAccountRepository;
 use serde_json::Value;
 
 pub use api_gateway_event::api_gateway_event;
@@ -40,6 +37,7 @@ pub use tokens::{Claims, DEVELOPMENT_CALLER, TokenChecker, TokenCheckerError};
 use routes::{Function, functions};
 use static_files::StaticFile;
 
+use crate::Stack;
 #[cfg(feature = "servers")]
 use crate::event_source_mapping::InvokeClient;
 #[cfg(feature = "servers")]
@@ -96,16 +94,10 @@ impl Functions {
 }
 
 impl Gateway {
-    /// With the functions on these adapters.
-    pub fn new(
-        event_store: Arc<dyn EventStoreRepository>,
-        publisher: Arc<dyn EventPublisher>,
-        read_db: Arc<dyn BankAccountRepository>,
-        bus_check: Arc<dyn DependencyCheck>,
-        tokens: TokenChecker,
-    ) -> Self {
-        let functions = functions(&event_store, &publisher, &read_db, bus_check);
-        Self { functions: Functions::Here(Arc::new(functions)), tokens: Arc::new(tokens) }
+    /// With the functions on this stack's adapters.
+    #[must_use]
+    pub fn new(stack: &Stack, tokens: TokenChecker) -> Self {
+        Self { functions: Functions::Here(Arc::new(functions(stack))), tokens: Arc::new(tokens) }
     }
 
     /// With the functions behind this client's Invoke API.

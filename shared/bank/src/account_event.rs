@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::upcasters::UPCASTERS;
-use crate::{AccountKind, Currency, Holder, Money, Reference};
+use crate::{AccountKind, Currency, HolderName, Money, Reference};
 
 /// Everything that can happen to an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,8 +12,8 @@ pub enum AccountEvent {
     AccountOpened {
         /// The caller that opened it, and so owns it.
         owner: String,
-        /// Whose it is by name.
-        holder: Holder,
+        /// Whose it is by name. Personal data: stored encrypted, and erased for good with its key.
+        holder: HolderName,
         /// What kind of account.
         kind: AccountKind,
         /// What it holds from the start; may be nothing.
@@ -33,19 +33,21 @@ pub enum AccountEvent {
         /// What for.
         reference: Option<Reference>,
     },
-    /// The account's last event.
+    /// The account takes no commands any more but the erasure of the holder's name.
     AccountClosed {
         /// Why.
         reason: Option<Reference>,
     },
+    /// The holder's name can be read no more, by nobody: also where `AccountOpened` still has it.
+    AccountHolderErased,
 }
 
-/// Version 1 of the stored form of `AccountOpened`.
+/// Version 2 of the stored form of `AccountOpened`: the holder is personal, and null once it is erased.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct AccountOpenedV1 {
+struct AccountOpenedV2 {
     owner: String,
-    holder: Holder,
+    holder: HolderName,
     kind: AccountKind,
     currency: Currency,
     opening_balance_minor: i64,
@@ -68,6 +70,11 @@ struct AccountClosedV1 {
     reason: Option<Reference>,
 }
 
+/// Version 1 of the stored form of `AccountHolderErased`.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AccountHolderErasedV1 {}
+
 impl DomainEvent for AccountEvent {
     fn event_type(&self) -> &'static str {
         match self {
@@ -75,16 +82,33 @@ impl DomainEvent for AccountEvent {
             Self::FundsDeposited { .. } => "FundsDeposited",
             Self::FundsWithdrawn { .. } => "FundsWithdrawn",
             Self::AccountClosed { .. } => "AccountClosed",
+            Self::AccountHolderErased => "AccountHolderErased",
         }
     }
 
     fn schema_version(&self) -> u32 {
-        1
+        match self {
+            Self::AccountOpened { .. } => 2,
+            Self::FundsDeposited { .. }
+            | Self::FundsWithdrawn { .. }
+            | Self::AccountClosed { .. }
+            | Self::AccountHolderErased => 1,
+        }
+    }
+
+    fn personal_members(&self) -> &'static [&'static str] {
+        match self {
+            Self::AccountOpened { .. } => &["holder"],
+            Self::FundsDeposited { .. }
+            | Self::FundsWithdrawn { .. }
+            | Self::AccountClosed { .. }
+            | Self::AccountHolderErased => &[],
+        }
     }
 
     fn to_data(&self) -> Value {
         let data = match self.clone() {
-            Self::AccountOpened { owner, holder, kind, opening_balance } => serde_json::to_value(AccountOpenedV1 {
+            Self::AccountOpened { owner, holder, kind, opening_balance } => serde_json::to_value(AccountOpenedV2 {
                 owner,
                 holder,
                 kind,
@@ -99,6 +123,7 @@ impl DomainEvent for AccountEvent {
                 })
             }
             Self::AccountClosed { reason } => serde_json::to_value(AccountClosedV1 { reason }),
+            Self::AccountHolderErased => serde_json::to_value(AccountHolderErasedV1 {}),
         };
         data.expect("texts and integers are plain JSON")
     }
@@ -110,8 +135,8 @@ impl DomainEvent for AccountEvent {
         let malformed =
             |reason: String| EventDecodeError::Malformed { event_type: event_type.to_owned(), schema_version, reason };
         match (form.event_type.as_ref(), form.schema_version) {
-            ("AccountOpened", 1) => {
-                let stored: AccountOpenedV1 = read(data).map_err(malformed)?;
+            ("AccountOpened", 2) => {
+                let stored: AccountOpenedV2 = read(data).map_err(malformed)?;
                 let opening_balance = money(stored.opening_balance_minor, stored.currency).map_err(malformed)?;
                 Ok(Self::AccountOpened {
                     owner: stored.owner,
@@ -134,9 +159,19 @@ impl DomainEvent for AccountEvent {
                 let stored: AccountClosedV1 = read(data).map_err(malformed)?;
                 Ok(Self::AccountClosed { reason: stored.reason })
             }
-            ("AccountOpened" | "FundsDeposited" | "FundsWithdrawn" | "AccountClosed" | "FundsMoved", _) => {
-                Err(EventDecodeError::UnknownVersion { event_type: event_type.to_owned(), schema_version })
+            ("AccountHolderErased", 1) => {
+                let AccountHolderErasedV1 {} = read(data).map_err(malformed)?;
+                Ok(Self::AccountHolderErased)
             }
+            (
+                "AccountOpened"
+                | "FundsDeposited"
+                | "FundsWithdrawn"
+                | "AccountClosed"
+                | "AccountHolderErased"
+                | "FundsMoved",
+                _,
+            ) => Err(EventDecodeError::UnknownVersion { event_type: event_type.to_owned(), schema_version }),
             _ => Err(EventDecodeError::UnknownType { event_type: event_type.to_owned() }),
         }
     }
@@ -198,5 +233,14 @@ mod tests {
                 "{data}: {result:?}"
             );
         }
+    }
+
+    #[test]
+    fn an_account_that_was_opened_before_names_were_sealed_has_a_name_in_its_log() {
+        let data =
+            json!({"owner": "ann", "holder": null, "kind": "savings", "currency": "EUR", "opening_balance_minor": 1});
+        let result = AccountEvent::from_data("AccountOpened", 1, &data);
+        assert!(matches!(result, Err(EventDecodeError::Malformed { schema_version: 1, .. })), "{result:?}");
+        assert!(AccountEvent::from_data("AccountOpened", 2, &data).is_ok());
     }
 }
