@@ -131,9 +131,11 @@ tests: ## Every test, on real servers
 	$(CARGO) test $(LOCKED) $(EVERYTHING) --test passbook -- --ignored --test-threads=1 outages::
 
 .PHONY: bench
-bench: ## Measure the event store's layouts against a bare insert (the server of EVENT_STORE_URL, else of make services)
-	@url="$${EVENT_STORE_URL:-$$($(MAKE) -s services-env | sed -n s/^EVENT_STORE_URL=//p)}"; \
-	EVENT_STORE_URL="$$url" $(CARGO) run $(LOCKED) --release --package mongo-event-store --example layouts
+bench: ## Measure against plain baselines, on make services: the event store's layouts, a deposit by the account's age, the projection
+	@eval "export $$($(MAKE) -s services-env | tr '\n' ' ')"; \
+	$(CARGO) run $(LOCKED) --release --package mongo-event-store --example layouts; \
+	BENCH_EVENT_STORE_URL="$$EVENT_STORE_URL" $(CARGO) bench $(LOCKED) --package deposit-funds --no-default-features --bench deposit_latency; \
+	BENCH_READ_DB_URL="$$READ_DB_URL" $(CARGO) bench $(LOCKED) --package mysql-read-db --bench projection
 
 # Without optimizing: it runs for seconds, and builds in half the time.
 $(CARGO_DENY):

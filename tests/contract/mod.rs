@@ -35,11 +35,9 @@ mod on_servers; // MongoDB, Kafka and MySQL together
 mod on_sqlite;
 
 // What other modules' tests build on as well.
-#[cfg(feature = "services")]
 pub use account_history::AccountHistory;
 #[cfg(feature = "services")]
 pub use commits::{StreamEnd, counted};
-#[cfg(feature = "services")]
 pub use dice::Dice;
 #[cfg(feature = "services")]
 pub use mysql_server::OnServer;

@@ -49,6 +49,7 @@ fn operations(account_id: &str) -> Vec<(Method, String, Option<Value>, &'static 
         (Method::GET, "/accounts".to_owned(), None, read),
         (Method::GET, format!("{account}/transactions"), None, read),
         (Method::GET, format!("{account}/events"), None, read),
+        (Method::GET, format!("{account}/as-of/2999-01-01T00:00:00Z"), None, read),
     ]
 }
 
@@ -382,6 +383,9 @@ async fn another_callers_account_is_answered_like_one_that_does_not_exist() {
         (Method::GET, "/events"),
         (Method::GET, "/events?limit=1"),
         (Method::HEAD, "/events"),
+        (Method::GET, "/as-of/2999-01-01T00:00:00Z"),
+        (Method::GET, "/as-of/now"),
+        (Method::HEAD, "/as-of/2999-01-01T00:00:00Z"),
     ] {
         for headers in query_headers {
             let mut answers = Vec::new();
@@ -467,7 +471,7 @@ async fn a_teller_sees_and_uses_any_callers_account() {
     let seen_by_teller = teller.get_at(&path, 4).await;
     let seen_by_ann = ann.get_at(&path, 4).await;
     assert_eq!(seen_by_teller.expect(200).body, seen_by_ann.body);
-    for query in ["/transactions", "/events"] {
+    for query in ["/transactions", "/events", "/as-of/2999-01-01T00:00:00Z"] {
         let path = format!("{path}{query}");
         assert_eq!(teller.get(&path).await.expect(200).body, ann.get(&path).await.body);
     }

@@ -65,6 +65,7 @@ async fn every_function_answers_its_event_on_the_real_servers() {
         ("list-transactions", "/transactions/0/reference", json!("wages")),
         ("list-account-events", "/events/4/type", json!("AccountHolderErased")),
         ("list-account-events", "/events/0/data/holder", json!("[erased]")),
+        ("get-account-as-of", "/status", json!("closed")),
         ("health", "/status", json!("ok")),
     ] {
         let (status, body) = answer(&answer_of(function).await);

@@ -5,6 +5,7 @@ use close_account::CloseAccountFunction;
 use deposit_funds::DepositFundsFunction;
 use erase_holder::EraseHolderFunction;
 use get_account::GetAccountFunction;
+use get_account_as_of::GetAccountAsOfFunction;
 use health::{DependencyCheck, EventStoreCheck, HealthFunction, KeyStoreCheck, ReadDbCheck};
 use http::Method;
 use http_api::HttpFunction;
@@ -44,6 +45,7 @@ pub const ROUTES: &[Route] = &[
     route(Method::GET, "/accounts", "list-accounts"),
     route(Method::GET, "/accounts/{id}/transactions", "list-transactions"),
     route(Method::GET, "/accounts/{id}/events", "list-account-events"),
+    route(Method::GET, "/accounts/{id}/as-of/{time}", "get-account-as-of"),
     Route { method: Method::GET, path: "/health", function: "health", is_public: true },
 ];
 
@@ -69,6 +71,7 @@ pub(crate) fn functions(stack: &Stack) -> BTreeMap<&'static str, Function> {
         ("list-accounts", Arc::new(ListAccountsFunction::new(read_db.clone()))),
         ("list-transactions", Arc::new(ListTransactionsFunction::new(read_db.clone()))),
         ("list-account-events", Arc::new(ListAccountEventsFunction::new(event_store.clone(), personal_data.clone()))),
+        ("get-account-as-of", Arc::new(GetAccountAsOfFunction::new(event_store.clone(), personal_data.clone()))),
         ("health", Arc::new(HealthFunction::new(checks))),
     ])
 }
