@@ -266,6 +266,7 @@ fn moved_row(versions: &HashMap<AccountId, u64>, entity: &BankAccountEntity) -> 
     (
         hex_of(entity.account_id.as_uuid()),
         versions.get(&entity.account_id).copied(),
+        &entity.holder,
         entity.balance.amount_minor(),
         entity.status.as_str(),
         entity.version,
@@ -278,14 +279,16 @@ async fn update_accounts(connection: &mut MySqlConnection, parcel: &Parcel) -> R
         r"UPDATE JSON_TABLE(?, '$[*]' COLUMNS (
               account_id     VARCHAR(32)     PATH '$[0]' ERROR ON ERROR,
               read_version   BIGINT UNSIGNED PATH '$[1]' ERROR ON ERROR,
-              balance_minor  BIGINT          PATH '$[2]' ERROR ON ERROR,
-              status         VARCHAR(17)     PATH '$[3]' ERROR ON ERROR,
-              version        BIGINT UNSIGNED PATH '$[4]' ERROR ON ERROR,
-              updated_at_us  BIGINT          PATH '$[5]' ERROR ON ERROR
+              holder         VARCHAR(141)    PATH '$[2]' ERROR ON ERROR,
+              balance_minor  BIGINT          PATH '$[3]' ERROR ON ERROR,
+              status         VARCHAR(17)     PATH '$[4]' ERROR ON ERROR,
+              version        BIGINT UNSIGNED PATH '$[5]' ERROR ON ERROR,
+              updated_at_us  BIGINT          PATH '$[6]' ERROR ON ERROR
           )) AS fresh
           STRAIGHT_JOIN bank_accounts AS account
               ON account.account_id = UNHEX(fresh.account_id) AND account.version = fresh.read_version
-          SET account.balance_minor = fresh.balance_minor,
+          SET account.holder = fresh.holder,
+              account.balance_minor = fresh.balance_minor,
               account.status = fresh.status,
               account.version = fresh.version,
               account.updated_at_us = fresh.updated_at_us",

@@ -118,8 +118,8 @@ async fn write(connection: &mut SqliteConnection, plan: &ProjectionPlan) -> Resu
         // The write lock is held since before the rows were read, so none of them can have moved on; the guard
         // says so in the statement itself.
         insert.push(
-            " ON CONFLICT (account_id) DO UPDATE SET balance_minor = excluded.balance_minor, \
-             status = excluded.status, updated_at_us = excluded.updated_at_us, version = excluded.version \
+            " ON CONFLICT (account_id) DO UPDATE SET holder = excluded.holder, \
+             balance_minor = excluded.balance_minor, status = excluded.status, updated_at_us = excluded.updated_at_us, version = excluded.version \
              WHERE excluded.version > bank_accounts.version",
         );
         insert.build().execute(&mut *connection).await?;

@@ -94,7 +94,7 @@ fn after(
     }
     let mut account = before;
     for recorded in &draft.events {
-        let event = AccountEvent::from_data(&recorded.event_type, recorded.schema_version, &recorded.data)
+        let event = AccountEvent::from_data(&recorded.event_type, recorded.schema_version, &recorded.readable_data())
             .map_err(|error| corrupt(error.to_string()))?;
         let (after, _line) = BankAccountEntity::after(account.as_ref(), account_id, &event, draft.occurred_at)
             .map_err(|error| corrupt(error.to_string()))?;
