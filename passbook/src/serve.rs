@@ -6,6 +6,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::gateway::{DEVELOPMENT_CALLER, Gateway, TokenChecker, TokenCheckerError};
+use crate::restore::RestoreTask;
 use crate::stack::{Stack, StackDescription, StackError, StackSettings};
 
 const DEFAULT_PORT: u16 = 9000;
@@ -109,11 +110,15 @@ pub async fn serve(settings: ServeSettings) -> Result<(), ServeError> {
         .map_err(|source| ServeError::Listen { address: settings.address, source })?;
     let address = listener.local_addr().map_err(ServeError::Server)?;
     let stack = Stack::open(&settings.stack).await?;
+    let restore_task =
+        RestoreTask::start(stack.events.clone(), stack.restore_store.clone(), stack.restore_limits);
     let gateway = Gateway::new(
         stack.event_store.clone(),
         stack.publisher.clone(),
         stack.read_db.clone(),
         stack.bus_check.clone(),
+        stack.restore_store.clone(),
+        restore_task.trigger(),
         tokens,
     );
     print!("{}", greeting(address, &stack.description(), &callers));
@@ -134,6 +139,7 @@ pub async fn serve(settings: ServeSettings) -> Result<(), ServeError> {
             Ok(())
         }
     };
+    restore_task.stop().await;
     stack.close().await;
     result
 }

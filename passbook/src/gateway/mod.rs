@@ -24,6 +24,7 @@ use http::{HeaderValue, Method, header};
 use http_api::{CorrelationId, Problem, ProblemCode, render_problem};
 use http_body_util::LengthLimitError;
 use read_model::BankAccountRepository;
+use restore::{RestoreRegister, RestoreTrigger};
 
 pub use api_gateway_event::api_gateway_event;
 pub use bus_check::BusCheck;
@@ -58,9 +59,11 @@ impl Gateway {
         publisher: Arc<dyn EventPublisher>,
         read_db: Arc<dyn BankAccountRepository>,
         bus_check: Arc<dyn DependencyCheck>,
+        restores: Arc<dyn RestoreRegister>,
+        restore_trigger: Arc<dyn RestoreTrigger>,
         tokens: TokenChecker,
     ) -> Self {
-        let functions = functions(&event_store, &publisher, &read_db, bus_check);
+        let functions = functions(&event_store, &publisher, &read_db, bus_check, restores, restore_trigger);
         Self { functions: Arc::new(functions), tokens: Arc::new(tokens) }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use http::{HeaderName, HeaderValue, StatusCode, header};
-use http_api::{Answer, ApiRequest, HttpFunction, Problem, ProblemCode, Scope};
+use http_api::{Answer, ApiRequest, HttpFunction, Problem, ProblemCode, Scope, version_entity_tag};
 use restore::{Requested, RestoreId, RestoreKind, RestoreRegister, RestoreStatus, RestoreTrigger};
 use serde::{Deserialize, Serialize};
 
@@ -42,7 +42,8 @@ impl HttpFunction for RestoreReadDbFunction {
         // What is not there yet is at no version.
         if let Some(expected) = context.expected_version.filter(|expected| *expected != 0) {
             let detail = format!("A restore has no version, and so is not at {expected}.");
-            return Err(Problem::new(ProblemCode::VersionMismatch, detail));
+            return Err(Problem::new(ProblemCode::VersionMismatch, detail)
+                .with_header(header::ETAG, version_entity_tag(0)));
         }
         let id = context.idempotency.map_or_else(RestoreId::generate, |sent| RestoreId::derived_from(&sent.key));
         let requested =
