@@ -40,6 +40,8 @@ watch: $(CARGO_LAMBDA) ## Serve every function as a Lambda process of its own, w
 	@eval "export $$($(MAKE) -s services-env | tr '\n' ' ')"; \
 	$(CARGO) build $(LOCKED) --package passbook --features servers; \
 	$(PASSBOOK) prepare; \
+	export AWS_REGION=local AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local; \
+	export AWS_ENDPOINT_URL_LAMBDA=http://127.0.0.1:9000; \
 	PATH="$(dir $(CARGO_LAMBDA)):$$PATH" $(CARGO) lambda watch --invoke-address 127.0.0.1 & \
 	trap 'kill %1' EXIT; \
 	PASSBOOK_INVOKE_URL=http://127.0.0.1:9000 $(PASSBOOK) deliver
@@ -124,9 +126,11 @@ tests: ## Every test, on real servers
 	$(CARGO) test $(LOCKED) $(EVERYTHING) --test passbook -- --ignored --test-threads=1 outages::
 
 .PHONY: bench
-bench: ## Measure the event store's layouts against a bare insert (the server of EVENT_STORE_URL, else of make services)
+bench: ## Measure the event store's layouts, and restores, against the bare servers (of EVENT_STORE_URL, READ_DB_URL, else make services)
 	@url="$${EVENT_STORE_URL:-$$($(MAKE) -s services-env | sed -n s/^EVENT_STORE_URL=//p)}"; \
-	EVENT_STORE_URL="$$url" $(CARGO) run $(LOCKED) --release --package mongo-event-store --example layouts
+	EVENT_STORE_URL="$$url" $(CARGO) run $(LOCKED) --release --package mongo-event-store --example layouts; \
+	read_db_url="$${READ_DB_URL:-$$($(MAKE) -s services-env | sed -n s/^READ_DB_URL=//p)}"; \
+	BENCH_EVENT_STORE_URL="$$url" BENCH_READ_DB_URL="$$read_db_url" $(CARGO) bench $(LOCKED) --package restore
 
 # Without optimizing: it runs for seconds, and builds in half the time.
 $(CARGO_DENY):
