@@ -70,15 +70,23 @@ impl CatchUp {
             for followed in self.follow(shadow, ranges, fresh).await? {
                 let Followed { account, stopped } = followed;
                 let reached = account.shadow.as_ref().map_or(0, |row| row.version);
-                if let (Some(reason), Some(live_version)) = (stopped, account.live_version)
-                    && is_last
-                    && live_version > reached
-                {
-                    let account_id = account.account_id;
-                    return Err(RestoreError::WouldTakeBack { account_id, live_version, reached, reason });
+                if claimed(&account) <= reached {
+                    continue;
                 }
-                if claimed(&account) > reached {
-                    self.judged.insert(account.account_id, claimed(&account));
+                let account_id = account.account_id;
+                let stopped = match stopped {
+                    Some(reason) => Some(reason),
+                    None => self.why_no_further(account_id).await?,
+                };
+                match (stopped, account.live_version.filter(|version| *version > reached)) {
+                    (Some(reason), Some(live_version)) if is_last => {
+                        return Err(RestoreError::WouldTakeBack { account_id, live_version, reached, reason });
+                    }
+                    // Left to the last round: what is in its way may be gone by then.
+                    (Some(_), Some(_)) => {}
+                    _ => {
+                        self.judged.insert(account_id, claimed(&account));
+                    }
                 }
             }
             if !is_full {
@@ -153,6 +161,27 @@ impl CatchUp {
         let folded = FoldedPage::of(&page, account.shadow.clone());
         let is_full = page.len() == self.limits.page_commits as usize;
         Ok((account, folded, is_full))
+    }
+}
+
+impl CatchUp {
+    /// Folds the stream from its beginning and writes nothing: why it cannot be folded to its end, if it cannot. A row may
+    /// stand in the middle of a commit, and then reading on from it shows nothing.
+    async fn why_no_further(&self, account_id: AccountId) -> Result<Option<String>, RestoreError> {
+        let range = StreamRange::of_stream(StreamId(account_id.as_uuid()));
+        let (mut row, mut after) = (None, None);
+        loop {
+            let page = self.reader.page(range, after, self.limits.page_commits).await?;
+            let folded = FoldedPage::of(&page, row.clone());
+            if let Some((_, reason)) = folded.stopped.into_iter().next() {
+                return Ok(Some(reason));
+            }
+            if page.len() < self.limits.page_commits as usize {
+                return Ok(None);
+            }
+            row = folded.accounts.into_iter().next().map(|account| account.after).or(row);
+            after = page.last().map(|commit| commit.place);
+        }
     }
 }
 
