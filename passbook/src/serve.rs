@@ -110,8 +110,7 @@ pub async fn serve(settings: ServeSettings) -> Result<(), ServeError> {
         .map_err(|source| ServeError::Listen { address: settings.address, source })?;
     let address = listener.local_addr().map_err(ServeError::Server)?;
     let stack = Stack::open(&settings.stack).await?;
-    let restore_task =
-        RestoreTask::start(stack.events.clone(), stack.restore_store.clone(), stack.restore_limits);
+    let restore_task = RestoreTask::start(stack.events.clone(), stack.restore_store.clone(), stack.restore_limits);
     let gateway = Gateway::new(
         stack.event_store.clone(),
         stack.publisher.clone(),

@@ -1,11 +1,11 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
+use ::restore::RestoreStore;
 use async_trait::async_trait;
 use bank::AccountId;
 use cqrs::{CommitScan, EventConsumer, EventStoreRepository};
 use futures::future::{BoxFuture, join_all};
-use ::restore::RestoreStore;
 use sqlite_embedded::{BusProgress, EmbeddedBus, SqliteEventStore, SqliteReadDb};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, SqliteConnection};

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use bank::{AccountAggregate, AccountEvent, AccountId, AccountKind, Money};
 use cqrs::{
-    AggregateRoot as _, Commit, CommitDraft, CommitScan, CommandContext, Digest, DomainEvent as _, EventHandler,
+    AggregateRoot as _, CommandContext, Commit, CommitDraft, CommitScan, Digest, DomainEvent as _, EventHandler,
     EventPublisher, EventSourcingHandler, EventStoreRepository, PublishError, RecordedEvent, RecordedState, StreamId,
     StreamRange, Timestamp,
 };
@@ -124,7 +124,8 @@ async fn main() -> Result<(), Failure> {
         std::fs::remove_dir_all(&folder)?;
         if let (Ok(event_store_url), Ok(read_db_url)) = &urls {
             let name = format!("passbook_bench_{}", Uuid::now_v7().simple());
-            let (event_store_url, read_db_url) = (with_database(event_store_url, &name), with_database(read_db_url, &name));
+            let (event_store_url, read_db_url) =
+                (with_database(event_store_url, &name), with_database(read_db_url, &name));
             make_databases(&event_store_url, &read_db_url, &name).await?;
             let place = Place { folder, servers: Some((event_store_url.clone(), read_db_url.clone())) };
             let measured = measure("MongoDB and MySQL", &place, events, events == most).await;
@@ -169,11 +170,18 @@ async fn measure(name: &str, place: &Place, events: u64, with_latency: bool) -> 
     let restored = child(place, "restore", events).await?;
     let raw = child(place, "raw", events).await?;
     let float = |value: &Value, member: &str| value[member].as_f64().unwrap_or_default();
-    let (seconds, scan_s, insert_s) =
-        (float(&restored, "seconds"), float(&raw, "scan_s"), float(&raw, "insert_s"));
-    println!("{name}, {events} events of {} accounts (seeded in {:.0} s)", events / EVENTS_AN_ACCOUNT, float(&seeded, "seconds"));
+    let (seconds, scan_s, insert_s) = (float(&restored, "seconds"), float(&raw, "scan_s"), float(&raw, "insert_s"));
+    println!(
+        "{name}, {events} events of {} accounts (seeded in {:.0} s)",
+        events / EVENTS_AN_ACCOUNT,
+        float(&seeded, "seconds")
+    );
     let rate = |seconds: f64| restored["events"].as_f64().unwrap_or_default() / seconds;
-    println!("  restore         {seconds:>8.1} s  {:>9.0} events/s, {:>6.1} MB at most", rate(seconds), float(&restored, "peak_mb"));
+    println!(
+        "  restore         {seconds:>8.1} s  {:>9.0} events/s, {:>6.1} MB at most",
+        rate(seconds),
+        float(&restored, "peak_mb")
+    );
     println!("  raw cursor scan {scan_s:>8.1} s  {:>9.0} events/s", rate(scan_s));
     println!("  raw inserts     {insert_s:>8.1} s  {:>9.0} events/s", rate(insert_s));
     println!("  restore beside both, one after the other: {:.2}", seconds / (scan_s + insert_s));
