@@ -171,7 +171,8 @@ enum Sent {
 impl Stack {
     async fn open(home: &std::path::Path) -> Self {
         let embedded = Embedded::open(home).await.expect("an empty folder");
-        let accounts = EventSourcingHandler::new(embedded.repository(), embedded.publisher());
+        let accounts = EventSourcingHandler::new(embedded.repository(), embedded.publisher())
+            .with_personal_data(embedded.personal_data());
         Self {
             open_account: CommandDispatcher::new(OpenAccountHandler::new(accounts.clone())),
             deposit_funds: CommandDispatcher::new(DepositFundsHandler::new(accounts.clone())),
@@ -267,13 +268,14 @@ impl Stack {
         let mut sum_minor = 0;
         let mut number_of_events = 0;
         for recorded in commits.iter().flat_map(|commit| &commit.draft.events) {
-            let event = AccountEvent::from_data(&recorded.event_type, recorded.schema_version, &recorded.data);
+            let data = recorded.readable_data();
+            let event = AccountEvent::from_data(&recorded.event_type, recorded.schema_version, &data);
             number_of_events += 1;
             sum_minor += match event.expect("an event") {
                 AccountEvent::AccountOpened { opening_balance, .. } => opening_balance.amount_minor(),
                 AccountEvent::FundsDeposited { amount, .. } => amount.amount_minor(),
                 AccountEvent::FundsWithdrawn { amount, .. } => -amount.amount_minor(),
-                AccountEvent::AccountClosed { .. } => 0,
+                AccountEvent::AccountClosed { .. } | AccountEvent::AccountHolderErased => 0,
             };
         }
         prop_assert_eq!(sum_minor, model.balance_minor);

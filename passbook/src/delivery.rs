@@ -25,7 +25,7 @@ const RESTORE_WORKER: &str = "restore-worker";
 /// How often it is looked whether there is a restore that nobody is at.
 const RESTORE_WORKER_INTERVAL: Duration = Duration::from_secs(60);
 /// What an invocation may take, as for the functions on AWS.
-const INVOCATION_TIMEOUT: Duration = Duration::from_secs(60);
+pub(crate) const INVOCATION_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Why delivery did not start. Handling: fix what it names, then start again.
 #[derive(Debug, thiserror::Error)]

@@ -2,9 +2,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use account_projector::AccountEventConsumer;
-use cqrs::{EventPublisher, EventStoreRepository};
+use cqrs::{EventPublisher, EventStoreRepository, PersonalData};
+use personal_data::{KeyProtection, KeyStore, StreamKeys};
 use settings::SettingsError;
-use sqlite_embedded::{EmbeddedBus, OpenError, SqliteEventStore, SqliteReadDb};
+use sqlite_embedded::{EmbeddedBus, OpenError, SqliteEventStore, SqliteKeyStore, SqliteReadDb};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -16,6 +17,8 @@ pub struct Embedded {
     pub home: PathBuf,
     /// Where commits go.
     pub event_store: SqliteEventStore,
+    /// The keys of the personal data in them, as they are: who has the folder has it all.
+    pub key_store: SqliteKeyStore,
     /// What queries read.
     pub read_db: SqliteReadDb,
     /// What brings events from the one to the other.
@@ -51,7 +54,8 @@ impl Embedded {
     pub async fn open(home: &Path) -> Result<Self, EmbeddedError> {
         let event_store = SqliteEventStore::open(&home.join("events.db")).await?;
         let read_db = SqliteReadDb::open(&home.join("read.db")).await?;
-        let bus = EmbeddedBus::new(event_store.clone(), read_db.clone());
+        let key_store = SqliteKeyStore::open(&home.join("keys.db")).await?;
+        let bus = EmbeddedBus::new(event_store.clone(), read_db.clone(), opened_by(&key_store));
         let (stop_bus, stopped) = oneshot::channel();
         let running_bus = bus.clone();
         let consumer = AccountEventConsumer::new(Arc::new(read_db.clone()));
@@ -62,13 +66,25 @@ impl Embedded {
             };
             running_bus.run(&consumer, stop).await;
         });
-        Ok(Self { home: home.to_owned(), event_store, read_db, bus, stop_bus, bus_task })
+        Ok(Self { home: home.to_owned(), event_store, key_store, read_db, bus, stop_bus, bus_task })
     }
 
     /// The event store as the functions take it.
     #[must_use]
     pub fn repository(&self) -> Arc<dyn EventStoreRepository> {
         Arc::new(self.event_store.clone())
+    }
+
+    /// The keys as the function takes them that destroys some.
+    #[must_use]
+    pub fn keys(&self) -> Arc<dyn KeyStore> {
+        Arc::new(self.key_store.clone())
+    }
+
+    /// What seals and opens personal data.
+    #[must_use]
+    pub fn personal_data(&self) -> Arc<dyn PersonalData> {
+        opened_by(&self.key_store)
     }
 
     /// The bus as the functions take it.
@@ -84,5 +100,11 @@ impl Embedded {
         let _ = self.bus_task.await;
         self.read_db.close().await;
         self.event_store.close().await;
+        self.key_store.close().await;
     }
+}
+
+/// By the keys as they are: nothing wraps them here.
+pub(crate) fn opened_by(key_store: &SqliteKeyStore) -> Arc<dyn PersonalData> {
+    Arc::new(StreamKeys::new(Arc::new(key_store.clone()), KeyProtection::none()))
 }

@@ -7,7 +7,8 @@ use clap::Args;
 use kafka_events::KafkaConnection;
 use kafka_events::topics::{self, TopicPlan};
 use mongo_event_store::{MongoEventStore, PrepareError};
-use settings::SettingsError;
+use mongo_key_store::MongoKeyStore;
+use settings::{KeyStoreLocation, SettingsError};
 
 const SECONDS_A_DAY: u64 = 24 * 60 * 60;
 
@@ -41,6 +42,12 @@ pub enum PrepareCommandError {
     /// The event store could not be prepared. Handling: see [`PrepareError`].
     #[error(transparent)]
     EventStore(#[from] PrepareError),
+    /// There is no MongoDB client for the key store's URL. Handling: fix the setting.
+    #[error(transparent)]
+    KeyStoreUrl(mongo_key_store::ConnectError),
+    /// The key store could not be prepared. Handling: see its own error.
+    #[error(transparent)]
+    KeyStore(#[from] mongo_key_store::PrepareError),
     /// The read database could not be prepared. Handling: see its own error.
     #[error(transparent)]
     ReadDb(#[from] mysql_read_db::MigrateError),
@@ -52,8 +59,8 @@ pub enum PrepareCommandError {
     Topics(#[from] topics::PrepareError),
 }
 
-/// Makes the event store's collection and indexes, the read database's tables, and the topics: whichever of the three
-/// the environment names. Doing it again changes nothing.
+/// Makes the event store's collection and indexes, with them the key store's collection, the read database's tables, and
+/// the topics: whichever of the three the environment names. Doing it again changes nothing.
 ///
 /// # Errors
 /// See [`PrepareCommandError`].
@@ -67,6 +74,12 @@ pub async fn prepare(arguments: &PrepareArguments) -> Result<(), PrepareCommandE
     if let Some(url) = event_store_url {
         MongoEventStore::connect(url.expose()).await?.prepare().await?;
         println!("event store: collection and indexes are there");
+        let keys = match settings::key_store()?.location {
+            KeyStoreLocation::At(url) => MongoKeyStore::connect(url.expose()).await,
+            KeyStoreLocation::BesideEventStore(url) => MongoKeyStore::connect_beside(url.expose()).await,
+        };
+        keys.map_err(PrepareCommandError::KeyStoreUrl)?.prepare().await?;
+        println!("key store: collection is there");
     }
     if let Some(url) = read_db_url {
         mysql_read_db::migrate(url.expose()).await?;

@@ -2,17 +2,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use account_projector::AccountProjectorFunction;
-use cqrs::{CommitScan, EventPublisher, EventStoreRepository};
+use cqrs::{CommitScan, EventPublisher, EventStoreRepository, OpeningPublisher, PersonalData};
 use event_relay::EventRelay;
 use health::DependencyCheck;
+use personal_data::KeyStore;
 use read_model::BankAccountRepository;
 use read_side::{ReadSide, ReadSideError};
 use restore::RestoreStore;
-use settings::{KafkaBrokers, KafkaSettings, SecretUrl, SettingsError};
-use write_side::{MongoAndKafka, WriteSideError};
+use settings::{KafkaBrokers, KafkaSettings, KeyStoreSettings, SecretUrl, SettingsError};
+use write_side::{MongoAndKafka, PersonalDataKeysError, WriteSideError};
 
-use crate::delivery::{Delivery, DeliveryError};
-use crate::event_source_mapping::MappingSettings;
+use crate::delivery::{Delivery, DeliveryError, INVOCATION_TIMEOUT};
+use crate::event_source_mapping::{InvokeClient, MappingSettings};
 use crate::gateway::KafkaCheck;
 
 /// For what is still on its way to Kafka when the program ends.
@@ -23,13 +24,15 @@ const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
 pub struct ServersSettings {
     /// MongoDB.
     pub event_store_url: SecretUrl,
+    /// The keys of personal data.
+    pub key_store: KeyStoreSettings,
     /// MySQL.
     pub read_db_url: SecretUrl,
     /// Kafka.
     pub kafka: KafkaSettings,
     /// How its records come to the projector.
     pub mapping: MappingSettings,
-    /// Where the functions are that Kafka and the schedule invoke; in this process where there is none.
+    /// Where the functions are that the gateway, Kafka and the schedule invoke; in this process where there is none.
     pub invoke_url: Option<String>,
 }
 
@@ -42,20 +45,24 @@ pub enum ServersError {
     /// Of the write side's.
     #[error(transparent)]
     WriteSide(#[from] WriteSideError),
+    /// The keys of personal data cannot be used.
+    #[error(transparent)]
+    PersonalDataKeys(#[from] PersonalDataKeysError),
     /// Of the read side's.
     #[error(transparent)]
     ReadSide(#[from] ReadSideError),
 }
 
 impl ServersSettings {
-    /// Reads `EVENT_STORE_URL`, `READ_DB_URL`, `PASSBOOK_INVOKE_URL`, and what [`settings::kafka`] and
-    /// [`MappingSettings::from_env`] read.
+    /// Reads `EVENT_STORE_URL`, `READ_DB_URL`, `PASSBOOK_INVOKE_URL`, and what [`settings::key_store`],
+    /// [`settings::kafka`] and [`MappingSettings::from_env`] read.
     ///
     /// # Errors
     /// [`SettingsError`] for what is missing or not understood.
     pub fn from_env() -> Result<Self, SettingsError> {
         Ok(Self {
             event_store_url: settings::event_store_url()?,
+            key_store: settings::key_store()?,
             read_db_url: settings::read_db_url()?,
             kafka: settings::kafka()?,
             mapping: MappingSettings::from_env()?,
@@ -68,6 +75,8 @@ impl ServersSettings {
 pub struct Servers {
     settings: ServersSettings,
     write_side: MongoAndKafka,
+    keys: Arc<dyn KeyStore>,
+    personal_data: Arc<dyn PersonalData>,
     read_side: ReadSide,
     restore_store: Arc<dyn RestoreStore>,
     delivery: Delivery,
@@ -80,23 +89,38 @@ impl Servers {
     /// See [`ServersError`].
     pub async fn open(settings: &ServersSettings) -> Result<Self, ServersError> {
         let write_side = MongoAndKafka::open(&settings.event_store_url, &settings.kafka).await?;
+        let keys = write_side::open_key_store(&settings.key_store.location).await?;
+        let personal_data = write_side::open_personal_data(&settings.key_store).await?;
         let read_side = read_side::open(&settings.read_db_url).await?;
         let restore_store = read_side::open_for_restore(&settings.read_db_url).await?;
         let delivery = match &settings.invoke_url {
             Some(invoke_url) => Delivery::through(&write_side.connection, &settings.mapping, invoke_url)?,
             None => {
                 let projector = AccountProjectorFunction::new(read_side.event_handler.clone());
-                let relay = EventRelay::new(write_side.event_store.clone(), write_side.bus.clone());
+                let bus = OpeningPublisher::new(write_side.bus.clone(), personal_data.clone());
+                let relay = EventRelay::new(write_side.event_store.clone(), Arc::new(bus));
                 Delivery::in_process(&write_side.connection, &settings.mapping, projector, relay).await?
             }
         };
-        Ok(Self { settings: settings.clone(), write_side, read_side, restore_store, delivery })
+        Ok(Self { settings: settings.clone(), write_side, keys, personal_data, read_side, restore_store, delivery })
     }
 
     /// The event store as the functions take it.
     #[must_use]
     pub fn event_store(&self) -> Arc<dyn EventStoreRepository> {
         self.write_side.event_store.clone()
+    }
+
+    /// The keys as the function takes them that destroys some.
+    #[must_use]
+    pub fn keys(&self) -> Arc<dyn KeyStore> {
+        self.keys.clone()
+    }
+
+    /// What seals and opens personal data.
+    #[must_use]
+    pub fn personal_data(&self) -> Arc<dyn PersonalData> {
+        self.personal_data.clone()
     }
 
     /// The bus as the functions take it.
@@ -129,7 +153,13 @@ impl Servers {
         Arc::new(KafkaCheck { connection: self.write_side.connection.clone() })
     }
 
-    /// Where the servers are, for people.
+    /// A way to the functions, where they are not in this process.
+    #[must_use]
+    pub fn invoke_client(&self) -> Option<InvokeClient> {
+        self.settings.invoke_url.as_deref().map(|url| InvokeClient::new(url, INVOCATION_TIMEOUT))
+    }
+
+    /// Where the servers are, and the functions if they are elsewhere, for people.
     #[must_use]
     pub fn addresses(&self) -> String {
         let kafka = match &self.settings.kafka.brokers {
@@ -137,7 +167,8 @@ impl Servers {
             KafkaBrokers::ClusterArn(arn) => arn,
         };
         let (event_store, read_db) = (self.settings.event_store_url.hosts(), self.settings.read_db_url.hosts());
-        format!("MongoDB {event_store}, Kafka {kafka}, MySQL {read_db}")
+        let functions = self.settings.invoke_url.as_ref().map(|url| format!("; functions {url}")).unwrap_or_default();
+        format!("MongoDB {event_store}, Kafka {kafka}, MySQL {read_db}{functions}")
     }
 
     /// Ends what runs.

@@ -1,13 +1,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use cqrs::{CommitScan, EventPublisher, EventStoreRepository};
+use cqrs::{CommitScan, EventPublisher, EventStoreRepository, PersonalData};
 use health::DependencyCheck;
+use personal_data::KeyStore;
 use read_model::BankAccountRepository;
-use restore::{RestoreLimits, RestoreStore};
+use restore::{RestoreLimits, RestoreStore, RestoreTrigger, Restorer};
 use settings::SettingsError;
 
-use crate::gateway::BusCheck;
+use crate::gateway::{BusCheck, Gateway, TokenChecker};
 use crate::restore::EMBEDDED_LIMITS;
 #[cfg(feature = "servers")]
 use crate::servers::{Servers, ServersError, ServersSettings};
@@ -32,6 +33,10 @@ pub struct Stack {
     pub event_store: Arc<dyn EventStoreRepository>,
     /// What is told of them.
     pub publisher: Arc<dyn EventPublisher>,
+    /// Where the keys of the personal data in them are.
+    pub keys: Arc<dyn KeyStore>,
+    /// What seals and opens it.
+    pub personal_data: Arc<dyn PersonalData>,
     /// What queries read.
     pub read_db: Arc<dyn BankAccountRepository>,
     /// The bus's line in the health check.
@@ -105,6 +110,8 @@ impl Stack {
                 Ok(Self {
                     event_store: embedded.repository(),
                     publisher: embedded.publisher(),
+                    keys: embedded.keys(),
+                    personal_data: embedded.personal_data(),
                     read_db: Arc::new(embedded.read_db.clone()),
                     bus_check: Arc::new(BusCheck { bus: embedded.bus.clone() }),
                     events: Arc::new(embedded.event_store.clone()),
@@ -119,6 +126,8 @@ impl Stack {
                 Ok(Self {
                     event_store: servers.event_store(),
                     publisher: servers.publisher(),
+                    keys: servers.keys(),
+                    personal_data: servers.personal_data(),
                     read_db: servers.read_db(),
                     bus_check: servers.bus_check(),
                     events: servers.events(),
@@ -128,6 +137,26 @@ impl Stack {
                 })
             }
         }
+    }
+
+    /// What does restores here.
+    #[must_use]
+    pub fn restorer(&self) -> Restorer {
+        let (events, personal_data) = (self.events.clone(), self.personal_data.clone());
+        Restorer::new(events, personal_data, self.restore_store.clone(), self.restore_limits)
+    }
+
+    /// The gateway before the functions: their handlers on these databases, or where the settings say that they are
+    /// processes of their own, those.
+    #[must_use]
+    pub fn gateway(&self, restore_trigger: Arc<dyn RestoreTrigger>, tokens: TokenChecker) -> Gateway {
+        #[cfg(feature = "servers")]
+        if let Running::Servers(servers) = &self.running
+            && let Some(client) = servers.invoke_client()
+        {
+            return Gateway::through(client, tokens);
+        }
+        Gateway::new(self, restore_trigger, tokens)
     }
 
     /// What it is and where its data lies, as `passbook serve` greets with it.

@@ -151,6 +151,7 @@ impl AccountHistory {
                 event_type: event.event_type.clone(),
                 schema_version: event.schema_version,
                 data: event.data.clone(),
+                personal: None,
             });
             let commit = CommitDraft {
                 aggregate_type: events[0].aggregate_type.clone(),

@@ -57,7 +57,13 @@ pub fn counted(number_of_events: u64) -> Vec<RecordedEvent> {
 }
 
 pub fn recorded(data: Value) -> RecordedEvent {
-    RecordedEvent { event_id: Uuid::now_v7(), event_type: "Counted".to_owned(), schema_version: 2, data }
+    RecordedEvent {
+        event_id: Uuid::now_v7(),
+        event_type: "Counted".to_owned(),
+        schema_version: 2,
+        data,
+        personal: None,
+    }
 }
 
 /// A client's key, with a request that no other key has.

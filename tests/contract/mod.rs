@@ -8,6 +8,8 @@
 mod commit_scan; // CommitScan
 mod delivery; // a bus, between the event store and the read database
 mod event_store; // EventStoreRepository
+mod key_store; // KeyStore
+mod personal_data; // PersonalData, on a key store and with what its keys are wrapped with
 mod read_db; // EventHandler and BankAccountRepository
 mod restore; // RestoreStore, with the work that goes through it
 // --- what they are told
@@ -22,15 +24,18 @@ mod proxy; // a network that fails on purpose
 #[cfg(feature = "services")]
 mod on_kafka;
 #[cfg(feature = "services")]
+mod on_kms;
+#[cfg(feature = "services")]
 mod on_mariadb;
 #[cfg(feature = "services")]
 mod on_mongodb;
 #[cfg(feature = "services")]
 mod on_mysql;
+#[cfg(feature = "services")]
+mod on_servers; // MongoDB, Kafka and MySQL together
 mod on_sqlite;
 
 // What other modules' tests build on as well.
-#[cfg(feature = "services")]
 pub use account_history::AccountHistory;
 #[cfg(feature = "services")]
 pub use commits::{StreamEnd, counted};
@@ -39,5 +44,7 @@ pub use dice::Dice;
 pub use mysql_server::OnServer;
 #[cfg(feature = "services")]
 pub use on_mongodb::OnMongodb;
+#[cfg(feature = "services")]
+pub use personal_data::{NAME as SEALED_NAME, PersonalDataUnderTest, sealed};
 #[cfg(feature = "services")]
 pub use read_db::{ReadDb, ReadDbUnderTest, assert_rows};

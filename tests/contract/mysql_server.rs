@@ -6,9 +6,12 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bank::{AccountId, AccountKind};
-use cqrs::{CommitScan, EventEnvelope, EventHandler, EventHandlerError, EventStoreRepository, HandledBatch};
+use cqrs::{
+    CommitScan, EventEnvelope, EventHandler, EventHandlerError, EventStoreRepository, HandledBatch, PersonalData,
+};
 use futures::future::join_all;
 use mysql_read_db::{Limits, MySqlReadDb};
+use personal_data::{KeyProtection, StreamKeys};
 use read_model::{
     AccountFilter, AccountPosition, AccountsPage, BankAccountRepository as _, ReadDbError, StatementFilter,
     StatementPage,
@@ -16,7 +19,7 @@ use read_model::{
 use restore::{
     AccountRestore, RestoreId, RestoreKind, RestoreLimits, RestoreRegister as _, RestoreStatus, RestoreStore, Restorer,
 };
-use sqlite_embedded::SqliteEventStore;
+use sqlite_embedded::{SqliteEventStore, SqliteKeyStore};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, MySqlConnection, Row as _};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -116,6 +119,11 @@ impl RestoreUnderTest for OnServer {
     async fn open_event_store(&self) -> (Arc<dyn EventStoreRepository>, Arc<dyn CommitScan>) {
         let store = SqliteEventStore::open(&self.home.path().join("events.db")).await.expect("opens");
         (Arc::new(store.clone()), Arc::new(store))
+    }
+
+    async fn open_keys(&self) -> Arc<dyn PersonalData> {
+        let keys = SqliteKeyStore::open(&self.home.path().join("keys.db")).await.expect("opens");
+        Arc::new(StreamKeys::new(Arc::new(keys), KeyProtection::none()))
     }
 
     async fn open_restore_store(&self) -> Arc<dyn RestoreStore> {
@@ -411,6 +419,7 @@ pub async fn each_user_may_do_what_it_has_to_and_nothing_else(on_server: &OnServ
     assert_rows(on_server, &as_ports(&querying), &histories).await;
     querying.ping().await.expect("answers");
     let (event_store, events) = on_server.open_event_store().await;
+    let keys = on_server.open_keys().await;
     for commit in histories.iter().flat_map(AccountHistory::commits) {
         event_store.append(&commit).await.expect("appends");
     }
@@ -419,14 +428,17 @@ pub async fn each_user_may_do_what_it_has_to_and_nothing_else(on_server: &OnServ
     for kind in [RestoreKind::Rebuild, RestoreKind::Rebuild, RestoreKind::Rollback] {
         let id = RestoreId::generate();
         restoring.request(id, kind).await.expect("records");
-        Restorer::new(events.clone(), restoring.clone(), RestoreLimits::default()).run("it", None).await.expect("runs");
+        Restorer::new(events.clone(), keys.clone(), restoring.clone(), RestoreLimits::default())
+            .run("it", None)
+            .await
+            .expect("runs");
         let record = looking.find(id).await.expect("reads").expect("recorded");
         assert_eq!(record.status, RestoreStatus::Succeeded, "{record:?}");
         // Those that the rights were given for have gone; those that have come by their names are as open, and as closed.
         assert_rows(on_server, &as_ports(&querying), &histories).await;
         projecting.handle(&histories[0].events).await.expect("handles");
     }
-    AccountRestore::new(events, restoring.clone()).restore(histories[0].account_id).await.expect("restores");
+    AccountRestore::new(events, keys, restoring.clone()).restore(histories[0].account_id).await.expect("restores");
     restoring.drop_old().await.expect("drops");
 
     // Nothing else.

@@ -8,8 +8,10 @@ use cqrs::{
 };
 use futures::TryStreamExt as _;
 use mongo_event_store::{ConnectError, MongoEventStore};
+use mongo_key_store::MongoKeyStore;
 use mongodb::bson::{Binary, Bson, DateTime, Document, doc, spec::BinarySubtype};
 use mongodb::{Client, Collection, Database};
+use personal_data::{KeyProtection, KeyStore};
 use serde_json::json;
 use tokio::sync::OnceCell;
 use uuid::Uuid;
@@ -17,11 +19,21 @@ use uuid::Uuid;
 use super::commit_scan::ScanUnderTest;
 use super::commits::{StreamEnd, counted, idempotency, recorded};
 use super::event_store::EventStoreUnderTest;
+use super::key_store::KeyStoreUnderTest;
+use super::personal_data::PersonalDataUnderTest;
 use super::proxy::Proxy;
 use crate::harness::{event_store_url, eventually};
 
 mod event_store {
     crate::contract::event_store::event_store_suite!(super::OnMongodb::new());
+}
+
+mod key_store {
+    crate::contract::key_store::key_store_suite!(super::OnMongodb::new());
+}
+
+mod personal_data_unwrapped {
+    crate::contract::personal_data::personal_data_suite!(super::OnMongodb::new());
 }
 
 mod commit_scan {
@@ -94,6 +106,28 @@ impl ScanUnderTest for OnMongodb {
     async fn open_both(&self) -> (Arc<dyn EventStoreRepository>, Arc<dyn CommitScan>) {
         let store = Arc::new(self.open().await);
         (store.clone(), store)
+    }
+}
+
+#[async_trait]
+impl KeyStoreUnderTest for OnMongodb {
+    async fn open(&self) -> Arc<dyn KeyStore> {
+        let store = MongoKeyStore::connect(&self.url()).await.expect("a URL");
+        store.prepare().await.expect("prepares");
+        Arc::new(store)
+    }
+
+    async fn close_all(&self) {}
+}
+
+#[async_trait]
+impl PersonalDataUnderTest for OnMongodb {
+    async fn keys(&self) -> Arc<dyn KeyStore> {
+        KeyStoreUnderTest::open(self).await
+    }
+
+    fn protection(&self) -> KeyProtection {
+        KeyProtection::none()
     }
 }
 
@@ -463,7 +497,7 @@ async fn an_append_whose_answer_was_lost_is_sent_again_and_does_not_lose_against
 #[tokio::test]
 async fn a_url_without_a_database_is_refused() {
     let result = MongoEventStore::connect("mongodb://127.0.0.1:27017/?replicaSet=rs0").await;
-    assert!(matches!(result, Err(ConnectError::NoDatabase)), "{result:?}");
+    assert!(matches!(result, Err(ConnectError::NoDatabase { .. })), "{result:?}");
     let result = MongoEventStore::connect("mongodb://").await;
     assert!(matches!(result, Err(ConnectError::Url { .. })), "{result:?}");
 }

@@ -1,12 +1,15 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use ::restore::RestoreStore;
 use async_trait::async_trait;
 use bank::AccountId;
-use cqrs::{CommitScan, EventConsumer, EventStoreRepository};
+use cqrs::{CommitScan, EventConsumer, EventStoreRepository, PersonalData, StreamId};
 use futures::future::{BoxFuture, join_all};
-use sqlite_embedded::{BusProgress, EmbeddedBus, SqliteEventStore, SqliteReadDb};
+use personal_data::{KeyProtection, KeyStore, StoredKey, StreamKeys, WrappedKey, Wrapping};
+use settings::{KeyProtectionSettings, Secret};
+use sqlite_embedded::{BusProgress, EmbeddedBus, SqliteEventStore, SqliteKeyStore, SqliteReadDb};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, SqliteConnection};
 use tempfile::TempDir;
@@ -19,11 +22,25 @@ use super::delivery::{
 };
 use super::dice::Dice;
 use super::event_store::EventStoreUnderTest;
+use super::key_store::KeyStoreUnderTest;
+use super::personal_data::PersonalDataUnderTest;
 use super::read_db::{ReadDb, ReadDbUnderTest};
 use super::restore::RestoreUnderTest;
 
 mod event_store {
     crate::contract::event_store::event_store_suite!(super::OnSqlite::new());
+}
+
+mod key_store {
+    crate::contract::key_store::key_store_suite!(super::OnSqlite::new());
+}
+
+mod personal_data_unwrapped {
+    crate::contract::personal_data::personal_data_suite!(super::OnSqlite::new());
+}
+
+mod personal_data_under_a_master_key {
+    crate::contract::personal_data::personal_data_suite!(super::UnderAMasterKey(super::OnSqlite::new()));
 }
 
 mod commit_scan {
@@ -42,9 +59,10 @@ mod delivery {
     crate::contract::delivery::delivery_suite!(super::OnSqlite::new());
 }
 
-/// A folder with the two files, and all that has them open.
+/// A folder with the three files, and all that has them open.
 struct OnSqlite {
     home: TempDir,
+    key_stores: Mutex<Vec<SqliteKeyStore>>,
     event_stores: Mutex<Vec<SqliteEventStore>>,
     read_dbs: Mutex<Vec<SqliteReadDb>>,
 }
@@ -52,11 +70,15 @@ struct OnSqlite {
 impl OnSqlite {
     fn new() -> Self {
         let home = tempfile::tempdir().expect("a folder");
-        Self { home, event_stores: Mutex::default(), read_dbs: Mutex::default() }
+        Self { home, key_stores: Mutex::default(), event_stores: Mutex::default(), read_dbs: Mutex::default() }
     }
 
     fn event_store_file(&self) -> PathBuf {
         self.home.path().join("events.db")
+    }
+
+    fn key_store_file(&self) -> PathBuf {
+        self.home.path().join("keys.db")
     }
 
     fn read_db_file(&self) -> PathBuf {
@@ -69,6 +91,20 @@ impl OnSqlite {
         event_store
     }
 
+    async fn open_key_store(&self) -> SqliteKeyStore {
+        let key_store = SqliteKeyStore::open(&self.key_store_file()).await.expect("opens");
+        self.key_stores.lock().expect("no panic").push(key_store.clone());
+        key_store
+    }
+
+    async fn open_personal_data(&self) -> Arc<dyn PersonalData> {
+        Arc::new(StreamKeys::new(Arc::new(self.open_key_store().await), KeyProtection::none()))
+    }
+
+    async fn open_bus(&self) -> EmbeddedBus {
+        EmbeddedBus::new(self.open_event_store().await, self.open_read_db().await, self.open_personal_data().await)
+    }
+
     async fn open_read_db(&self) -> SqliteReadDb {
         let read_db = SqliteReadDb::open(&self.read_db_file()).await.expect("opens");
         self.read_dbs.lock().expect("no panic").push(read_db.clone());
@@ -77,6 +113,10 @@ impl OnSqlite {
 
     async fn close(&self) {
         let event_stores = std::mem::take(&mut *self.event_stores.lock().expect("no panic"));
+        let key_stores = std::mem::take(&mut *self.key_stores.lock().expect("no panic"));
+        for key_store in key_stores {
+            key_store.close().await;
+        }
         let read_dbs = std::mem::take(&mut *self.read_dbs.lock().expect("no panic"));
         for event_store in event_stores {
             event_store.close().await;
@@ -112,6 +152,46 @@ impl ScanUnderTest for OnSqlite {
 }
 
 #[async_trait]
+impl KeyStoreUnderTest for OnSqlite {
+    async fn open(&self) -> Arc<dyn KeyStore> {
+        Arc::new(self.open_key_store().await)
+    }
+
+    async fn close_all(&self) {
+        self.close().await;
+    }
+}
+
+#[async_trait]
+impl PersonalDataUnderTest for OnSqlite {
+    async fn keys(&self) -> Arc<dyn KeyStore> {
+        Arc::new(self.open_key_store().await)
+    }
+
+    fn protection(&self) -> KeyProtection {
+        KeyProtection::none()
+    }
+}
+
+struct UnderAMasterKey(OnSqlite);
+
+#[async_trait]
+impl PersonalDataUnderTest for UnderAMasterKey {
+    async fn keys(&self) -> Arc<dyn KeyStore> {
+        self.0.keys().await
+    }
+
+    fn protection(&self) -> KeyProtection {
+        under_master_key("cXVpdGUgdGhlIG1hc3RlciBrZXksIDMyIGJ5dGVzISE=")
+    }
+}
+
+fn under_master_key(base64: &str) -> KeyProtection {
+    let master_key = Some(Secret::new(base64.to_owned()));
+    KeyProtection::new(&KeyProtectionSettings { kms_key_id: None, master_key }).expect("32 bytes")
+}
+
+#[async_trait]
 impl ReadDbUnderTest for OnSqlite {
     async fn open(&self) -> ReadDb {
         let read_db = Arc::new(self.open_read_db().await);
@@ -137,6 +217,10 @@ impl RestoreUnderTest for OnSqlite {
         self.open_both().await
     }
 
+    async fn open_keys(&self) -> Arc<dyn PersonalData> {
+        self.open_personal_data().await
+    }
+
     async fn open_restore_store(&self) -> Arc<dyn RestoreStore> {
         Arc::new(self.open_read_db().await)
     }
@@ -153,8 +237,8 @@ impl RestoreUnderTest for OnSqlite {
 
 #[async_trait]
 impl Bus for EmbeddedBus {
-    async fn run(&self, consumer: &dyn EventConsumer, stop: BoxFuture<'static, ()>) {
-        Self::run(self, consumer, stop).await;
+    async fn run(&self, consumer: Arc<dyn EventConsumer>, stop: BoxFuture<'static, ()>) {
+        Self::run(self, &*consumer, stop).await;
     }
 
     async fn is_caught_up(&self) -> bool {
@@ -165,13 +249,16 @@ impl Bus for EmbeddedBus {
     async fn dead_letters(&self) -> u64 {
         self.progress().await.expect("reads").dead_letters
     }
+
+    async fn redrive(&self) {}
 }
 
 #[async_trait]
 impl DeliveryUnderTest for OnSqlite {
     async fn start_process(&self) -> Process {
         let (event_store, read_db) = (self.open_event_store().await, self.open_read_db().await);
-        let bus = Arc::new(EmbeddedBus::new(event_store.clone(), read_db.clone()));
+        let personal_data = self.open_personal_data().await;
+        let bus = Arc::new(EmbeddedBus::new(event_store.clone(), read_db.clone(), personal_data));
         let read_db = Arc::new(read_db);
         Process {
             event_store: Arc::new(event_store),
@@ -183,6 +270,10 @@ impl DeliveryUnderTest for OnSqlite {
 
     async fn end_all(&self) {
         self.close().await;
+    }
+
+    fn longest_life(&self) -> Duration {
+        Duration::from_millis(12)
     }
 }
 
@@ -216,7 +307,7 @@ async fn processes_that_start_at_once_on_an_empty_folder_all_open_its_files() {
         for process in &processes {
             process.event_store.append(&StreamEnd::of_new_stream().push(1)).await.expect("appends");
         }
-        let bus = EmbeddedBus::new(on_sqlite.open_event_store().await, on_sqlite.open_read_db().await);
+        let bus = on_sqlite.open_bus().await;
         let expected = BusProgress { delivered_position: 0, last_position: 8, dead_letters: 0 };
         assert_eq!(bus.progress().await.expect("reads"), expected);
     }
@@ -249,8 +340,7 @@ async fn processes_that_come_and_go_at_once_lose_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_checkpoint_moves_with_the_log_and_an_idle_bus_leaves_it_where_it_is() {
     let on_sqlite = OnSqlite::new();
-    let (event_store, read_db) = (on_sqlite.open_event_store().await, on_sqlite.open_read_db().await);
-    let bus = EmbeddedBus::new(event_store, read_db);
+    let bus = on_sqlite.open_bus().await;
     let process = on_sqlite.start_process().await;
     let running = RunningBus::start(&process, projector(&process));
     let at = |position| BusProgress { delivered_position: position, last_position: position, dead_letters: 0 };
@@ -285,4 +375,70 @@ async fn a_read_database_that_is_deleted_is_rebuilt_from_the_log() {
     caught_up(&process).await;
     running.stop().await;
     assert_rows(&process, &histories).await;
+}
+
+/// All bytes of a file and its write-ahead log.
+fn bytes_of(file: &std::path::Path) -> Vec<u8> {
+    let mut wal = file.as_os_str().to_owned();
+    wal.push("-wal");
+    [file.as_os_str().to_owned(), wal].iter().flat_map(|file| std::fs::read(file).unwrap_or_default()).collect()
+}
+
+#[tokio::test]
+async fn of_a_destroyed_key_no_byte_is_left_in_the_file() {
+    let on_sqlite = OnSqlite::new();
+    let store = on_sqlite.open_key_store().await;
+    let is_in_the_file = |key: &WrappedKey| {
+        bytes_of(&on_sqlite.key_store_file()).windows(key.bytes.len()).any(|window| window == key.bytes)
+    };
+    let keys: Vec<(StreamId, WrappedKey)> = (0..20)
+        .map(|_| {
+            let bytes = [uuid::Uuid::new_v4(), uuid::Uuid::new_v4()].map(uuid::Uuid::into_bytes).concat();
+            (StreamId(uuid::Uuid::now_v7()), WrappedKey { wrapping: Wrapping::Unwrapped, bytes })
+        })
+        .collect();
+    for (stream_id, key) in &keys {
+        store.create_or_get(*stream_id, key).await.expect("stores");
+        assert!(is_in_the_file(key));
+    }
+    for (place, (stream_id, _)) in keys.iter().enumerate().filter(|(place, _)| place % 2 == 0) {
+        store.destroy(*stream_id).await.expect("destroys");
+        for (other, (_, key)) in keys.iter().enumerate() {
+            assert_eq!(is_in_the_file(key), other > place || other % 2 == 1, "key {other} after {place}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_destroyed_key_does_not_come_back_by_whoever_opens_the_file() {
+    let on_sqlite = OnSqlite::new();
+    let (store, stream_id) = (on_sqlite.open_key_store().await, StreamId(uuid::Uuid::now_v7()));
+    store.destroy(stream_id).await.expect("destroys");
+    let mut connection = connect(on_sqlite.key_store_file()).await;
+    for (statement, reason) in [
+        ("UPDATE keys SET key = x'00', wrapping = 'unwrapped', destroyed_at_us = NULL", "never comes back"),
+        ("DELETE FROM keys", "the mark of a destroyed key stays"),
+    ] {
+        let error = sqlx::query(statement).execute(&mut connection).await.expect_err(statement);
+        assert!(error.to_string().contains(reason), "{statement}: {error}");
+    }
+    let stored = store.get_many(&[stream_id]).await.expect("reads");
+    assert_eq!(stored.get(&stream_id), Some(&StoredKey::Destroyed));
+}
+
+#[tokio::test]
+async fn a_key_that_was_wrapped_with_another_master_key_is_said_to_be_so() {
+    let on_sqlite = OnSqlite::new();
+    let keys: Arc<dyn KeyStore> = Arc::new(on_sqlite.open_key_store().await);
+    let with = |protection| StreamKeys::new(keys.clone(), protection);
+    let mut commit = super::personal_data::sealed(&with(UnderAMasterKey(OnSqlite::new()).protection())).await;
+    for (protection, expected) in [
+        (under_master_key("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="), "another master key"),
+        (KeyProtection::none(), "KEY_STORE_MASTER_KEY"),
+    ] {
+        let error = with(protection).open(std::slice::from_mut(&mut commit)).await.expect_err("is wrapped");
+        let causes = telemetry::causes(&error);
+        assert!(causes.contains(expected), "{causes}");
+        assert!(commit.is_sealed());
+    }
 }

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bank::AccountId;
-use cqrs::{Commit, CommitScan, EventEnvelope, EventStoreRepository};
+use cqrs::{Commit, CommitScan, EventEnvelope, EventStoreRepository, PersonalData};
 use restore::{
     AccountRestore, AccountRestoreError, Lease, LeaseAnswer, Requested, RestoreId, RestoreKind, RestoreLimits,
     RestoreRecord, RestoreStatus, RestoreStore, Restorer, RunOutcome,
@@ -20,6 +20,9 @@ use super::read_db::{ReadDb, ReadDbUnderTest, assert_rows, assert_same_account};
 pub trait RestoreUnderTest: ReadDbUnderTest {
     /// Opens the event store for who appends, and for who scans.
     async fn open_event_store(&self) -> (Arc<dyn EventStoreRepository>, Arc<dyn CommitScan>);
+
+    /// What opens the event store's personal data.
+    async fn open_keys(&self) -> Arc<dyn PersonalData>;
 
     /// Opens the read database for who restores it.
     async fn open_restore_store(&self) -> Arc<dyn RestoreStore>;
@@ -74,6 +77,7 @@ struct Opened<'a> {
     under_test: &'a dyn RestoreUnderTest,
     event_store: Arc<dyn EventStoreRepository>,
     scan: Arc<dyn CommitScan>,
+    personal_data: Arc<dyn PersonalData>,
     read_db: ReadDb,
     store: Arc<dyn RestoreStore>,
 }
@@ -82,7 +86,8 @@ impl<'a> Opened<'a> {
     async fn new(under_test: &'a dyn RestoreUnderTest) -> Self {
         let (event_store, scan) = under_test.open_event_store().await;
         let (read_db, store) = (under_test.open().await, under_test.open_restore_store().await);
-        Self { under_test, event_store, scan, read_db, store }
+        let personal_data = under_test.open_keys().await;
+        Self { under_test, event_store, scan, personal_data, read_db, store }
     }
 
     async fn append(&self, commits: &[Commit]) {
@@ -109,7 +114,11 @@ impl<'a> Opened<'a> {
     }
 
     fn restorer(&self, limits: RestoreLimits) -> Restorer {
-        Restorer::new(self.scan.clone(), self.store.clone(), limits)
+        Restorer::new(self.scan.clone(), self.personal_data.clone(), self.store.clone(), limits)
+    }
+
+    fn account_restore(&self) -> AccountRestore {
+        AccountRestore::new(self.scan.clone(), self.personal_data.clone(), self.store.clone())
     }
 
     async fn request(&self, kind: RestoreKind) -> RestoreId {
@@ -271,7 +280,7 @@ pub async fn a_worker_that_is_gone_at_any_moment_leaves_a_restore_that_goes_on(u
         let limits = RestoreLimits { lease: Duration::from_millis(40), ..SMALL_PAGES };
         for attempt in 0.. {
             let store = under_test.open_restore_store().await;
-            let restorer = Restorer::new(opened.scan.clone(), store, limits);
+            let restorer = Restorer::new(opened.scan.clone(), opened.personal_data.clone(), store, limits);
             // Longer and longer, so that it ends.
             let lives = Duration::from_micros(1_000 * dice.below(15 + 4 * attempt * attempt) as u64);
             let worker = format!("worker {attempt}");
@@ -514,7 +523,7 @@ pub async fn a_restore_takes_no_account_back(under_test: &dyn RestoreUnderTest) 
     assert!(record.failure.expect("a reason").contains(&at_the_end.account_id.to_string()));
     opened.execute(format!("UPDATE bank_accounts SET version = 4 WHERE account_id = {literal}")).await;
     opened.assert_rows(&histories).await;
-    let alone = AccountRestore::new(opened.scan.clone(), opened.store.clone()).restore(history.account_id).await;
+    let alone = opened.account_restore().restore(history.account_id).await;
     assert!(matches!(alone, Err(AccountRestoreError::WouldTakeBack { live_version: 4, reached: 2, .. })), "{alone:?}");
     opened.assert_rows(&histories).await;
 
@@ -535,7 +544,7 @@ pub async fn a_restore_takes_no_account_back(under_test: &dyn RestoreUnderTest) 
 pub async fn one_account_is_restored_in_its_place(under_test: &dyn RestoreUnderTest) {
     let opened = Opened::new(under_test).await;
     let histories = opened.with_histories(18, 5).await;
-    let accounts = AccountRestore::new(opened.scan.clone(), opened.store.clone());
+    let accounts = opened.account_restore();
     for damage in [
         "DELETE FROM bank_accounts WHERE account_id = {}",
         "DELETE FROM statement_lines WHERE account_id = {}",

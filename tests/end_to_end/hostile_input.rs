@@ -93,6 +93,7 @@ async fn hostile_requests_are_refused_exactly_and_leave_no_trace() {
         query_strings(&accounts),
         cursors(&client, &accounts).await,
         paths(&accounts),
+        times_in_a_path(&accounts),
         methods(&accounts),
     ];
     let rows: Vec<Row> = tables.into_iter().flatten().collect();
@@ -641,6 +642,10 @@ fn accepts(accounts: &Accounts) -> Vec<Row> {
         not_acceptable("list: only HTML", RawRequest::get("/accounts")),
         not_acceptable("statement: only HTML", RawRequest::get(format!("/accounts/{}/transactions", accounts.eur))),
         not_acceptable("events: only HTML", RawRequest::get(format!("/accounts/{}/events", accounts.eur))),
+        not_acceptable(
+            "as of a time: only HTML",
+            RawRequest::get(format!("/accounts/{}/as-of/2999-01-01T00:00:00Z", accounts.eur)),
+        ),
         not_acceptable("health: only HTML", RawRequest::get("/health")),
         not_acceptable("openapi.yaml: only HTML", RawRequest::get("/openapi.yaml")),
         row(
@@ -929,6 +934,7 @@ fn query_strings(accounts: &Accounts) -> Vec<Row> {
         ("get, fields", RawRequest::get(format!("{account}?fields=balance"))),
         ("statement, currency", RawRequest::get(format!("{account}/transactions?currency=EUR"))),
         ("events, from", RawRequest::get(format!("{account}/events?from=2026-01-01T00:00:00Z"))),
+        ("as of", RawRequest::get(format!("{account}/as-of/2999-01-01T00:00:00Z?limit=1"))),
         ("health", RawRequest::get("/health?verbose=1")),
         ("openapi.yaml", RawRequest::get("/openapi.yaml?version=1")),
         (
@@ -1035,6 +1041,7 @@ fn paths(accounts: &Accounts) -> Vec<Row> {
             not_found("get", RawRequest::get(path.clone())),
             not_found("statement", RawRequest::get(format!("{path}/transactions"))),
             not_found("events", RawRequest::get(format!("{path}/events"))),
+            not_found("as of", RawRequest::get(format!("{path}/as-of/2999-01-01T00:00:00Z"))),
             not_found("deposit", RawRequest::post(format!("{path}/deposits")).json(r#"{"amount":"1"}"#)),
             not_found("withdraw", RawRequest::post(format!("{path}/withdrawals")).json(r#"{"amount":"1"}"#)),
             not_found("close", RawRequest::post(format!("{path}/close"))),
@@ -1086,6 +1093,54 @@ fn paths(accounts: &Accounts) -> Vec<Row> {
     rows
 }
 
+fn times_in_a_path(accounts: &Accounts) -> Vec<Row> {
+    let as_of = |time: &str| RawRequest::get(format!("/accounts/{}/as-of/{time}", accounts.eur));
+    let mut rows = Vec::new();
+    for time in [
+        "now",
+        "0",
+        "-1",
+        "1764000000",
+        "2026-11-24",
+        "2026-11-24T13:06Z",
+        "2026-11-24T13:06:22",
+        "2026-11-24%2013:06:22Z",
+        "2026-11-24+13:06:22Z",
+        "2026-11-24T13:06:22%2001:00",
+        "2026-02-30T13:06:22Z",
+        "2026-11-24T25:00:00Z",
+        "2026-11-24T13:06:22+25:00",
+        "%2B12026-11-24T13:06:22Z",
+        "0000-01-01T00:00:00Z",
+        "0001-01-01T00:00:00%2B01:00",
+        "9999-12-31T23:59:59-01:00",
+        "10000-01-01T00:00:00Z",
+        "2026-11-24T13:06:22Z%00",
+        "2026-11-24T13:06:22Z%20",
+        "%202026-11-24T13:06:22Z",
+        "2026-11-24T13:06:22,5Z",
+        "2026-11-24T13:06:22Z%5BUTC%5D",
+        "%EF%BC%92026-11-24T13:06:22Z",
+        "%",
+        "%zz",
+        "{time}",
+        "'%20OR%201=1",
+    ] {
+        rows.push(malformed(format!("as of {time}"), as_of(time)));
+    }
+    rows.push(malformed("as of 4,000 digits", as_of(&"2".repeat(4_000))));
+    rows.push(fine("as of 4,000 decimals", as_of(&format!("2999-01-01T00:00:00.{}Z", "0".repeat(4_000))), 200));
+    for time in ["2999-01-01T00:00:00Z", "2999-01-01T00%3A00%3A00%2B00%3A00", "9999-12-31T23:59:59.999999Z"] {
+        rows.push(fine(format!("as of {time}"), as_of(time), 200));
+    }
+    rows.push(row("as of the year 1", as_of("0001-01-01T00:00:00Z"), 404, "account_not_found"));
+    // What is no UTF-8 names nothing, and the id beside it neither.
+    rows.push(row("as of %FF", as_of("%FF"), 404, "account_not_found"));
+    rows.push(row("as of nothing", as_of(""), 404, "not_found"));
+    rows.push(row("as of a time and more", as_of("2999-01-01T00:00:00Z/events"), 404, "not_found"));
+    rows
+}
+
 fn methods(accounts: &Accounts) -> Vec<Row> {
     let account = format!("/accounts/{}", accounts.eur);
     let paths = [
@@ -1096,6 +1151,7 @@ fn methods(accounts: &Accounts) -> Vec<Row> {
         (format!("{account}/close"), "POST"),
         (format!("{account}/transactions"), "GET, HEAD"),
         (format!("{account}/events"), "GET, HEAD"),
+        (format!("{account}/as-of/2999-01-01T00:00:00Z"), "GET, HEAD"),
         ("/health".to_owned(), "GET, HEAD"),
         ("/openapi.yaml".to_owned(), "GET, HEAD"),
         ("/".to_owned(), "GET, HEAD"),

@@ -6,14 +6,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use cqrs::{
-    Commit, CommitDraft, DeliveryMarks as _, EventPublisher, EventStoreRepository as _, PublishError, StreamId,
-    Timestamp,
+    Commit, CommitDraft, DeliveryMarks as _, EventPublisher, EventStoreRepository as _, OpeningPublisher, PublishError,
+    StreamId, Timestamp,
 };
 use event_relay::{EventRelay, RelayLimits, RelayReport};
 use mongo_event_store::MongoEventStore;
 use mongodb::bson::doc;
+use personal_data::StreamKeys;
+use serde_json::{Value, json};
 
-use crate::contract::{OnMongodb, StreamEnd, counted};
+use crate::contract::{OnMongodb, PersonalDataUnderTest, StreamEnd, counted, sealed};
 
 const A_MINUTE: Duration = Duration::from_secs(60);
 
@@ -195,4 +197,53 @@ async fn a_marked_document_that_is_no_commit_is_counted_and_holds_up_nothing() {
     let relay = EventRelay::with_limits(store.clone(), bus.clone(), at_once());
     let report = relay.run(A_MINUTE).await.expect("runs");
     assert_eq!((report.delivered, report.unreadable), (5, 1), "{report:?}");
+}
+
+/// Remembers the names that it was given to read, and takes nothing sealed.
+#[derive(Default)]
+struct Readers {
+    names: Mutex<Vec<Value>>,
+}
+
+#[async_trait]
+impl EventPublisher for Readers {
+    async fn publish(&self, commit: &Commit) -> Result<(), PublishError> {
+        if commit.is_sealed() {
+            return Err(PublishError { source: "sealed".into() });
+        }
+        self.names.lock().expect("no panic").extend(commit.envelopes().map(|event| event.data["name"].clone()));
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn names_are_published_open_once_they_are_erased_as_none_and_never_because_a_key_could_not_be_had() {
+    let on_mongodb = OnMongodb::new();
+    let store = Arc::new(on_mongodb.open().await);
+    let keys = PersonalDataUnderTest::keys(&on_mongodb).await;
+    let personal_data = Arc::new(StreamKeys::new(keys.clone(), on_mongodb.protection()));
+    let readers = Arc::new(Readers::default());
+    let run = async |bus: Arc<dyn EventPublisher>| {
+        EventRelay::with_limits(store.clone(), bus, at_once()).run(A_MINUTE).await.expect("runs")
+    };
+    for is_erased in [false, true] {
+        let commit = sealed(&*personal_data).await;
+        store.append(&commit).await.expect("appends");
+        if is_erased {
+            keys.destroy(commit.draft.stream_id).await.expect("destroys");
+        }
+        let report = run(readers.clone()).await;
+        assert_eq!((report.failed, report.delivered), (1, 0), "nobody opened it");
+        let report = run(Arc::new(OpeningPublisher::new(readers.clone(), personal_data.clone()))).await;
+        assert_eq!((report.failed, report.delivered), (0, 1));
+        let expected = if is_erased { Value::Null } else { json!(crate::contract::SEALED_NAME) };
+        assert_eq!(std::mem::take(&mut *readers.names.lock().expect("no panic")), [expected, Value::Null]);
+    }
+    // A key that is lost, or of a store that cannot be reached.
+    let mut commit = sealed(&*personal_data).await;
+    commit.draft.stream_id = StreamEnd::of_new_stream().stream_id;
+    store.append(&commit.draft.seal()).await.expect("appends");
+    let report = run(Arc::new(OpeningPublisher::new(readers.clone(), personal_data))).await;
+    assert_eq!((report.failed, report.delivered), (1, 0));
+    assert_eq!(marked(&store).await, 1);
 }

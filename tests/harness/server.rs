@@ -1,9 +1,11 @@
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use cqrs::EventStoreRepository;
+use sqlite_embedded::SqliteEventStore;
 use tempfile::TempDir;
 
 use super::{Client, workspace_folder};
@@ -38,9 +40,12 @@ pub fn passbook_program() -> PathBuf {
 }
 
 /// The settings that a process must not find by chance in the environment of whoever runs the tests.
-const SETTINGS: [&str; 11] = [
+const SETTINGS: [&str; 14] = [
     "EVENT_STORE_URL",
     "READ_DB_URL",
+    "KEY_STORE_URL",
+    "KEY_STORE_MASTER_KEY",
+    "KEY_STORE_KMS_KEY_ID",
     "KAFKA_BOOTSTRAP_SERVERS",
     "KAFKA_CLUSTER_ARN",
     "KAFKA_TOPIC",
@@ -182,6 +187,17 @@ impl Server {
 
     pub fn home(&self) -> &Path {
         self.data.as_ref().expect("there until a restart").home.path()
+    }
+
+    /// Its event store, as whoever has its address may write to it.
+    pub async fn event_store(&self) -> Arc<dyn EventStoreRepository> {
+        let data = self.data.as_ref().expect("there until a restart");
+        #[cfg(feature = "services")]
+        if let Some(on_servers) = &data.on_servers {
+            let url = on_servers.event_store_url();
+            return Arc::new(mongo_event_store::MongoEventStore::connect(&url).await.expect("a URL"));
+        }
+        Arc::new(SqliteEventStore::open(&data.home.path().join("events.db")).await.expect("opens"))
     }
 
     /// What another process needs to work on this server's data.

@@ -30,13 +30,21 @@ pub fn kafka_bootstrap_servers() -> String {
 
 /// The folder of the Python clients, for `PYTHONPATH`.
 pub fn python_clients() -> &'static str {
-    static FOLDER: LazyLock<String> = LazyLock::new(|| {
-        let script = format!("{PROJECT}/tests/services/clients.sh");
-        let printed = Command::new(script).output().expect("the script is there");
-        assert!(printed.status.success(), "{}", String::from_utf8_lossy(&printed.stderr));
-        String::from_utf8(printed.stdout).expect("text").trim_end().to_owned()
-    });
+    static FOLDER: LazyLock<String> = LazyLock::new(|| installed_by("clients.sh"));
     &FOLDER
+}
+
+/// The folder of moto, a stand-in for AWS, for `PYTHONPATH`.
+pub fn moto() -> &'static str {
+    static FOLDER: LazyLock<String> = LazyLock::new(|| installed_by("moto.sh"));
+    &FOLDER
+}
+
+/// The folder that a script of `tests/services/` installs something into, once, and prints.
+fn installed_by(script: &str) -> String {
+    let printed = Command::new(format!("{PROJECT}/tests/services/{script}")).output().expect("the script is there");
+    assert!(printed.status.success(), "{}", String::from_utf8_lossy(&printed.stderr));
+    String::from_utf8(printed.stdout).expect("text").trim_end().to_owned()
 }
 
 /// A service's address: of the environment's variable of that name, else of `make services`.

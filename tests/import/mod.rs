@@ -1,5 +1,7 @@
 //! `passbook import`, the real program, on a sample of its own (`bank-sample.csv`).
 
+mod as_of; // an account as of any time, held to what the data states
+
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};

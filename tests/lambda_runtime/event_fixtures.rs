@@ -47,6 +47,7 @@ async fn every_function_answers_its_event_on_the_real_servers() {
         ("deposit-funds", 200, "125.50", "active"),
         ("withdraw-funds", 200, "0.00", "active"),
         ("close-account", 200, "0.00", "closed"),
+        ("erase-holder", 200, "0.00", "closed"),
     ] {
         let (answered, body) = answer(&answer_of(function).await);
         assert_eq!(answered, status, "{function}: {body}");
@@ -56,13 +57,15 @@ async fn every_function_answers_its_event_on_the_real_servers() {
             "{function}: {body}"
         );
     }
-    // The batch holds the first two of the four events.
+    // The batch holds the first two of the five events.
     assert_eq!(answer_of("account-projector").await, json!({"batchItemFailures": []}));
     for (function, member, expected) in [
         ("get-account", "/balance", json!("125.50")),
         ("list-accounts", "/accounts/0/version", json!(2)),
         ("list-transactions", "/transactions/0/reference", json!("wages")),
-        ("list-account-events", "/events/3/type", json!("AccountClosed")),
+        ("list-account-events", "/events/4/type", json!("AccountHolderErased")),
+        ("list-account-events", "/events/0/data/holder", json!("[erased]")),
+        ("get-account-as-of", "/status", json!("closed")),
         ("health", "/status", json!("ok")),
     ] {
         let (status, body) = answer(&answer_of(function).await);

@@ -107,6 +107,18 @@ async fn every_function_answers_the_contract_from_its_own_binary() {
         let (status, answered) = answer(&process.invoke(&event("GET", &path, id, &wait, None)).await);
         assert_eq!((status, answered.pointer(member)), (200, Some(&expected)), "{function}: {answered}");
     }
+    let as_of = FunctionProcess::start("get-account-as-of", &[&event_store]).await;
+    let mut request = event("GET", &format!("{path}/as-of/2999-01-01T00:00:00Z"), Some(id), &json!({}), None);
+    // As the time is percent-encoded or not: who decodes it is the gateway's own affair.
+    for time in ["2999-01-01T00:00:00Z", "2999-01-01T00%3A00%3A00%2B00%3A00"] {
+        request["pathParameters"]["time"] = json!(time);
+        let (status, answered) = answer(&as_of.invoke(&request).await);
+        assert_eq!(
+            (status, &answered["version"], &answered["status"]),
+            (200, &json!(4), &json!("closed")),
+            "{answered}"
+        );
+    }
     let health = FunctionProcess::start("health", &[&event_store, &read_db]).await;
     let (status, answered) = answer(&health.invoke(&event("GET", "/health", None, &json!({}), None)).await);
     assert_eq!((status, &answered["status"]), (200, &json!("ok")), "{answered}");

@@ -27,6 +27,7 @@ fn eur(amount_minor: i64) -> Money {
 
 fn accounts(court: &Court) -> EventSourcingHandler<AccountAggregate> {
     EventSourcingHandler::new(Arc::new(court.event_store.clone()), Arc::new(court.bus.clone()))
+        .with_personal_data(court.personal_data.clone())
 }
 
 async fn open_account(court: &Court) -> AccountId {

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use cqrs::{AggregateRoot, Digest, DomainEvent, EventDecodeError, StreamId, Timestamp};
+use cqrs::{AggregateRoot, Digest, DomainEvent, EventDecodeError, StoredForm, StreamId, Timestamp, Upcaster, upcast};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 // --- values: parsed once, right ever after
@@ -275,6 +275,17 @@ struct CaseDecidedV1 {
     verdict: Verdict,
 }
 
+/// From every past stored form to the one that came after it.
+const UPCASTERS: &[Upcaster] =
+    &[Upcaster { event_type: "HearingScheduled", schema_version: 1, to_next: hearing_scheduled_v1_to_v2 }];
+
+/// Rooms were not recorded yet.
+fn hearing_scheduled_v1_to_v2(data: &Value) -> Result<StoredForm<'static>, String> {
+    let HearingScheduledV1 { hearing, starts_at } =
+        HearingScheduledV1::deserialize(data).map_err(|error| error.to_string())?;
+    Ok(StoredForm::made("HearingScheduled", 2, json!({"hearing": hearing, "starts_at": starts_at, "room": null})))
+}
+
 impl DomainEvent for CaseEvent {
     fn event_type(&self) -> &'static str {
         match self {
@@ -316,16 +327,13 @@ impl DomainEvent for CaseEvent {
             schema_version,
             reason: error.to_string(),
         };
-        match (event_type, schema_version) {
+        let form = upcast(UPCASTERS, event_type, schema_version, data)?;
+        let data = form.data.as_ref();
+        match (form.event_type.as_ref(), form.schema_version) {
             ("CaseFiled", 1) => {
                 let CaseFiledV1 { docket_number, plaintiff, defendant } =
                     CaseFiledV1::deserialize(data).map_err(malformed)?;
                 Ok(Self::CaseFiled { docket_number, plaintiff, defendant })
-            }
-            ("HearingScheduled", 1) => {
-                let HearingScheduledV1 { hearing, starts_at } =
-                    HearingScheduledV1::deserialize(data).map_err(malformed)?;
-                Ok(Self::HearingScheduled { hearing, starts_at, room: None })
             }
             ("HearingScheduled", 2) => {
                 let HearingScheduledV2 { hearing, starts_at, room } =

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use cqrs::{
     CommandContext, CommandDispatcher, CommandEnvelope, EventPublisher, EventSourcingHandler, EventStoreRepository,
-    Idempotency, QueryContext, QueryDispatcher, QueryEnvelope, QueryError, Timestamp,
+    Idempotency, PersonalData, QueryContext, QueryDispatcher, QueryEnvelope, QueryError, Timestamp,
 };
+use personal_data::{KeyProtection, StreamKeys};
 use serde::Serialize;
-use sqlite_embedded::{EmbeddedBus, SqliteEventStore, SqliteReadDb};
+use sqlite_embedded::{EmbeddedBus, SqliteEventStore, SqliteKeyStore, SqliteReadDb};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -52,6 +53,8 @@ impl CaseCommands {
 pub struct Court {
     pub event_store: SqliteEventStore,
     pub accounts_read_db: SqliteReadDb,
+    /// What seals and opens the names of the accounts' holders; cases have nothing personal.
+    pub personal_data: Arc<dyn PersonalData>,
     pub cases_read_db: CaseReadDb,
     pub bus: EmbeddedBus,
     pub commands: CaseCommands,
@@ -71,8 +74,11 @@ impl Court {
         let read_db_file = home.path().join("read.db");
         let event_store = open_event_store(home.path()).await;
         let accounts_read_db = SqliteReadDb::open(&read_db_file).await.expect("opens");
+        let key_store = SqliteKeyStore::open(&home.path().join("keys.db")).await.expect("opens");
+        let personal_data: Arc<dyn PersonalData> =
+            Arc::new(StreamKeys::new(Arc::new(key_store), KeyProtection::none()));
         let cases_read_db = CaseReadDb::open(&read_db_file).await.expect("opens");
-        let bus = EmbeddedBus::new(event_store.clone(), accounts_read_db.clone());
+        let bus = EmbeddedBus::new(event_store.clone(), accounts_read_db.clone(), personal_data.clone());
         let consumer =
             CaseEventConsumer::new(vec![Arc::new(accounts_read_db.clone()), Arc::new(cases_read_db.clone())]);
         let (stop_bus, stopped) = oneshot::channel();
@@ -86,7 +92,18 @@ impl Court {
         });
         let commands = CaseCommands::new(Arc::new(event_store.clone()), Arc::new(bus.clone()));
         let get_case = QueryDispatcher::new(GetCaseHandler::new(cases_read_db.clone()));
-        Self { event_store, accounts_read_db, cases_read_db, bus, commands, get_case, home, stop_bus, bus_task }
+        Self {
+            event_store,
+            accounts_read_db,
+            personal_data,
+            cases_read_db,
+            bus,
+            commands,
+            get_case,
+            home,
+            stop_bus,
+            bus_task,
+        }
     }
 
     /// Stops everything and opens it again on the same files.

@@ -139,6 +139,7 @@ async fn given_an_event_that_the_read_side_cannot_read_then_it_is_kept_aside_and
         event_type: "CaseAppealed".to_owned(),
         schema_version: 1,
         data: json!({}),
+        personal: None,
     };
     let commit = CommitDraft {
         first_version: 2,

@@ -35,7 +35,7 @@ impl AggregateRoot for LaterCase {
 
 /// One event in its stored form.
 fn recorded(event_type: &str, schema_version: u32, data: Value) -> RecordedEvent {
-    RecordedEvent { event_id: Uuid::now_v7(), event_type: event_type.to_owned(), schema_version, data }
+    RecordedEvent { event_id: Uuid::now_v7(), event_type: event_type.to_owned(), schema_version, data, personal: None }
 }
 
 fn filed() -> RecordedEvent {

@@ -16,6 +16,10 @@ servers=(mongodb kafka mysql mariadb)
 client_packages=(pymongo==4.20.1 PyMySQL==1.2.4 kafka-python==3.0.12 cloudevents==2.2.0 python-dateutil==4.0.0)
 clients=clients-$(cksum <<<"${client_packages[*]}" | cut -d ' ' -f 1)
 
+# A stand-in for AWS's KMS, which the tests that need it start themselves.
+moto_package='moto[server]==5.2.2'
+moto=moto-$(cksum <<<"$moto_package" | cut -d ' ' -f 1)
+
 # How long a server may take to answer or to end. Generous: both cores may be busy with a compiler.
 patience_s=120
 
@@ -130,6 +134,10 @@ install_once() {
 
 install_clients() {
     python3 -m pip install --quiet --root-user-action=ignore --no-deps --target "$1" "${client_packages[@]}" </dev/null
+}
+
+install_moto() {
+    python3 -m pip install --quiet --root-user-action=ignore --no-compile --target "$1" "$moto_package" </dev/null
 }
 
 # --- a server's script ------------------------------------------------------------------------------------------------

@@ -2,21 +2,23 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use close_account::CloseAccountFunction;
-use cqrs::{EventPublisher, EventStoreRepository};
 use deposit_funds::DepositFundsFunction;
+use erase_holder::EraseHolderFunction;
 use get_account::GetAccountFunction;
+use get_account_as_of::GetAccountAsOfFunction;
 use get_restore::GetRestoreFunction;
-use health::{DependencyCheck, EventStoreCheck, HealthFunction, ReadDbCheck};
+use health::{DependencyCheck, EventStoreCheck, HealthFunction, KeyStoreCheck, ReadDbCheck};
 use http::Method;
 use http_api::HttpFunction;
 use list_account_events::ListAccountEventsFunction;
 use list_accounts::ListAccountsFunction;
 use list_transactions::ListTransactionsFunction;
 use open_account::OpenAccountFunction;
-use read_model::BankAccountRepository;
-use restore::{RestoreRegister, RestoreTrigger};
+use restore::RestoreTrigger;
 use restore_read_db::RestoreReadDbFunction;
 use withdraw_funds::WithdrawFundsFunction;
+
+use crate::Stack;
 
 /// One line of the HTTP contract.
 #[derive(Debug)]
@@ -41,10 +43,12 @@ pub const ROUTES: &[Route] = &[
     route(Method::POST, "/accounts/{id}/deposits", "deposit-funds"),
     route(Method::POST, "/accounts/{id}/withdrawals", "withdraw-funds"),
     route(Method::POST, "/accounts/{id}/close", "close-account"),
+    route(Method::POST, "/admin/accounts/{id}/erase", "erase-holder"),
     route(Method::GET, "/accounts/{id}", "get-account"),
     route(Method::GET, "/accounts", "list-accounts"),
     route(Method::GET, "/accounts/{id}/transactions", "list-transactions"),
     route(Method::GET, "/accounts/{id}/events", "list-account-events"),
+    route(Method::GET, "/accounts/{id}/as-of/{time}", "get-account-as-of"),
     route(Method::POST, "/admin/read-db/restore", "restore-read-db"),
     route(Method::GET, "/admin/read-db/restore/{id}", "get-restore"),
     Route { method: Method::GET, path: "/health", function: "health", is_public: true },
@@ -53,30 +57,28 @@ pub const ROUTES: &[Route] = &[
 pub(crate) type Function = Arc<dyn HttpFunction>;
 
 /// Every function, by its name.
-pub(crate) fn functions(
-    event_store: &Arc<dyn EventStoreRepository>,
-    publisher: &Arc<dyn EventPublisher>,
-    read_db: &Arc<dyn BankAccountRepository>,
-    bus_check: Arc<dyn DependencyCheck>,
-    restores: Arc<dyn RestoreRegister>,
-    restore_trigger: Arc<dyn RestoreTrigger>,
-) -> BTreeMap<&'static str, Function> {
+pub(crate) fn functions(stack: &Stack, restore_trigger: Arc<dyn RestoreTrigger>) -> BTreeMap<&'static str, Function> {
+    let Stack { event_store, publisher, keys, personal_data, read_db, bus_check, restore_store, .. } = stack;
+    let open_account = OpenAccountFunction::new(event_store.clone(), publisher.clone(), personal_data.clone());
     let checks: Vec<Arc<dyn DependencyCheck>> = vec![
         Arc::new(EventStoreCheck { event_store: event_store.clone() }),
-        bus_check,
+        Arc::new(KeyStoreCheck { keys: keys.clone() }),
+        bus_check.clone(),
         Arc::new(ReadDbCheck { read_db: read_db.clone() }),
     ];
     BTreeMap::from([
-        ("open-account", Arc::new(OpenAccountFunction::new(event_store.clone(), publisher.clone())) as Function),
+        ("open-account", Arc::new(open_account) as Function),
         ("deposit-funds", Arc::new(DepositFundsFunction::new(event_store.clone(), publisher.clone()))),
         ("withdraw-funds", Arc::new(WithdrawFundsFunction::new(event_store.clone(), publisher.clone()))),
         ("close-account", Arc::new(CloseAccountFunction::new(event_store.clone(), publisher.clone()))),
+        ("erase-holder", Arc::new(EraseHolderFunction::new(event_store.clone(), publisher.clone(), keys.clone()))),
         ("get-account", Arc::new(GetAccountFunction::new(read_db.clone()))),
         ("list-accounts", Arc::new(ListAccountsFunction::new(read_db.clone()))),
         ("list-transactions", Arc::new(ListTransactionsFunction::new(read_db.clone()))),
-        ("list-account-events", Arc::new(ListAccountEventsFunction::new(event_store.clone()))),
-        ("restore-read-db", Arc::new(RestoreReadDbFunction::new(restores.clone(), restore_trigger))),
-        ("get-restore", Arc::new(GetRestoreFunction::new(restores))),
+        ("list-account-events", Arc::new(ListAccountEventsFunction::new(event_store.clone(), personal_data.clone()))),
+        ("get-account-as-of", Arc::new(GetAccountAsOfFunction::new(event_store.clone(), personal_data.clone()))),
+        ("restore-read-db", Arc::new(RestoreReadDbFunction::new(restore_store.clone(), restore_trigger))),
+        ("get-restore", Arc::new(GetRestoreFunction::new(restore_store.clone()))),
         ("health", Arc::new(HealthFunction::new(checks))),
     ])
 }

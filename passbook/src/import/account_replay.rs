@@ -1,12 +1,10 @@
-use std::sync::Arc;
-
 use bank::{
     AccountAggregate, AccountError, AccountId, AccountKind, Actor, Currency, DepositFunds, Holder, Money, OpenAccount,
     TextError, WithdrawFunds,
 };
 use cqrs::{
     CommandContext, CommandDispatcher, CommandEnvelope, CommandError, CommandErrorOf, CommandOutcome, Digest,
-    EventPublisher, EventSourcingHandler, EventStoreRepository, Idempotency, Refusal, Timestamp,
+    EventSourcingHandler, Idempotency, Refusal, Timestamp,
 };
 use deposit_funds::DepositFundsHandler;
 use open_account::OpenAccountHandler;
@@ -15,6 +13,7 @@ use withdraw_funds::WithdrawFundsHandler;
 
 use super::ImportArguments;
 use super::csv_file::{Direction, Row};
+use crate::Stack;
 
 /// The dispatchers that rows are played through: the functions' own handlers.
 pub(crate) struct Commands {
@@ -24,8 +23,9 @@ pub(crate) struct Commands {
 }
 
 impl Commands {
-    pub(crate) fn new(event_store: Arc<dyn EventStoreRepository>, publisher: Arc<dyn EventPublisher>) -> Self {
-        let accounts = EventSourcingHandler::new(event_store, publisher);
+    pub(crate) fn new(stack: &Stack) -> Self {
+        let accounts = EventSourcingHandler::new(stack.event_store.clone(), stack.publisher.clone())
+            .with_personal_data(stack.personal_data.clone());
         Self {
             open_account: CommandDispatcher::new(OpenAccountHandler::new(accounts.clone())),
             deposit_funds: CommandDispatcher::new(DepositFundsHandler::new(accounts.clone())),

@@ -102,7 +102,7 @@ async fn play(stack: &Stack, arguments: &ImportArguments) -> Result<Report, Impo
     let progress = progress_bar();
     let file = CsvFile::open(arguments, &progress)?;
     let source = Arc::new(Source::new(arguments, file.currency()));
-    let commands = Arc::new(Commands::new(stack.event_store.clone(), stack.publisher.clone()));
+    let commands = Arc::new(Commands::new(stack));
 
     let mut workers = JoinSet::new();
     let mut queues = Vec::new();

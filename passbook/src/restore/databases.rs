@@ -1,10 +1,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cqrs::CommitScan;
-use restore::{RestoreLimits, RestoreStore};
+use cqrs::{CommitScan, PersonalData};
+use restore::{AccountRestore, RestoreLimits, RestoreStore, Restorer};
 use settings::SettingsError;
-use sqlite_embedded::{OpenError, SqliteEventStore, SqliteReadDb};
+use sqlite_embedded::{OpenError, SqliteEventStore, SqliteKeyStore, SqliteReadDb};
 
 use crate::Embedded;
 
@@ -17,12 +17,13 @@ pub(crate) const EMBEDDED_LIMITS: RestoreLimits = RestoreLimits {
     lease: Duration::from_secs(15),
 };
 
-/// What a restore reads and what it writes. Whatever runs between the two goes on elsewhere.
+/// What a restore reads, with what opens it, and what it writes. Whatever runs between the two goes on elsewhere.
 pub(crate) struct Databases {
-    pub(crate) events: Arc<dyn CommitScan>,
+    events: Arc<dyn CommitScan>,
+    personal_data: Arc<dyn PersonalData>,
     pub(crate) read_db: Arc<dyn RestoreStore>,
     pub(crate) limits: RestoreLimits,
-    embedded: Option<(SqliteEventStore, SqliteReadDb)>,
+    embedded: Option<(SqliteEventStore, SqliteKeyStore, SqliteReadDb)>,
 }
 
 /// Why they could not be opened. Handling: fix what it names, then start again.
@@ -38,6 +39,10 @@ pub enum DatabasesError {
     #[cfg(feature = "servers")]
     #[error(transparent)]
     WriteSide(#[from] write_side::WriteSideError),
+    /// The keys of personal data cannot be used.
+    #[cfg(feature = "servers")]
+    #[error(transparent)]
+    Keys(#[from] write_side::PersonalDataKeysError),
     /// Of the read side's.
     #[cfg(feature = "servers")]
     #[error(transparent)]
@@ -52,12 +57,14 @@ impl Databases {
         }
         let home = Embedded::home_from_env()?;
         let event_store = SqliteEventStore::open(&home.join("events.db")).await?;
+        let key_store = SqliteKeyStore::open(&home.join("keys.db")).await?;
         let read_db = SqliteReadDb::open(&home.join("read.db")).await?;
         Ok(Self {
             events: Arc::new(event_store.clone()),
+            personal_data: crate::embedded::opened_by(&key_store),
             read_db: Arc::new(read_db.clone()),
             limits: EMBEDDED_LIMITS,
-            embedded: Some((event_store, read_db)),
+            embedded: Some((event_store, key_store, read_db)),
         })
     }
 
@@ -65,6 +72,7 @@ impl Databases {
     async fn of_servers() -> Result<Self, DatabasesError> {
         Ok(Self {
             events: write_side::open_commit_scan(&settings::event_store_url()?).await?,
+            personal_data: write_side::open_personal_data(&settings::key_store()?).await?,
             read_db: read_side::open_for_restore(&settings::read_db_url()?).await?,
             limits: RestoreLimits::default(),
             embedded: None,
@@ -81,11 +89,20 @@ impl Databases {
         .into())
     }
 
+    pub(crate) fn restorer(&self, limits: RestoreLimits) -> Restorer {
+        Restorer::new(self.events.clone(), self.personal_data.clone(), self.read_db.clone(), limits)
+    }
+
+    pub(crate) fn account_restore(&self) -> AccountRestore {
+        AccountRestore::new(self.events.clone(), self.personal_data.clone(), self.read_db.clone())
+    }
+
     /// Closes the files.
     pub(crate) async fn close(self) {
-        if let Some((event_store, read_db)) = self.embedded {
+        if let Some((event_store, key_store, read_db)) = self.embedded {
             read_db.close().await;
             event_store.close().await;
+            key_store.close().await;
         }
     }
 }

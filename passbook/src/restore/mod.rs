@@ -11,8 +11,8 @@ use std::process::ExitCode;
 use bank::AccountId;
 use cqrs::Timestamp;
 use restore::{
-    AccountRestore, AccountRestoreError, Lease, Requested, RestoreError, RestoreId, RestoreKind, RestoreLimits,
-    RestoreRecord, RestoreStatus, RestoreStoreError, Restorer, RunOutcome,
+    AccountRestoreError, Lease, Requested, RestoreError, RestoreId, RestoreKind, RestoreLimits, RestoreRecord,
+    RestoreStatus, RestoreStoreError, RunOutcome,
 };
 use settings::SettingsError;
 use uuid::Uuid;
@@ -73,7 +73,7 @@ pub async fn restore(arguments: RestoreArguments) -> Result<ExitCode, RestoreCom
 
 async fn run(databases: &Databases, arguments: &RestoreArguments) -> Result<ExitCode, RestoreCommandError> {
     if let Some(account_id) = arguments.account {
-        let accounts = AccountRestore::new(databases.events.clone(), databases.read_db.clone());
+        let accounts = databases.account_restore();
         let restored = accounts.restore(account_id).await;
         match restored.map_err(|source| RestoreCommandError::Account { account_id, source })? {
             0 => println!("there is no account {account_id}, and no row of it"),
@@ -100,7 +100,7 @@ async fn run(databases: &Databases, arguments: &RestoreArguments) -> Result<Exit
         lease: std::time::Duration::from_secs(arguments.lease_s.get()),
         ..databases.limits
     };
-    let restorer = Restorer::new(databases.events.clone(), databases.read_db.clone(), limits);
+    let restorer = databases.restorer(limits);
     let lease = Lease { holder: holder("restore"), duration: limits.lease };
     let mut progress = Progress::start(databases.read_db.clone(), id);
     let outcome = tokio::select! {

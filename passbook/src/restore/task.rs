@@ -2,8 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use cqrs::CommitScan;
-use restore::{RestoreLimits, RestoreStore, RestoreTrigger, Restorer, RunOutcome, TriggerError};
+use restore::{RestoreTrigger, Restorer, RunOutcome, TriggerError};
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 
@@ -34,11 +33,10 @@ impl RestoreTrigger for TaskTrigger {
 
 impl RestoreTask {
     /// Goes on with a restore that was under way when the last process ended, and then does what it is told.
-    pub(crate) fn start(events: Arc<dyn CommitScan>, read_db: Arc<dyn RestoreStore>, limits: RestoreLimits) -> Self {
+    pub(crate) fn start(restorer: Restorer) -> Self {
         let told = Arc::new(Notify::new());
         let (stop, stopped) = oneshot::channel();
         let listening = told.clone();
-        let restorer = Restorer::new(events, read_db, limits);
         let task = tokio::spawn(async move {
             tokio::select! {
                 () = work_for_ever(&restorer, &listening) => {}

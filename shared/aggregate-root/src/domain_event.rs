@@ -12,7 +12,15 @@ pub trait DomainEvent: Clone + std::fmt::Debug + PartialEq + Send + Sync + 'stat
     /// since readers of JSON, and the commit's hash, hold numbers as IEEE 754 doubles.
     fn to_data(&self) -> Value;
 
-    /// Reads an event back, of this or any earlier schema version.
+    /// The members of [`to_data`](Self::to_data) that are personal data of somebody who may ask for their erasure: they
+    /// are stored encrypted under a key of the stream's own, and read as `null` once that key has been destroyed. So
+    /// [`from_data`](Self::from_data) must take `null` for each. Never a member that a decision depends on.
+    fn personal_members(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Reads an event back, of this or any earlier schema version: it takes past forms to today's by
+    /// [`upcast`](crate::upcast), and decodes today's alone.
     ///
     /// # Errors
     /// [`EventDecodeError`] when the type or version is not known to this build, or the data does not fit.

@@ -25,6 +25,8 @@ pub struct Account {
     pub balance: Money,
     /// Whether it still takes commands.
     pub status: AccountStatus,
+    /// Whether the holder's name has been erased.
+    pub is_holder_erased: bool,
 }
 
 /// Whether an account takes commands.
@@ -72,6 +74,7 @@ struct StoredAccount {
     currency: Currency,
     balance_minor: i64,
     status: AccountStatus,
+    is_holder_erased: bool,
 }
 
 impl From<Account> for StoredAccount {
@@ -81,6 +84,7 @@ impl From<Account> for StoredAccount {
             currency: account.balance.currency(),
             balance_minor: account.balance.amount_minor(),
             status: account.status,
+            is_holder_erased: account.is_holder_erased,
         }
     }
 }
@@ -90,13 +94,14 @@ impl TryFrom<StoredAccount> for Account {
 
     fn try_from(stored: StoredAccount) -> Result<Self, MoneyError> {
         let balance = Money::new(stored.balance_minor, stored.currency)?;
-        Ok(Self { owner: stored.owner, balance, status: stored.status })
+        let StoredAccount { owner, status, is_holder_erased, .. } = stored;
+        Ok(Self { owner, balance, status, is_holder_erased })
     }
 }
 
 impl AggregateRoot for AccountAggregate {
     const AGGREGATE_TYPE: &'static str = "account";
-    const STATE_VERSION: u32 = 1;
+    const STATE_VERSION: u32 = 2;
     type Event = AccountEvent;
     type Error = AccountError;
 
@@ -107,6 +112,7 @@ impl AggregateRoot for AccountAggregate {
                     owner: owner.clone(),
                     balance: *opening_balance,
                     status: AccountStatus::Active,
+                    is_holder_erased: false,
                 });
             }
             (Self::Opened(account), AccountEvent::FundsDeposited { amount, .. }) => {
@@ -116,6 +122,7 @@ impl AggregateRoot for AccountAggregate {
                 account.balance = in_bounds(account.balance.checked_sub(*amount), account.balance);
             }
             (Self::Opened(account), AccountEvent::AccountClosed { .. }) => account.status = AccountStatus::Closed,
+            (Self::Opened(account), AccountEvent::AccountHolderErased) => account.is_holder_erased = true,
             // No command method raises these; a store that holds them was written by something else.
             (Self::Opened(_), AccountEvent::AccountOpened { .. }) => debug_assert!(false, "opened twice"),
             (Self::NotOpened, event) => debug_assert!(false, "{event:?} before the account was opened"),

@@ -13,14 +13,15 @@ mod text; // holder, reference, reason
 mod account_aggregate; // decides, applies
 mod account_error; // why it refuses
 mod account_event; // what can happen to it, and the stored form
-pub mod commands; // what can be asked of it, a file each
+pub mod commands;
+mod upcasters; // from past stored forms to today's, a file for each event type that has one // what can be asked of it, a file each
 
 pub use account_aggregate::{Account, AccountAggregate, AccountStatus, UnknownStatus};
 pub use account_error::AccountError;
 pub use account_event::AccountEvent;
 pub use account_id::{AccountId, AccountIdError};
 pub use amount::{Amount, AmountError};
-pub use commands::{Actor, CloseAccount, DepositFunds, OpenAccount, WithdrawFunds};
+pub use commands::{Actor, CloseAccount, DepositFunds, EraseHolder, OpenAccount, WithdrawFunds};
 pub use currency::{Currency, CurrencyError};
 pub use money::{MAX_AMOUNT_MINOR, Money, MoneyError};
-pub use text::{AccountKind, AccountKindError, Holder, Reference, TextError};
+pub use text::{AccountKind, AccountKindError, Holder, HolderName, Reference, TextError};

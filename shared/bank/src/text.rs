@@ -70,6 +70,60 @@ impl From<Holder> for String {
     }
 }
 
+/// An account's holder, as far as anybody may know: the name is personal data, and may have been erased.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Option<Holder>", into = "Option<Holder>")]
+pub enum HolderName {
+    /// Known.
+    Known(Holder),
+    /// Erased for good.
+    Erased,
+}
+
+impl HolderName {
+    /// What stands where a name was erased.
+    pub const ERASED: &str = "[erased]";
+
+    /// The name, or [`ERASED`](Self::ERASED).
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Known(holder) => holder.as_str(),
+            Self::Erased => Self::ERASED,
+        }
+    }
+}
+
+impl From<Holder> for HolderName {
+    fn from(holder: Holder) -> Self {
+        Self::Known(holder)
+    }
+}
+
+impl From<Option<Holder>> for HolderName {
+    fn from(holder: Option<Holder>) -> Self {
+        holder.map_or(Self::Erased, Self::Known)
+    }
+}
+
+impl From<HolderName> for Option<Holder> {
+    fn from(name: HolderName) -> Self {
+        match name {
+            HolderName::Known(holder) => Some(holder),
+            HolderName::Erased => None,
+        }
+    }
+}
+
+impl FromStr for HolderName {
+    type Err = TextError;
+
+    /// A name that is known.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self::Known)
+    }
+}
+
 /// What a payment, or the closing of an account, is for: up to 140 characters, without control characters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

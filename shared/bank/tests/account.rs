@@ -3,7 +3,7 @@
 use aggregate_root::AggregateRoot as _;
 use bank::{
     AccountAggregate, AccountError, AccountEvent, AccountId, AccountKind, Actor, CloseAccount, Currency, DepositFunds,
-    MAX_AMOUNT_MINOR, Money, OpenAccount, WithdrawFunds,
+    EraseHolder, MAX_AMOUNT_MINOR, Money, OpenAccount, WithdrawFunds,
 };
 
 const OWNER: &str = "ann";
@@ -171,4 +171,24 @@ fn the_state_is_stored_in_its_documented_form_and_read_back() {
         serde_json::json!({"opened": {"owner": "ann", "currency": "EUR", "balance_minor": 0, "status": "closed"}});
     assert_eq!(serde_json::to_value(&account).expect("plain JSON"), stored);
     assert_eq!(serde_json::from_value::<AccountAggregate>(stored).expect("a state"), account);
+}
+
+#[test]
+fn given_an_open_or_a_closed_account_when_the_holder_is_erased_then_that_happened_once() {
+    let erase = EraseHolder { account_id: AccountId::generate() };
+    for before in [vec![opened_with(500)], vec![opened_with(0), closed()]] {
+        let account = given(&before);
+        assert_eq!(account.erase_holder(&erase), Ok(vec![AccountEvent::AccountHolderErased]));
+        let mut erased = account.clone();
+        erased.apply(&AccountEvent::AccountHolderErased);
+        assert_eq!(erased.erase_holder(&erase), Ok(vec![]));
+        let (before, after) = (account.opened().expect("opened"), erased.opened().expect("opened"));
+        assert_eq!((after.balance, after.status, &after.owner), (before.balance, before.status, &before.owner));
+    }
+}
+
+#[test]
+fn given_no_account_when_the_holder_is_erased_then_there_is_none() {
+    let erase = EraseHolder { account_id: AccountId::generate() };
+    assert_eq!(given(&[]).erase_holder(&erase), Err(AccountError::NotFound));
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::{Digest, EventEnvelope, Idempotency, Timestamp};
+use crate::{Digest, EventEnvelope, Idempotency, SealedPersonalData, Timestamp};
 
 /// Names a stream: the id of the aggregate whose events it holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -26,8 +26,24 @@ pub struct RecordedEvent {
     pub event_type: String,
     /// See [`DomainEvent::schema_version`](crate::DomainEvent::schema_version).
     pub schema_version: u32,
-    /// See [`DomainEvent::to_data`](crate::DomainEvent::to_data).
+    /// See [`DomainEvent::to_data`](crate::DomainEvent::to_data); without the members that are personal.
     pub data: Value,
+    /// The members that are personal, encrypted. Not in the stored form, nor in what is hashed, where there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub personal: Option<SealedPersonalData>,
+}
+
+impl RecordedEvent {
+    /// The event's data as [`DomainEvent::from_data`](crate::DomainEvent::from_data) takes it: with its personal
+    /// members where they have been opened, and `null` for each where nobody opened them or nobody can any more.
+    #[must_use]
+    pub fn readable_data(&self) -> Value {
+        let mut data = self.data.clone();
+        if let (Some(personal), Value::Object(members)) = (&self.personal, &mut data) {
+            members.extend(personal.readable_members());
+        }
+        data
+    }
 }
 
 /// The aggregate's state after a commit, in its stored form. A shortcut, never the truth: it is ignored when
@@ -78,6 +94,12 @@ pub struct Commit {
 }
 
 impl CommitDraft {
+    /// Whether an event in here has personal data.
+    #[must_use]
+    pub fn has_personal_data(&self) -> bool {
+        self.events.iter().any(|event| event.personal.is_some())
+    }
+
     /// SHA-256 over the draft as canonical JSON (RFC 8785): whoever edits a stored commit, takes one out or
     /// swaps two must also find other content of the same digest for every commit that follows.
     ///
@@ -103,7 +125,19 @@ impl Commit {
         self.draft.first_version + self.draft.events.len() as u64 - 1
     }
 
-    /// The events as they travel to the read side.
+    /// Whether an event in here has personal data.
+    #[must_use]
+    pub fn has_personal_data(&self) -> bool {
+        self.draft.has_personal_data()
+    }
+
+    /// Whether personal data in here has not been opened yet: what reads it as absent would take it for erased.
+    #[must_use]
+    pub fn is_sealed(&self) -> bool {
+        self.draft.events.iter().filter_map(|event| event.personal.as_ref()).any(SealedPersonalData::is_sealed)
+    }
+
+    /// The events as they travel to the read side, with their personal data as far as it has been opened.
     pub fn envelopes(&self) -> impl Iterator<Item = EventEnvelope> + '_ {
         let draft = &self.draft;
         (draft.first_version..).zip(&draft.events).map(|(version, event)| EventEnvelope {
@@ -113,7 +147,7 @@ impl Commit {
             event_id: event.event_id,
             event_type: event.event_type.clone(),
             schema_version: event.schema_version,
-            data: event.data.clone(),
+            data: event.readable_data(),
             occurred_at: draft.occurred_at,
             correlation_id: draft.correlation_id.clone(),
             causation_id: draft.causation_id.clone(),

@@ -34,6 +34,12 @@ impl Digest {
         Self(hasher.finalize().into())
     }
 
+    /// From 32 bytes that a function with another name has made, such as HMAC-SHA-256.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// The 32 bytes.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {

@@ -3,9 +3,10 @@ use std::sync::Arc;
 use aggregate_root::AggregateRoot;
 
 use crate::command::CommandErrorOf;
+use crate::event_store::SaveError;
 use crate::{
     AfterCommit, AppendError, CommandContext, CommandError, CommandOutcome, Commit, EventPublisher, EventStore,
-    EventStoreRepository, LoadError, ReadError, Refusal, StreamId,
+    EventStoreRepository, LoadError, PersonalData, ReadError, Refusal, StreamId,
 };
 
 /// Loads aggregates from their events, saves what was decided on them, and tells the bus; keeps the promise
@@ -49,6 +50,27 @@ impl<A: AggregateRoot> EventSourcingHandler<A> {
     /// On this database, telling this bus.
     pub fn new(repository: Arc<dyn EventStoreRepository>, publisher: Arc<dyn EventPublisher>) -> Self {
         Self { event_store: EventStore::new(repository), publisher }
+    }
+
+    /// With what seals the personal data of the events: for commands that raise such.
+    #[must_use]
+    pub fn with_personal_data(self, personal_data: Arc<dyn PersonalData>) -> Self {
+        Self { event_store: self.event_store.with_personal_data(personal_data), ..self }
+    }
+
+    /// Looks at the aggregate as it is now, for a command that must have an effect elsewhere before its events are
+    /// appended, and must know that it would not be refused.
+    ///
+    /// # Errors
+    /// See [`LoadError`], as a [`CommandError`].
+    pub async fn look<T>(
+        &self,
+        stream_id: StreamId,
+        look: impl FnOnce(&Loaded<'_, A>) -> T + Send,
+    ) -> Result<T, CommandErrorOf<A>> {
+        let newest = self.event_store.newest(stream_id).await?;
+        let nothing_yet = A::default();
+        Ok(look(&newest.as_ref().map_or(Loaded { aggregate: &nothing_yet, version: 0 }, Loaded::after)))
     }
 
     /// Load, decide, save: for a command on an aggregate that may exist.
@@ -111,10 +133,16 @@ impl<A: AggregateRoot> EventSourcingHandler<A> {
                     self.tell_the_bus(&commit).await;
                     return Ok(outcome(stream_id, after, false));
                 }
-                Err(AppendError::VersionTaken { .. } | AppendError::IdempotencyKeyTaken { .. }) => {
+                Err(SaveError::Append(AppendError::VersionTaken { .. } | AppendError::IdempotencyKeyTaken { .. })) => {
                     CommandError::Conflict
                 }
-                Err(AppendError::Unavailable { source }) => return Err(CommandError::Unavailable { source }),
+                Err(SaveError::Append(AppendError::Unavailable { source })) => {
+                    return Err(CommandError::Unavailable { source });
+                }
+                Err(SaveError::PersonalData(error)) => match error.into() {
+                    CommandError::Conflict => CommandError::Conflict,
+                    error => return Err(error),
+                },
             },
             Err(refusal) => CommandError::Refused(refusal),
         };
@@ -144,8 +172,7 @@ impl<A: AggregateRoot> EventSourcingHandler<A> {
         let Some((commit, after)) = self.event_store.by_idempotency_key(stream_id, &idempotency.key).await? else {
             return Ok(None);
         };
-        let first_fingerprint = commit.draft.idempotency.map(|first| first.request_fingerprint);
-        if first_fingerprint != Some(idempotency.request_fingerprint) {
+        if !self.event_store.is_same_request(&commit, &idempotency).await? {
             return Err(CommandError::IdempotencyKeyReused);
         }
         Ok(Some(outcome(stream_id, after, true)))

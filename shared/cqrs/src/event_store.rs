@@ -6,8 +6,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
-    AppendError, CommandContext, Commit, CommitDraft, Digest, EventStoreRepository, ReadError, RecordedEvent,
-    RecordedState, StreamId, Timestamp,
+    AppendError, CommandContext, Commit, CommitDraft, Digest, EventStoreRepository, Idempotency, Opening, PersonalData,
+    PersonalDataError, ReadError, RecordedEvent, RecordedState, SealedPersonalData, StreamId, Timestamp,
 };
 
 /// How many commits a fold reads at a time: enough to make the round trips cheap, few enough to hold.
@@ -18,6 +18,7 @@ const FOLD_PAGE_COMMITS: u32 = 500;
 #[derive(Clone)]
 pub struct EventStore<A> {
     repository: Arc<dyn EventStoreRepository>,
+    personal_data: Option<Arc<dyn PersonalData>>,
     aggregate: PhantomData<fn() -> A>,
 }
 
@@ -52,10 +53,28 @@ pub enum LoadError {
     },
 }
 
+/// Why what was decided was not stored.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SaveError {
+    /// Its personal data could not be sealed. Handling: see [`PersonalDataError`].
+    #[error(transparent)]
+    PersonalData(#[from] PersonalDataError),
+    /// The database did not take it. Handling: see [`AppendError`].
+    #[error(transparent)]
+    Append(#[from] AppendError),
+}
+
 impl<A: AggregateRoot> EventStore<A> {
-    /// On this database.
+    /// On this database, for events without personal data. Any others can be loaded too: no decision needs what is
+    /// personal in them.
     pub fn new(repository: Arc<dyn EventStoreRepository>) -> Self {
-        Self { repository, aggregate: PhantomData }
+        Self { repository, personal_data: None, aggregate: PhantomData }
+    }
+
+    /// With what seals the personal data of the events that are appended.
+    #[must_use]
+    pub fn with_personal_data(self, personal_data: Arc<dyn PersonalData>) -> Self {
+        Self { personal_data: Some(personal_data), ..self }
     }
 
     /// The aggregate as its newest commit left it, or none for a stream that does not exist or is of another
@@ -82,6 +101,24 @@ impl<A: AggregateRoot> EventStore<A> {
                 Ok(Some((commit, after)))
             }
             Some(_) | None => Ok(None),
+        }
+    }
+
+    /// Whether this request is the one that the commit was written for. A request whose personal data has been erased
+    /// cannot be told from another with the same key any more, and is taken for it.
+    pub(crate) async fn is_same_request(
+        &self,
+        commit: &Commit,
+        idempotency: &Idempotency,
+    ) -> Result<bool, PersonalDataError> {
+        let first = commit.draft.idempotency.map(|first| first.request_fingerprint);
+        let fingerprint = &idempotency.request_fingerprint;
+        match &self.personal_data {
+            Some(personal_data) if commit.has_personal_data() => {
+                let keyed = personal_data.keyed_fingerprint(commit.draft.stream_id, fingerprint).await?;
+                Ok(keyed.is_none_or(|keyed| first == Some(keyed)))
+            }
+            _ => Ok(first == Some(*fingerprint)),
         }
     }
 
@@ -116,7 +153,8 @@ impl<A: AggregateRoot> EventStore<A> {
                 }
                 for recorded in &commit.draft.events {
                     version += 1;
-                    let event = A::Event::from_data(&recorded.event_type, recorded.schema_version, &recorded.data)
+                    let data = recorded.readable_data();
+                    let event = A::Event::from_data(&recorded.event_type, recorded.schema_version, &data)
                         .map_err(|source| LoadError::Undecodable { stream_id, version, source })?;
                     aggregate.apply(&event);
                 }
@@ -126,23 +164,24 @@ impl<A: AggregateRoot> EventStore<A> {
     }
 
     /// Appends what was decided on `before` (none for a new stream) as one commit: durable once this returns.
-    /// Answers the commit and the aggregate after it.
+    /// Answers the commit and the aggregate after it; what is personal in the commit is open.
     ///
     /// # Panics
     /// Before anything is stored, when an event or the state holds a number that canonical JSON cannot hold
-    /// exactly (see [`DomainEvent::to_data`](crate::DomainEvent::to_data)): the hash would not cover all of it.
+    /// exactly (see [`DomainEvent::to_data`](crate::DomainEvent::to_data)): the hash would not cover all of it. And when
+    /// an event has personal data, and nothing was given to seal it with.
     pub(crate) async fn append(
         &self,
         stream_id: StreamId,
         before: Option<&AfterCommit<A>>,
         events: &[A::Event],
         context: &CommandContext,
-    ) -> Result<(Commit, AfterCommit<A>), AppendError> {
+    ) -> Result<(Commit, AfterCommit<A>), SaveError> {
         let mut aggregate = before.map_or_else(A::default, |before| before.aggregate.clone());
         for event in events {
             aggregate.apply(event);
         }
-        let commit = CommitDraft {
+        let mut draft = CommitDraft {
             stream_id,
             aggregate_type: A::AGGREGATE_TYPE.to_owned(),
             first_version: before.map_or(0, |before| before.version) + 1,
@@ -157,8 +196,12 @@ impl<A: AggregateRoot> EventStore<A> {
                 data: serde_json::to_value(&aggregate).expect("an aggregate's state is plain JSON"),
             },
             previous_hash: before.map(|before| before.hash),
+        };
+        if draft.has_personal_data() {
+            let personal_data = self.personal_data.as_ref().expect("events with personal data are given what seals it");
+            personal_data.seal(&mut draft).await?;
         }
-        .seal();
+        let commit = draft.seal();
         let recorded = commit.draft.events.iter().map(|event| &event.data).chain([&commit.draft.state.data]);
         assert!(recorded.into_iter().all(is_exact), "a stored number is beyond 2^53; store it as text");
         self.repository.append(&commit).await?;
@@ -199,11 +242,20 @@ fn readable_state<A: AggregateRoot>(state: &RecordedState) -> Option<A> {
     serde_json::from_value(state.data.clone()).ok()
 }
 
+/// In its stored form, but for the ciphertext.
 fn record<A: AggregateRoot>(event: &A::Event) -> RecordedEvent {
+    let mut data = event.to_data();
+    let names = event.personal_members();
+    let personal = data.as_object_mut().filter(|_| !names.is_empty()).map(|members| SealedPersonalData {
+        members: names.iter().map(|&name| name.to_owned()).collect(),
+        ciphertext: String::new(),
+        opening: Opening::Opened(names.iter().filter_map(|&name| members.remove_entry(name)).collect()),
+    });
     RecordedEvent {
         event_id: Uuid::now_v7(),
         event_type: event.event_type().to_owned(),
         schema_version: event.schema_version(),
-        data: event.to_data(),
+        data,
+        personal,
     }
 }

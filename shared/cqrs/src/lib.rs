@@ -21,6 +21,9 @@ mod event_store; // events to commits and back; the hash chain; the kept state
 mod event_store_repository; // port: the database of commits
 mod idempotency; // the key that makes a retry harmless
 mod marking_publisher; // publishes, then takes the mark away
+mod opening_publisher; // opens personal data, then publishes
+mod personal_data; // port: encrypts what is personal in events, and decrypts it while there is the key
+mod sealed_personal_data; // what is personal in an event, as it is stored
 // --- between the two sides
 mod event_consumer; // takes what a bus delivers
 mod event_envelope; // one event as it travels
@@ -32,7 +35,9 @@ mod query_handler; // answers one query
 // --- what both dispatchers put around a handler
 mod dispatch_layers;
 
-pub use aggregate_root::{AggregateRoot, DomainEvent, EventDecodeError, Timestamp, TimestampError};
+pub use aggregate_root::{
+    AggregateRoot, DomainEvent, EventDecodeError, StoredForm, Timestamp, TimestampError, Upcaster, upcast,
+};
 pub use command::{CommandContext, CommandEnvelope, CommandError, CommandErrorOf, CommandOutcome, Refusal};
 pub use command_dispatcher::{CommandDispatcher, DispatchLimits};
 pub use command_handler::CommandHandler;
@@ -49,6 +54,9 @@ pub use event_store::{AfterCommit, EventStore, LoadError};
 pub use event_store_repository::{AppendError, EventStoreRepository, ReadError};
 pub use idempotency::Idempotency;
 pub use marking_publisher::MarkingPublisher;
+pub use opening_publisher::OpeningPublisher;
+pub use personal_data::{PersonalData, PersonalDataError};
 pub use query::{QueryContext, QueryEnvelope, QueryError};
 pub use query_dispatcher::QueryDispatcher;
 pub use query_handler::QueryHandler;
+pub use sealed_personal_data::{Opening, SealedPersonalData};

@@ -1,6 +1,8 @@
 use bank::AccountId;
+use cqrs::{Timestamp, TimestampError};
 use http::{HeaderMap, header};
 use lambda_http::{Body, Request, RequestExt as _};
+use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -53,6 +55,20 @@ impl ApiRequest {
     #[must_use]
     pub fn path_id(&self) -> Option<String> {
         self.request.path_parameters_ref()?.first("id").map(ToOwned::to_owned)
+    }
+
+    /// The time in the path, under the name that the route gives it.
+    ///
+    /// # Errors
+    /// `malformed_request` for what is no RFC 3339 time.
+    pub fn time_in_path(&self, name: &'static str) -> Result<Timestamp, Problem> {
+        let text = self.request.path_parameters_ref().and_then(|parameters| parameters.first(name)).unwrap_or_default();
+        // Decoded already or not: no time has a percent sign in it, so that one more decoding changes nothing.
+        let decoded = percent_decode_str(text).decode_utf8();
+        decoded
+            .map_err(|_| TimestampError)
+            .and_then(|text| text.parse())
+            .map_err(|error| Problem::malformed(format!("The {name} in the path {error}.")))
     }
 
     /// The query parameters.
@@ -114,7 +130,7 @@ impl ApiRequest {
                 .idempotency_key()?
                 .map(|key| idempotency(caller, self.request.raw_http_path(), key, command)),
             expected_version: self.header(header::IF_MATCH.as_str())?.map(expected_version).transpose()?.flatten(),
-            issued_at: cqrs::Timestamp::now(),
+            issued_at: Timestamp::now(),
         })
     }
 

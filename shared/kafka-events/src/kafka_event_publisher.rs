@@ -33,6 +33,10 @@ impl Default for PublishLimits {
 /// and the relay publishes it.
 #[derive(Debug, thiserror::Error)]
 pub enum KafkaPublishError {
+    /// Not tried, since its personal data has not been opened: its events would look as if that had been erased.
+    /// Handling: a defect of the program; what publishes others' commits opens them first.
+    #[error("the commit's personal data is sealed")]
+    Sealed,
     /// Not tried, since another commit was not acknowledged a moment ago. Handling: none of its own.
     #[error("publishing pauses after a failure")]
     Paused,
@@ -130,6 +134,9 @@ impl KafkaEventPublisher {
     }
 
     async fn acknowledged(&self, commit: &Commit) -> Result<(), KafkaPublishError> {
+        if commit.is_sealed() {
+            return Err(KafkaPublishError::Sealed);
+        }
         if !self.pause.may_try(Instant::now()) {
             return Err(KafkaPublishError::Paused);
         }
@@ -205,7 +212,7 @@ fn is_timeout(error: &KafkaError) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use cqrs::{CommitDraft, RecordedEvent, RecordedState, StreamId, Timestamp};
+    use cqrs::{CommitDraft, Opening, RecordedEvent, RecordedState, SealedPersonalData, StreamId, Timestamp};
     use rdkafka::mocking::MockCluster;
     use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
     use settings::{KafkaBrokers, KafkaSettings, KafkaSignIn};
@@ -218,6 +225,7 @@ mod tests {
             event_type: "Counted".to_owned(),
             schema_version: 1,
             data: serde_json::json!({ "number": 1 }),
+            personal: None,
         };
         let draft = CommitDraft {
             stream_id: StreamId(uuid::Uuid::now_v7()),
@@ -262,5 +270,26 @@ mod tests {
         assert!(matches!(paused, Err(KafkaPublishError::Paused)), "{paused:?}");
         tokio::time::sleep(limits.pause).await;
         publisher.acknowledged(&commit()).await.expect("the next producer publishes");
+    }
+
+    #[tokio::test]
+    async fn a_sealed_commit_is_not_published_as_if_it_had_been_erased() {
+        let settings = KafkaSettings {
+            brokers: KafkaBrokers::BootstrapServers("127.0.0.1:1".to_owned()),
+            sign_in: KafkaSignIn::Plaintext,
+            ca_file: None,
+            topic: "events".to_owned(),
+            dead_letter_topic: "events.dead-letters".to_owned(),
+        };
+        let connection = KafkaConnection::connect(&settings).await.expect("brokers that are named");
+        let publisher = KafkaEventPublisher::new(&connection).expect("a publisher");
+        let mut sealed = commit();
+        sealed.draft.events[0].personal = Some(SealedPersonalData {
+            members: vec!["name".to_owned()],
+            ciphertext: "…".to_owned(),
+            opening: Opening::Sealed,
+        });
+        let refused = publisher.acknowledged(&sealed).await;
+        assert!(matches!(refused, Err(KafkaPublishError::Sealed)), "{refused:?}");
     }
 }

@@ -183,6 +183,7 @@ fn commit(stream_id: Uuid, version: u64) -> Commit {
         aggregate_type: "account".to_owned(),
         first_version: version,
         events: vec![RecordedEvent {
+            personal: None,
             event_id: Uuid::now_v7(),
             event_type: "FundsDeposited".to_owned(),
             schema_version: 1,

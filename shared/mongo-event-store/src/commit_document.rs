@@ -9,7 +9,8 @@
 //!   occurred_at_us: Long('1795525582123456'),           // what counts
 //!   caller: 'alice', correlation_id: '…', causation_id: '…',
 //!   idempotency: { key: '…64 hex digits…', request_fingerprint: '…' },   // only with a key
-//!   events: [ { event_id: UUID('…'), event_type: 'FundsDeposited', schema_version: Long('1'), data: { … } } ],
+//!   events: [ { event_id: UUID('…'), event_type: 'FundsDeposited', schema_version: Long('1'), data: { … },
+//!               personal: { members: [ 'holder' ], ciphertext: '…base64…' } } ],   // only where something is personal
 //!   state: { state_version: Long('1'), data: { … } },
 //!   previous_hash: '…',                                 // not in a stream's first commit
 //!   hash: '…',
@@ -20,7 +21,10 @@
 //! `data` is a document that a shell can show and a query can look into. What BSON has no place for (see
 //! [`json_in_bson`](crate::json_in_bson)) is JSON text in `data_json` instead.
 
-use cqrs::{Commit, CommitDraft, Digest, Idempotency, RecordedEvent, RecordedState, StreamId, Timestamp};
+use cqrs::{
+    Commit, CommitDraft, Digest, Idempotency, Opening, RecordedEvent, RecordedState, SealedPersonalData, StreamId,
+    Timestamp,
+};
 use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{Binary, Bson, DateTime, Document, RawDocument, RawDocumentBuf, doc};
 use serde_json::Value;
@@ -74,6 +78,9 @@ fn event_to_document(event: &RecordedEvent) -> Document {
         "schema_version": i64::from(event.schema_version),
     };
     insert_data(&mut document, &event.data);
+    if let Some(personal) = &event.personal {
+        document.insert("personal", doc! { "members": &personal.members, "ciphertext": &personal.ciphertext });
+    }
     document
 }
 
@@ -135,6 +142,20 @@ fn read_event(event: &Bson) -> Result<RecordedEvent, Misfit> {
         event_type: text(event, "event_type")?,
         schema_version: integer(event, "schema_version")?.try_into()?,
         data: data_from(event)?,
+        personal: match event.get("personal") {
+            None => None,
+            Some(Bson::Document(personal)) => Some(read_personal(personal)?),
+            Some(_) => return Err("personal is no document".into()),
+        },
+    })
+}
+
+fn read_personal(personal: &Document) -> Result<SealedPersonalData, Misfit> {
+    let name = |member: &Bson| member.as_str().map(str::to_owned).ok_or("a member's name is no text");
+    Ok(SealedPersonalData {
+        members: personal.get_array("members")?.iter().map(name).collect::<Result<_, _>>()?,
+        ciphertext: text(personal, "ciphertext")?,
+        opening: Opening::Sealed,
     })
 }
 

@@ -1,12 +1,12 @@
 use async_trait::async_trait;
 use cqrs::{CommitPlace, CommitScan, EventStoreSize, ReadError, ScannedCommit, StreamId, StreamRange};
 use futures::TryStreamExt as _;
+use mongo_connection::OperationError;
 use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{Binary, Bson, Document, RawDocument, doc};
 use uuid::Uuid;
 
 use crate::MongoEventStore;
-use crate::bounded::OperationError;
 use crate::commit_document::{commit_id, from_document, version_to_bson};
 use crate::mongo_event_store::{corrupt, unavailable};
 

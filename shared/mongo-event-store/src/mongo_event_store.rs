@@ -1,41 +1,21 @@
-use std::time::Duration;
-
 use async_trait::async_trait;
 use cqrs::{
     AppendError, Commit, DeliveryMarks, Digest, EventStoreRepository, MarkError, ReadError, StreamId, Timestamp,
     Undelivered,
 };
 use futures::TryStreamExt as _;
+use mongo_connection::{ConnectError, OPERATION_TIMEOUT, OperationError, bounded, durable_collection};
 use mongodb::bson::{Document, RawDocumentBuf, doc};
 use mongodb::error::{ErrorKind, WriteFailure};
-use mongodb::options::{
-    Acknowledgment, ClientOptions, CollectionOptions, Hint, ReadConcern, ReadPreference, SelectionCriteria,
-    WriteConcern,
-};
-use mongodb::{Client, Collection, Database};
+use mongodb::options::{Acknowledgment, Hint, WriteConcern};
+use mongodb::{Collection, Database};
 
 use crate::PrepareError;
-use crate::bounded::{OPERATION_TIMEOUT, OperationError, bounded};
 use crate::commit_document::{UNDELIVERED, commit_id, from_document, to_document, uuid_to_bson, version_to_bson};
 use crate::prepare::{self, BY_IDEMPOTENCY_KEY, COMMITS, UNDELIVERED_BY_TIME};
 
-/// What the server's log and its list of connections call this program.
-const APP_NAME: &str = "passbook";
-/// A function's instance has one command at a time, and beside it at most a mark to clear: most of these are
-/// never opened. More instances than connections would wait nowhere but at the server, so that the sum over
-/// hundreds of instances is what counts. A program that serves many requests at once asks for more by
-/// `maxPoolSize` in the URL.
-const MAX_POOL_SIZE: u32 = 4;
-/// A frozen instance must not be expected to keep connections open; one that wakes opens what it needs.
-const MIN_POOL_SIZE: u32 = 0;
-/// Firewalls forget connections that stand still for some minutes, and do not say so.
-const MAX_IDLE_TIME: Duration = Duration::from_secs(120);
-/// Longer than a handover to another primary that was planned, shorter than the wait for a majority to notice
-/// that one has died (10 s): a client that is told to retry is better off than one that hears nothing.
-const SERVER_SELECTION_TIMEOUT: Duration = Duration::from_secs(3);
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long the server may wait for the majority's disks before it says that it does not know.
-const WRITE_CONCERN_TIMEOUT: Duration = Duration::from_secs(3);
+/// The setting that the URL is from.
+const EVENT_STORE_URL: &str = "EVENT_STORE_URL";
 /// The server's code for a unique index that has such an entry already.
 const DUPLICATE_KEY: i32 = 11000;
 /// Bounds the first answer to a read of many commits; a cursor fetches the rest.
@@ -64,22 +44,6 @@ pub struct MongoEventStore {
     pub(crate) commits: Collection<RawDocumentBuf>,
 }
 
-/// Why there is no client for a URL.
-#[derive(Debug, thiserror::Error)]
-pub enum ConnectError {
-    /// The driver cannot use the URL, or the names that a `mongodb+srv://` URL stands for cannot be looked up.
-    /// Handling: fix the setting, or wait for the name service; then start again.
-    #[error("EVENT_STORE_URL is not usable")]
-    Url {
-        /// The driver's error.
-        #[source]
-        source: mongodb::error::Error,
-    },
-    /// The URL names no database. Handling: put its name behind the hosts: `mongodb://host/passbook`.
-    #[error("EVENT_STORE_URL names no database")]
-    NoDatabase,
-}
-
 impl MongoEventStore {
     /// A client for this URL. Connections are opened as they are needed, so a server that is away is found out
     /// by the first operation; only a `mongodb+srv://` URL looks up its hosts here. What the URL says of pools
@@ -88,26 +52,8 @@ impl MongoEventStore {
     /// # Errors
     /// See [`ConnectError`].
     pub async fn connect(url: &str) -> Result<Self, ConnectError> {
-        let url_error = |source| ConnectError::Url { source };
-        let mut options = ClientOptions::parse(url).await.map_err(url_error)?;
-        let database_name = options.default_database.clone().ok_or(ConnectError::NoDatabase)?;
-        options.app_name.get_or_insert_with(|| APP_NAME.to_owned());
-        options.max_pool_size.get_or_insert(MAX_POOL_SIZE);
-        options.min_pool_size.get_or_insert(MIN_POOL_SIZE);
-        options.max_idle_time.get_or_insert(MAX_IDLE_TIME);
-        options.server_selection_timeout.get_or_insert(SERVER_SELECTION_TIMEOUT);
-        options.connect_timeout.get_or_insert(CONNECT_TIMEOUT);
-        options.retry_writes = Some(true);
-        options.retry_reads = Some(true);
-        let database = Client::with_options(options).map_err(url_error)?.database(&database_name);
-        let durable =
-            WriteConcern::builder().w(Acknowledgment::Majority).journal(true).w_timeout(WRITE_CONCERN_TIMEOUT).build();
-        let guarantees = CollectionOptions::builder()
-            .write_concern(durable)
-            .read_concern(ReadConcern::majority())
-            .selection_criteria(SelectionCriteria::ReadPreference(ReadPreference::Primary))
-            .build();
-        let commits = database.collection_with_options(COMMITS, guarantees);
+        let database = mongo_connection::connect(url, EVENT_STORE_URL).await?;
+        let commits = durable_collection(&database, COMMITS);
         Ok(Self { database, commits })
     }
 

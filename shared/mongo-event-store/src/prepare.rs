@@ -69,7 +69,17 @@ fn validator() -> Document {
     let event = doc! {
         "bsonType": "object",
         "required": ["event_id", "event_type", "schema_version"],
-        "properties": { "event_id": { "bsonType": "binData" }, "event_type": text(), "schema_version": integer() },
+        "properties": {
+            "event_id": { "bsonType": "binData" },
+            "event_type": text(),
+            "schema_version": integer(),
+            "personal": {
+                "bsonType": "object",
+                "required": ["members", "ciphertext"],
+                "additionalProperties": false,
+                "properties": { "members": { "bsonType": "array", "items": text() }, "ciphertext": text() },
+            },
+        },
     };
     let required: Vec<Bson> = [
         "_id",

@@ -3,25 +3,29 @@
 //! that what counts is the ratio. Over TLS the raw statements of some hundred rows are longer than one record and
 //! wait for acknowledgements, as `parcels` tells; `?ssl-mode=DISABLED` shows the two without that.
 //!
-//! `BENCH_READ_DB_URL=mysql://… cargo bench --package mysql-read-db`: in that database it makes the tables and
-//! fills them.
+//! `BENCH_READ_DB_URL=mysql://… cargo bench --package mysql-read-db`: on that server it works in a database of its own,
+//! which it drops.
 
 use std::time::{Duration, Instant};
 
 use bank::{AccountEvent, AccountId, AccountKind, Money};
 use cqrs::{DomainEvent as _, EventEnvelope, EventHandler as _, StreamId, Timestamp};
 use mysql_read_db::{MySqlReadDb, migrate};
-use sqlx::{MySqlPool, QueryBuilder};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, MySqlConnection, MySqlPool, QueryBuilder};
 use uuid::Uuid;
 
 const ROUNDS: usize = 15;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
-    let Ok(url) = std::env::var("BENCH_READ_DB_URL") else {
-        println!("set BENCH_READ_DB_URL to a database for it to fill");
+    let Ok(server_url) = std::env::var("BENCH_READ_DB_URL") else {
+        println!("set BENCH_READ_DB_URL to a server for it to make a database on");
         return;
     };
+    let name = format!("bench_{}", Uuid::now_v7().simple());
+    let mut server = MySqlConnection::connect(&server_url).await.expect("connects");
+    server.execute(AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.expect("makes");
+    let url = with_database(&server_url, &name);
     migrate(&url).await.expect("migrates");
     let read_db = MySqlReadDb::connect(&url).expect("a URL");
     println!(
@@ -53,6 +57,14 @@ async fn main() {
         );
     }
     read_db.close().await;
+    server.execute(AssertSqlSafe(format!("DROP DATABASE {name}"))).await.expect("drops");
+}
+
+fn with_database(url: &str, database: &str) -> String {
+    let (scheme, behind) = url.split_once("://").expect("a URL");
+    let (server, behind) = behind.split_once('/').unwrap_or((behind, ""));
+    let options = behind.split_once('?').map_or(String::new(), |(_, options)| format!("?{options}"));
+    format!("{scheme}://{server}/{database}{options}")
 }
 
 async fn raw_tables(pool: &MySqlPool) {

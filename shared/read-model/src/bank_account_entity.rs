@@ -1,4 +1,4 @@
-use bank::{AccountEvent, AccountId, AccountKind, AccountStatus, Actor, Money};
+use bank::{AccountEvent, AccountId, AccountKind, AccountStatus, Actor, HolderName, Money};
 use cqrs::Timestamp;
 
 use crate::{StatementLine, StatementLineKind};
@@ -10,7 +10,7 @@ pub struct BankAccountEntity {
     pub account_id: AccountId,
     /// The caller that opened it.
     pub owner: String,
-    /// Whose it is by name.
+    /// Whose it is by name, or [`HolderName::ERASED`].
     pub holder: String,
     /// What kind of account.
     pub kind: AccountKind,
@@ -84,6 +84,10 @@ impl BankAccountEntity {
             }
             AccountEvent::AccountClosed { .. } => {
                 after.status = AccountStatus::Closed;
+                None
+            }
+            AccountEvent::AccountHolderErased => {
+                after.holder = HolderName::ERASED.to_owned();
                 None
             }
         };

@@ -20,17 +20,18 @@ use async_trait::async_trait;
 use bank::{AccountAggregate, AccountEvent, AccountId, AccountKind, Money};
 use cqrs::{
     AggregateRoot as _, CommandContext, Commit, CommitDraft, CommitScan, Digest, DomainEvent as _, EventHandler,
-    EventPublisher, EventSourcingHandler, EventStoreRepository, PublishError, RecordedEvent, RecordedState, StreamId,
-    StreamRange, Timestamp,
+    EventPublisher, EventSourcingHandler, EventStoreRepository, PersonalData, PublishError, RecordedEvent,
+    RecordedState, StreamId, StreamRange, Timestamp,
 };
 use futures::TryStreamExt as _;
 use mongo_event_store::MongoEventStore;
 use mongodb::bson::{Binary, Bson, Document, doc, spec::BinarySubtype};
 use mysql_read_db::MySqlReadDb;
+use personal_data::{KeyProtection, StreamKeys};
 use read_model::BankAccountRepository;
 use restore::{RestoreId, RestoreKind, RestoreLimits, RestoreStatus, RestoreStore, Restorer, RunOutcome};
 use serde_json::{Value, json};
-use sqlite_embedded::{SqliteEventStore, SqliteReadDb};
+use sqlite_embedded::{SqliteEventStore, SqliteKeyStore, SqliteReadDb};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, QueryBuilder, Row as _};
 use tokio::sync::mpsc;
 use uuid::Uuid;
@@ -51,6 +52,8 @@ struct Place {
 struct Databases {
     event_store: Arc<dyn EventStoreRepository>,
     scan: Arc<dyn CommitScan>,
+    /// Of no account: what is seeded is open.
+    personal_data: Arc<dyn PersonalData>,
     event_handler: Arc<dyn EventHandler>,
     accounts: Arc<dyn BankAccountRepository>,
     store: Arc<dyn RestoreStore>,
@@ -67,12 +70,15 @@ impl Place {
     }
 
     async fn open(&self) -> Result<Databases, Failure> {
+        let keys = SqliteKeyStore::open(&self.folder.join("keys.db")).await?;
+        let personal_data = Arc::new(StreamKeys::new(Arc::new(keys), KeyProtection::none()));
         if let Some((event_store_url, read_db_url)) = &self.servers {
             let event_store = Arc::new(MongoEventStore::connect(event_store_url).await?);
             let read_db = Arc::new(MySqlReadDb::connect(read_db_url)?);
             return Ok(Databases {
                 event_store: event_store.clone(),
                 scan: event_store,
+                personal_data,
                 event_handler: read_db.clone(),
                 accounts: read_db,
                 store: Arc::new(MySqlReadDb::connect_for_restore(read_db_url)?),
@@ -84,6 +90,7 @@ impl Place {
         Ok(Databases {
             event_store: event_store.clone(),
             scan: event_store,
+            personal_data,
             event_handler: read_db.clone(),
             accounts: read_db.clone(),
             store: read_db,
@@ -121,17 +128,17 @@ async fn main() -> Result<(), Failure> {
         let folder = std::env::temp_dir().join(format!("passbook-bench-{}", Uuid::now_v7().simple()));
         std::fs::create_dir_all(&folder)?;
         report.push(measure("SQLite", &Place { folder: folder.clone(), servers: None }, events, events == most).await?);
-        std::fs::remove_dir_all(&folder)?;
         if let (Ok(event_store_url), Ok(read_db_url)) = &urls {
             let name = format!("passbook_bench_{}", Uuid::now_v7().simple());
             let (event_store_url, read_db_url) =
                 (with_database(event_store_url, &name), with_database(read_db_url, &name));
             make_databases(&event_store_url, &read_db_url, &name).await?;
-            let place = Place { folder, servers: Some((event_store_url.clone(), read_db_url.clone())) };
+            let place = Place { folder: folder.clone(), servers: Some((event_store_url.clone(), read_db_url.clone())) };
             let measured = measure("MongoDB and MySQL", &place, events, events == most).await;
             drop_databases(&event_store_url, &read_db_url, &name).await?;
             report.push(measured?);
         }
+        std::fs::remove_dir_all(&folder)?;
     }
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/bench-restore.json");
     std::fs::write(&path, serde_json::to_string_pretty(&report)?)?;
@@ -278,6 +285,7 @@ fn account_commits() -> Vec<Commit> {
                 event_type: event.event_type().to_owned(),
                 schema_version: event.schema_version(),
                 data: event.to_data(),
+                personal: None,
             }],
             occurred_at: Timestamp::now(),
             caller: "auth0|5f7c8ec7c33c6c004bbafe82".to_owned(),
@@ -354,7 +362,7 @@ async fn restore(place: &Place) -> Result<Value, Failure> {
     let databases = place.open().await?;
     let started = Instant::now();
     databases.store.request(RestoreId::generate(), RestoreKind::Rebuild).await?;
-    let restorer = Restorer::new(databases.scan, databases.store, databases.limits);
+    let restorer = Restorer::new(databases.scan, databases.personal_data, databases.store, databases.limits);
     match restorer.run("the bench", None).await? {
         RunOutcome::Finished(record) if record.status == RestoreStatus::Succeeded => Ok(json!({
             "events": record.events_replayed,

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use bank::AccountId;
-use cqrs::{CommitPlace, CommitScan, ReadError, StreamId, StreamRange};
+use cqrs::{CommitPlace, CommitScan, PersonalData, ReadError, StreamId, StreamRange};
 
 use crate::commit_reader::CommitReader;
 use crate::folded_page::FoldedPage;
@@ -39,10 +39,10 @@ pub struct AccountRestore {
 }
 
 impl AccountRestore {
-    /// From this event store, in this read database.
+    /// From this event store, whose personal data this opens, in this read database.
     #[must_use]
-    pub fn new(scan: Arc<dyn CommitScan>, store: Arc<dyn RestoreStore>) -> Self {
-        Self { reader: CommitReader::new(scan), store }
+    pub fn new(scan: Arc<dyn CommitScan>, personal_data: Arc<dyn PersonalData>, store: Arc<dyn RestoreStore>) -> Self {
+        Self { reader: CommitReader::new(scan, personal_data), store }
     }
 
     /// The version that the account is at now; 0 where there is no such account, and then no row.

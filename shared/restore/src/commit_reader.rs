@@ -1,6 +1,9 @@
 use std::sync::Arc;
 
-use cqrs::{CommitPlace, CommitScan, EventEnvelope, ReadError, ScannedCommit, StreamRange};
+use cqrs::{
+    Commit, CommitPlace, CommitScan, EventEnvelope, PersonalData, PersonalDataError, ReadError, RecordedEvent,
+    SealedPersonalData, StreamRange,
+};
 
 /// A commit's events, in its place.
 pub(crate) struct ReadCommit {
@@ -13,11 +16,12 @@ pub(crate) struct ReadCommit {
 #[derive(Clone)]
 pub(crate) struct CommitReader {
     scan: Arc<dyn CommitScan>,
+    personal_data: Arc<dyn PersonalData>,
 }
 
 impl CommitReader {
-    pub(crate) fn new(scan: Arc<dyn CommitScan>) -> Self {
-        Self { scan }
+    pub(crate) fn new(scan: Arc<dyn CommitScan>, personal_data: Arc<dyn PersonalData>) -> Self {
+        Self { scan, personal_data }
     }
 
     /// Up to `limit` commits of this range, those behind `after`. Fewer only at its end.
@@ -28,15 +32,38 @@ impl CommitReader {
         limit: u32,
     ) -> Result<Vec<ReadCommit>, ReadError> {
         let scanned = self.scan.scan(range, after, limit).await?;
-        Ok(scanned.into_iter().map(events_of).collect())
+        let (mut places, mut commits, mut unreadable) = (Vec::new(), Vec::new(), Vec::new());
+        for scanned in scanned {
+            match scanned.commit {
+                Ok(commit) => {
+                    places.push(scanned.place);
+                    commits.push(commit);
+                }
+                Err(error) => unreadable.push(ReadCommit { place: scanned.place, events: Err(error.to_string()) }),
+            }
+        }
+        match self.personal_data.open(&mut commits).await {
+            Ok(()) => {}
+            // It stays sealed, and so cannot be folded; those beside it are open.
+            Err(error @ PersonalDataError::Corrupt { .. }) => tracing::error!(%error, "left sealed"),
+            Err(error) => return Err(error.into()),
+        }
+        let mut read: Vec<ReadCommit> = places
+            .into_iter()
+            .zip(&commits)
+            .map(|(place, commit)| ReadCommit { place, events: events_of(commit) })
+            .collect();
+        read.append(&mut unreadable);
+        read.sort_by_key(|commit| commit.place);
+        Ok(read)
     }
 }
 
-/// The one place where a stored commit becomes events.
-fn events_of(scanned: ScannedCommit) -> ReadCommit {
-    let events = match scanned.commit {
-        Ok(commit) => Ok(commit.envelopes().collect()),
-        Err(error) => Err(error.to_string()),
-    };
-    ReadCommit { place: scanned.place, events }
+/// A commit that stayed sealed must not be taken for one whose personal data has been erased.
+fn events_of(commit: &Commit) -> Result<Vec<EventEnvelope>, String> {
+    let is_sealed = |event: &RecordedEvent| event.personal.as_ref().is_some_and(SealedPersonalData::is_sealed);
+    if commit.draft.events.iter().any(is_sealed) {
+        return Err("its personal data cannot be opened".to_owned());
+    }
+    Ok(commit.envelopes().collect())
 }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bank::AccountId;
-use cqrs::{CommitScan, ReadError};
+use cqrs::{CommitScan, PersonalData, ReadError};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
@@ -128,6 +128,7 @@ pub enum RunOutcome {
 /// behind how far it has come.
 pub struct Restorer {
     scan: Arc<dyn CommitScan>,
+    personal_data: Arc<dyn PersonalData>,
     store: Arc<dyn RestoreStore>,
     limits: RestoreLimits,
 }
@@ -141,10 +142,15 @@ struct Run<'a> {
 }
 
 impl Restorer {
-    /// From this event store, in this read database.
+    /// From this event store, whose personal data this opens, in this read database.
     #[must_use]
-    pub fn new(scan: Arc<dyn CommitScan>, store: Arc<dyn RestoreStore>, limits: RestoreLimits) -> Self {
-        Self { scan, store, limits }
+    pub fn new(
+        scan: Arc<dyn CommitScan>,
+        personal_data: Arc<dyn PersonalData>,
+        store: Arc<dyn RestoreStore>,
+        limits: RestoreLimits,
+    ) -> Self {
+        Self { scan, personal_data, store, limits }
     }
 
     /// One run: until the restore has ended, or until `stop_at` and the end of the step under way.
@@ -212,7 +218,7 @@ impl Restorer {
 impl Run<'_> {
     /// Whether all of it is done.
     async fn work(&self) -> Result<bool, RestoreError> {
-        let reader = CommitReader::new(self.restorer.scan.clone());
+        let reader = CommitReader::new(self.restorer.scan.clone(), self.restorer.personal_data.clone());
         let mut catch_up = CatchUp::new(reader.clone(), self.restorer.limits);
         let mut stage = self.store().stage(self.record.id).await?;
         if stage == Stage::Unprepared {
@@ -345,7 +351,8 @@ impl Run<'_> {
     /// A connection that broke in the middle of the swap may have opened the gate before the swap was done: then an
     /// account had an event in the old tables that the new ones lack.
     async fn after_the_swap(&self, catch_up: &CatchUp) -> Result<(), RestoreError> {
-        let accounts = AccountRestore::new(self.restorer.scan.clone(), self.store().clone());
+        let accounts =
+            AccountRestore::new(self.restorer.scan.clone(), self.restorer.personal_data.clone(), self.store().clone());
         let mut after = None;
         loop {
             let ahead = self.store().ahead_in_old(after, AFTER_SWAP_ACCOUNTS).await?;

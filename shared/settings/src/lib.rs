@@ -1,6 +1,7 @@
 //! What the environment says: read once at start, and refused by the variable's name when it is wrong.
 
 mod kafka; // Kafka: where it is, how to sign in, which topics
+mod key_store; // the keys of personal data: where they are, what they are wrapped with
 
 use std::env::VarError;
 use std::fmt;
@@ -8,6 +9,10 @@ use std::fmt;
 pub use kafka::{
     AWS_REGION, KAFKA_BOOTSTRAP_SERVERS, KAFKA_CA_FILE, KAFKA_CLUSTER_ARN, KAFKA_DEAD_LETTER_TOPIC, KAFKA_PASSWORD,
     KAFKA_SIGN_IN, KAFKA_TOPIC, KAFKA_USERNAME, KafkaBrokers, KafkaSettings, KafkaSignIn, Secret, kafka, kafka_if_set,
+};
+pub use key_store::{
+    KEY_STORE_KMS_KEY_ID, KEY_STORE_MASTER_KEY, KEY_STORE_URL, KeyProtectionSettings, KeyStoreLocation,
+    KeyStoreSettings, key_store,
 };
 
 /// Why the environment is refused. Handling: set the variable right and start again.

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use cqrs::{
-    Commit, EventConsumer, EventEnvelope, EventHandlerError, EventPublisher, PublishError, ReadError, RejectedEvent,
+    Commit, EventConsumer, EventEnvelope, EventHandlerError, EventPublisher, PersonalData, PersonalDataError,
+    PublishError, ReadError, RejectedEvent,
 };
 use sqlx::Row as _;
 use tokio::sync::Notify;
 
-use crate::sqlite_event_store::LoggedCommit;
 use crate::version_column::version_to_column;
 use crate::{SqliteEventStore, SqliteReadDb};
 
@@ -32,6 +32,7 @@ const RETRY_PAUSE: Duration = Duration::from_millis(500);
 pub struct EmbeddedBus {
     event_store: SqliteEventStore,
     read_db: SqliteReadDb,
+    personal_data: Arc<dyn PersonalData>,
     nudge: Arc<Notify>,
 }
 
@@ -52,6 +53,9 @@ pub enum EmbeddedBusError {
     /// The log could not be read.
     #[error("the event store's log cannot be read")]
     Log(#[from] ReadError),
+    /// The commits' personal data could not be opened. What is delivered without it would look erased.
+    #[error("the commits' personal data cannot be opened")]
+    PersonalData(#[from] PersonalDataError),
     /// The consumer applied nothing.
     #[error("the consumer applied nothing of the batch")]
     Consumer(#[from] EventHandlerError),
@@ -61,10 +65,10 @@ pub enum EmbeddedBusError {
 }
 
 impl EmbeddedBus {
-    /// From this event store's log, with the checkpoint in this read database.
+    /// From this event store's log, with the checkpoint in this read database, and what opens the events' personal data.
     #[must_use]
-    pub fn new(event_store: SqliteEventStore, read_db: SqliteReadDb) -> Self {
-        Self { event_store, read_db, nudge: Arc::new(Notify::new()) }
+    pub fn new(event_store: SqliteEventStore, read_db: SqliteReadDb, personal_data: Arc<dyn PersonalData>) -> Self {
+        Self { event_store, read_db, personal_data, nudge: Arc::new(Notify::new()) }
     }
 
     /// Delivers to this consumer until `stop` is done.
@@ -101,11 +105,13 @@ impl EmbeddedBus {
     /// between the two delivers them again.
     async fn deliver_next_batch(&self, consumer: &dyn EventConsumer) -> Result<bool, EmbeddedBusError> {
         let checkpoint = self.checkpoint().await?;
-        let commits = self.event_store.log_after(checkpoint, BATCH_COMMITS).await?;
-        let Some(position) = commits.last().map(|last| last.position) else {
+        let logged = self.event_store.log_after(checkpoint, BATCH_COMMITS).await?;
+        let Some(position) = logged.last().map(|last| last.position) else {
             return Ok(false);
         };
-        let events = commits.iter().flat_map(|logged: &LoggedCommit| logged.commit.envelopes()).collect();
+        let mut commits: Vec<Commit> = logged.into_iter().map(|logged| logged.commit).collect();
+        self.personal_data.open(&mut commits).await?;
+        let events = commits.iter().flat_map(Commit::envelopes).collect();
         let rejected = consumer.consume(events).await?;
         self.keep_dead_letters(&rejected).await?;
         // MAX: another process may run a bus on the same files.

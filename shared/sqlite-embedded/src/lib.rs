@@ -1,7 +1,8 @@
 //! The three servers' place on a laptop, in SQLite: the event store, the bus and the read database. The same
 //! ports, held to the same contract tests as the real ones.
 //!
-//! Two files, never one: the read side is another database that catches up, as it is in production.
+//! Three files, never one: the read side is another database that catches up, as it is in production, and the keys of
+//! personal data are not copied along with the log.
 
 mod commit_scan; // CommitScan
 mod embedded_bus; // delivers from the event store's own log, at least once
@@ -9,10 +10,12 @@ mod open_database; // files, pragmas, migrations
 #[cfg(feature = "restore")]
 mod restore; // RestoreStore
 mod sqlite_event_store; // EventStoreRepository
+mod sqlite_key_store; // KeyStore
 mod sqlite_read_db; // EventHandler and BankAccountRepository
 mod version_column; // a version as SQLite holds it
 
 pub use embedded_bus::{BusProgress, EmbeddedBus, EmbeddedBusError, TailedLog};
 pub use open_database::OpenError;
 pub use sqlite_event_store::SqliteEventStore;
+pub use sqlite_key_store::SqliteKeyStore;
 pub use sqlite_read_db::SqliteReadDb;

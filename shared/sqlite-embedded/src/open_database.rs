@@ -65,7 +65,9 @@ impl Database {
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(synchronous)
-            .busy_timeout(BUSY_TIMEOUT);
+            .busy_timeout(BUSY_TIMEOUT)
+            // A key that was destroyed, or a name that was erased, is overwritten and not only let go of.
+            .pragma("secure_delete", "ON");
         let writer = connect_writer(options.clone()).await.map_err(at_path)?;
         migrate(&writer, migrations).await.map_err(|source| OpenError::Migrate { path: path.to_owned(), source })?;
         let readers = SqlitePoolOptions::new()

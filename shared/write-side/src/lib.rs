@@ -1,7 +1,10 @@
-//! Opens what a command function needs: the event store that `EVENT_STORE_URL` names, and the bus.
+//! Opens what a command function needs: the event store that `EVENT_STORE_URL` names, the bus, and the keys of personal
+//! data.
 
 #[cfg(all(feature = "mongodb", feature = "kafka"))]
 mod mongo_and_kafka; // the two servers together: a store that marks, a bus that takes the marks away
+
+mod personal_data_keys; // where the keys of personal data are, and what they are wrapped with
 
 use std::sync::Arc;
 
@@ -10,6 +13,7 @@ use settings::{KafkaSettings, SecretUrl};
 
 #[cfg(all(feature = "mongodb", feature = "kafka"))]
 pub use mongo_and_kafka::MongoAndKafka;
+pub use personal_data_keys::{PersonalDataKeysError, open_key_store, open_personal_data};
 
 /// The write side's adapters.
 #[derive(Clone)]

@@ -8,7 +8,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bank::{AccountAggregate, AccountId, OpenAccount};
-use cqrs::{CommandDispatcher, CommandEnvelope, Digest, EventPublisher, EventSourcingHandler, EventStoreRepository};
+use cqrs::{
+    CommandDispatcher, CommandEnvelope, Digest, EventPublisher, EventSourcingHandler, EventStoreRepository,
+    PersonalData,
+};
 use http::{HeaderValue, StatusCode, header};
 use http_api::{
     Answer, ApiRequest, Caller, HttpFunction, Problem, Scope, account_command_answer, account_command_problem,
@@ -23,9 +26,13 @@ pub struct OpenAccountFunction {
 }
 
 impl OpenAccountFunction {
-    /// On this event store, telling this bus.
-    pub fn new(event_store: Arc<dyn EventStoreRepository>, publisher: Arc<dyn EventPublisher>) -> Self {
-        let accounts = EventSourcingHandler::new(event_store, publisher);
+    /// On this event store, telling this bus, with what seals the holder's name.
+    pub fn new(
+        event_store: Arc<dyn EventStoreRepository>,
+        publisher: Arc<dyn EventPublisher>,
+        personal_data: Arc<dyn PersonalData>,
+    ) -> Self {
+        let accounts = EventSourcingHandler::new(event_store, publisher).with_personal_data(personal_data);
         Self { dispatcher: CommandDispatcher::new(OpenAccountHandler::new(accounts)) }
     }
 }

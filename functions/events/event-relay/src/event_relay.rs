@@ -72,7 +72,7 @@ struct StreamReport {
 }
 
 impl EventRelay {
-    /// From these marks to this bus, within the default limits.
+    /// From these marks to this bus, which opens the commits' personal data, within the default limits.
     pub fn new(marks: Arc<dyn DeliveryMarks>, bus: Arc<dyn EventPublisher>) -> Self {
         Self::with_limits(marks, bus, RelayLimits::default())
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use cqrs::OpeningPublisher;
 use event_relay::EventRelay;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
@@ -11,7 +12,9 @@ use write_side::MongoAndKafka;
 async fn main() -> Result<(), Error> {
     telemetry::init();
     let write_side = MongoAndKafka::open(&settings::event_store_url()?, &settings::kafka()?).await?;
-    let relay = Arc::new(EventRelay::new(write_side.event_store, write_side.bus));
+    let personal_data = write_side::open_personal_data(&settings::key_store()?).await?;
+    let bus = Arc::new(OpeningPublisher::new(write_side.bus, personal_data));
+    let relay = Arc::new(EventRelay::new(write_side.event_store, bus));
     // What the schedule says is of no matter: what there is to do stands in the event store.
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {
         let relay = relay.clone();

@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use cqrs::EventStoreRepository;
+use personal_data::KeyStore;
 use read_model::BankAccountRepository;
 
 /// One dependency, and how to look at it.
@@ -28,6 +29,23 @@ impl DependencyCheck for EventStoreCheck {
 
     async fn look(&self) -> Result<Option<String>, String> {
         self.event_store.ping().await.map(|()| None).map_err(|error| with_cause(&error))
+    }
+}
+
+/// Looks at the keys of personal data.
+pub struct KeyStoreCheck {
+    /// Which.
+    pub keys: Arc<dyn KeyStore>,
+}
+
+#[async_trait]
+impl DependencyCheck for KeyStoreCheck {
+    fn name(&self) -> &'static str {
+        "key-store"
+    }
+
+    async fn look(&self) -> Result<Option<String>, String> {
+        self.keys.ping().await.map(|()| None).map_err(|error| with_cause(&error))
     }
 }
 

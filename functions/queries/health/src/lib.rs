@@ -11,7 +11,7 @@ use http::{HeaderValue, StatusCode, header};
 use http_api::{Answer, ApiRequest, HttpFunction, Problem, Scope};
 use serde::Serialize;
 
-pub use dependency_check::{DependencyCheck, EventStoreCheck, ReadDbCheck};
+pub use dependency_check::{DependencyCheck, EventStoreCheck, KeyStoreCheck, ReadDbCheck};
 
 /// A dependency that takes longer serves no one.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);

@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 
-use health::{EventStoreCheck, HealthFunction, ReadDbCheck};
+use health::{EventStoreCheck, HealthFunction, KeyStoreCheck, ReadDbCheck};
 use lambda_http::Error;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     telemetry::init();
     let event_store = write_side::open_event_store(&settings::event_store_url()?).await?;
+    let keys = write_side::open_key_store(&settings::key_store()?.location).await?;
     let read_side = read_side::open(&settings::read_db_url()?).await?;
     let function = HealthFunction::new(vec![
         Arc::new(EventStoreCheck { event_store }),
+        Arc::new(KeyStoreCheck { keys }),
         Arc::new(ReadDbCheck { read_db: read_side.accounts }),
     ]);
     http_api::run(function).await

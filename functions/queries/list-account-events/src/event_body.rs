@@ -44,6 +44,7 @@ fn data(event: &AccountEvent) -> Value {
                 "reference": reference.as_ref().map(bank::Reference::as_str),
             })
         }
+        AccountEvent::AccountHolderErased => json!({}),
         AccountEvent::AccountClosed { reason } => json!({ "reason": reason.as_ref().map(bank::Reference::as_str) }),
     }
 }

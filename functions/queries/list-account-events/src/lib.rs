@@ -6,7 +6,7 @@ mod list_account_events_handler; // reads the page from the event store
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use cqrs::{EventStoreRepository, QueryDispatcher, QueryEnvelope};
+use cqrs::{EventStoreRepository, PersonalData, QueryDispatcher, QueryEnvelope};
 use http::StatusCode;
 use http_api::{Answer, ApiRequest, Cursor, HttpFunction, Problem, Scope, query_problem};
 use serde::{Deserialize, Serialize};
@@ -36,9 +36,9 @@ impl Cursor for EventsCursor {
 }
 
 impl ListAccountEventsFunction {
-    /// On this event store.
-    pub fn new(event_store: Arc<dyn EventStoreRepository>) -> Self {
-        Self { dispatcher: QueryDispatcher::new(ListAccountEventsHandler::new(event_store)) }
+    /// On this event store, with what opens the events' personal data.
+    pub fn new(event_store: Arc<dyn EventStoreRepository>, personal_data: Arc<dyn PersonalData>) -> Self {
+        Self { dispatcher: QueryDispatcher::new(ListAccountEventsHandler::new(event_store, personal_data)) }
     }
 }
 

@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
-use bank::{AccountAggregate, AccountEvent, AccountId, Actor};
+use bank::{AccountAggregate, AccountEvent, AccountId, Actor, HolderName};
 use cqrs::{
-    DomainEvent as _, EventEnvelope, EventStore, EventStoreRepository, LoadError, QueryEnvelope, QueryError,
-    QueryHandler, ReadError, StreamId, Timestamp,
+    DomainEvent as _, EventEnvelope, EventStore, EventStoreRepository, LoadError, PersonalData, QueryEnvelope,
+    QueryError, QueryHandler, ReadError, StreamId, Timestamp,
 };
 
 /// A page of an account's audit trail.
@@ -47,12 +47,13 @@ pub struct EventsAnswer {
 pub struct ListAccountEventsHandler {
     repository: Arc<dyn EventStoreRepository>,
     accounts: EventStore<AccountAggregate>,
+    personal_data: Arc<dyn PersonalData>,
 }
 
 impl ListAccountEventsHandler {
-    /// On this event store.
-    pub fn new(repository: Arc<dyn EventStoreRepository>) -> Self {
-        Self { accounts: EventStore::new(repository.clone()), repository }
+    /// On this event store, with what opens the events' personal data.
+    pub fn new(repository: Arc<dyn EventStoreRepository>, personal_data: Arc<dyn PersonalData>) -> Self {
+        Self { accounts: EventStore::new(repository.clone()), repository, personal_data }
     }
 }
 
@@ -63,10 +64,12 @@ impl QueryHandler<ListAccountEvents> for ListAccountEventsHandler {
         let ListAccountEvents { actor, account_id, from_version, limit } = &envelope.query;
         let stream_id = StreamId(account_id.as_uuid());
         let newest = self.accounts.newest(stream_id).await.map_err(load_error)?.ok_or(QueryError::NotFound)?;
-        newest.aggregate.account_of(actor).map_err(|_| QueryError::NotFound)?;
+        let account = newest.aggregate.account_of(actor).map_err(|_| QueryError::NotFound)?;
         // Every commit holds an event at least, so that so many commits hold the page and the one event more
         // that tells whether there is a next.
-        let commits = self.repository.commits_from(stream_id, *from_version, limit + 1).await.map_err(read_error)?;
+        let mut commits =
+            self.repository.commits_from(stream_id, *from_version, limit + 1).await.map_err(read_error)?;
+        self.personal_data.open(&mut commits).await?;
         let envelopes: Vec<EventEnvelope> = commits
             .iter()
             .flat_map(|commit| commit.envelopes())
@@ -74,7 +77,11 @@ impl QueryHandler<ListAccountEvents> for ListAccountEventsHandler {
             .collect();
         let page_size = *limit as usize;
         let next_from_version = envelopes.get(page_size).map(|event| event.version);
-        let events = envelopes.into_iter().take(page_size).map(audited).collect::<Result<_, _>>()?;
+        let mut events: Vec<AuditedEvent> =
+            envelopes.into_iter().take(page_size).map(audited).collect::<Result<_, _>>()?;
+        if account.is_holder_erased {
+            events.iter_mut().for_each(hide_holder);
+        }
         Ok(EventsAnswer { events, next_from_version })
     }
 }
@@ -89,6 +96,13 @@ fn audited(envelope: EventEnvelope) -> Result<AuditedEvent, QueryError> {
         event_id: envelope.event_id.to_string(),
         correlation_id: envelope.correlation_id,
     })
+}
+
+/// An account that was opened before names were sealed has its name in the log for ever; it is not shown any more.
+fn hide_holder(audited: &mut AuditedEvent) {
+    if let AccountEvent::AccountOpened { holder, .. } = &mut audited.event {
+        *holder = HolderName::Erased;
+    }
 }
 
 fn read_error(error: ReadError) -> QueryError {

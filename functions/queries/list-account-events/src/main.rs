@@ -8,5 +8,6 @@ use list_account_events::ListAccountEventsFunction;
 async fn main() -> Result<(), Error> {
     telemetry::init();
     let event_store = write_side::open_event_store(&settings::event_store_url()?).await?;
-    http_api::run(ListAccountEventsFunction::new(event_store)).await
+    let personal_data = write_side::open_personal_data(&settings::key_store()?).await?;
+    http_api::run(ListAccountEventsFunction::new(event_store, personal_data)).await
 }

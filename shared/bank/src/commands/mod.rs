@@ -4,11 +4,13 @@
 mod actor; // who asks, and for whose accounts
 mod close_account;
 mod deposit_funds;
+mod erase_holder;
 mod open_account;
 mod withdraw_funds;
 
 pub use actor::Actor;
 pub use close_account::CloseAccount;
 pub use deposit_funds::DepositFunds;
+pub use erase_holder::EraseHolder;
 pub use open_account::OpenAccount;
 pub use withdraw_funds::WithdrawFunds;

@@ -28,7 +28,7 @@ impl AccountAggregate {
         match self {
             Self::NotOpened => Ok(vec![AccountEvent::AccountOpened {
                 owner: command.actor.caller.clone(),
-                holder: command.holder.clone(),
+                holder: command.holder.clone().into(),
                 kind: command.kind,
                 opening_balance: command.opening_balance,
             }]),

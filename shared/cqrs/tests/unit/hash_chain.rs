@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use cqrs::{
-    Commit, CommitDraft, Digest, EventSourcingHandler, Idempotency, Loaded, RecordedEvent, RecordedState, StreamId,
+    Commit, CommitDraft, Digest, EventSourcingHandler, Idempotency, Loaded, Opening, RecordedEvent, RecordedState,
+    SealedPersonalData, StreamId,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -13,7 +14,18 @@ use crate::counter::{CountBy, Counted, Counter, at, counters, stream_id, time};
 use crate::memory::MemoryEventStore;
 
 fn event(number: u128, data: serde_json::Value) -> RecordedEvent {
-    RecordedEvent { event_id: Uuid::from_u128(number), event_type: "Counted".to_owned(), schema_version: 1, data }
+    RecordedEvent {
+        event_id: Uuid::from_u128(number),
+        event_type: "Counted".to_owned(),
+        schema_version: 1,
+        data,
+        personal: None,
+    }
+}
+
+fn personal(ciphertext: &str, member: &str) -> SealedPersonalData {
+    let opening = Opening::Sealed;
+    SealedPersonalData { members: vec![member.to_owned()], ciphertext: ciphertext.to_owned(), opening }
 }
 
 fn draft() -> CommitDraft {
@@ -85,6 +97,18 @@ fn changed_drafts() -> Vec<(&'static str, CommitDraft)> {
         ("events: schema_version", with_event(RecordedEvent { schema_version: 2, ..events[0].clone() })),
         ("events: data", with_event(RecordedEvent { data: json!({"by": 7}), ..events[0].clone() })),
         ("events: data's type", with_event(RecordedEvent { data: json!({"by": "1"}), ..events[0].clone() })),
+        (
+            "events: personal",
+            with_event(RecordedEvent { personal: Some(personal("AQ==", "name")), ..events[0].clone() }),
+        ),
+        (
+            "events: personal's ciphertext",
+            with_event(RecordedEvent { personal: Some(personal("Ag==", "name")), ..events[0].clone() }),
+        ),
+        (
+            "events: personal's members",
+            with_event(RecordedEvent { personal: Some(personal("AQ==", "address")), ..events[0].clone() }),
+        ),
         ("occurred_at", CommitDraft { occurred_at: time("2026-11-24T12:00:00.000001Z"), ..draft.clone() }),
         ("caller", CommitDraft { caller: "bob".to_owned(), ..draft.clone() }),
         ("correlation_id", CommitDraft { correlation_id: "request-9".to_owned(), ..draft.clone() }),

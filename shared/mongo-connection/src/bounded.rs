@@ -3,7 +3,7 @@ use std::time::Duration;
 
 /// How long one operation may take, the search for a server included. A command is a load, an append and now
 /// and then a look for its key; this bound leaves room for two operations within the dispatcher's 10 s.
-pub(crate) const OPERATION_TIMEOUT: Duration = Duration::from_secs(4);
+pub const OPERATION_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// Why an operation on the database has no answer. Handling: that of the `Unavailable` that it is the source of.
 #[derive(Debug, thiserror::Error)]
@@ -25,7 +25,7 @@ pub enum OperationError {
 /// its monitor takes to notice. Nor do its futures bear being dropped halfway: a deadline around them, or a
 /// client that hangs up, could leave a connection in the middle of a message. A task of its own runs on to its
 /// end, whoever still waits.
-pub(crate) async fn bounded<T, O>(operation: O) -> Result<T, OperationError>
+pub async fn bounded<T, O>(operation: O) -> Result<T, OperationError>
 where
     T: Send + 'static,
     O: IntoFuture<Output = mongodb::error::Result<T>> + Send + 'static,

@@ -1,0 +1,67 @@
+use std::sync::Arc;
+
+use bank::{AccountAggregate, EraseHolder};
+use cqrs::{
+    CommandEnvelope, CommandError, CommandErrorOf, CommandHandler, CommandOutcome, EventSourcingHandler, Loaded,
+    Refusal, StreamId,
+};
+use personal_data::{KeyStore, KeyStoreError, StoredKey};
+
+/// Handles [`EraseHolder`]: destroy the key, then load, decide, save.
+///
+/// The key comes first: an account whose events say that the name was erased has no key. A process that dies in between
+/// leaves an account whose name nobody can read any more, and whose row still shows it: the retry, of this request or of
+/// any other like it, appends the event.
+pub struct EraseHolderHandler {
+    accounts: EventSourcingHandler<AccountAggregate>,
+    keys: Arc<dyn KeyStore>,
+}
+
+impl EraseHolderHandler {
+    /// On these accounts and these keys.
+    #[must_use]
+    pub fn new(accounts: EventSourcingHandler<AccountAggregate>, keys: Arc<dyn KeyStore>) -> Self {
+        Self { accounts, keys }
+    }
+
+    async fn is_key_destroyed(&self, stream_id: StreamId) -> Result<bool, KeyStoreError> {
+        Ok(self.keys.get_many(&[stream_id]).await?.get(&stream_id) == Some(&StoredKey::Destroyed))
+    }
+}
+
+impl CommandHandler<EraseHolder> for EraseHolderHandler {
+    type Aggregate = AccountAggregate;
+
+    async fn handle(
+        &self,
+        envelope: &CommandEnvelope<EraseHolder>,
+    ) -> Result<CommandOutcome<AccountAggregate>, CommandErrorOf<AccountAggregate>> {
+        let CommandEnvelope { command, context } = envelope;
+        let stream_id = StreamId(command.account_id.as_uuid());
+        let decide = |loaded: &Loaded<'_, AccountAggregate>, is_begun: bool| {
+            let events = loaded.aggregate.erase_holder(command)?;
+            // An erasure that has begun cannot be refused any more: the event follows whatever version the account has
+            // come to meanwhile.
+            if !is_begun || events.is_empty() {
+                loaded.require_version(context.expected_version)?;
+            }
+            Ok::<_, Refusal<_>>(events)
+        };
+        let mut is_begun = self.is_key_destroyed(stream_id).await.map_err(of_the_store)?;
+        if !is_begun {
+            is_begun = self.accounts.look(stream_id, |loaded| decide(loaded, false).is_ok()).await?;
+        }
+        if is_begun {
+            // Also once more: the first time may have ended halfway.
+            self.keys.destroy(stream_id).await.map_err(of_the_store)?;
+        }
+        self.accounts.execute(stream_id, context, |loaded| decide(loaded, is_begun)).await
+    }
+}
+
+fn of_the_store(error: KeyStoreError) -> CommandErrorOf<AccountAggregate> {
+    match error {
+        KeyStoreError::Unavailable { source } => CommandError::Unavailable { source },
+        KeyStoreError::Corrupt { stream_id, reason } => CommandError::Corrupt { stream_id, reason },
+    }
+}

@@ -1,0 +1,49 @@
+//! `POST /admin/accounts/{id}/erase`: the request becomes an [`EraseHolder`] command, and the command's outcome the answer.
+
+mod erase_holder_handler; // destroy the key, then load, decide, save
+mod erase_holder_request; // the body, which says nothing
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bank::{AccountAggregate, EraseHolder};
+use cqrs::{CommandDispatcher, CommandEnvelope, EventPublisher, EventSourcingHandler, EventStoreRepository};
+use http::StatusCode;
+use http_api::{Answer, ApiRequest, HttpFunction, Problem, Scope, account_command_answer, account_command_problem};
+use personal_data::KeyStore;
+
+pub use erase_holder_handler::EraseHolderHandler;
+use erase_holder_request::EraseHolderRequest;
+
+/// The function behind `POST /admin/accounts/{id}/erase`.
+pub struct EraseHolderFunction {
+    dispatcher: CommandDispatcher<EraseHolder, AccountAggregate>,
+}
+
+impl EraseHolderFunction {
+    /// On this event store, telling this bus, destroying keys in this store.
+    pub fn new(
+        event_store: Arc<dyn EventStoreRepository>,
+        publisher: Arc<dyn EventPublisher>,
+        keys: Arc<dyn KeyStore>,
+    ) -> Self {
+        let accounts = EventSourcingHandler::new(event_store, publisher);
+        Self { dispatcher: CommandDispatcher::new(EraseHolderHandler::new(accounts, keys)) }
+    }
+}
+
+#[async_trait]
+impl HttpFunction for EraseHolderFunction {
+    async fn answer(&self, request: &ApiRequest) -> Result<Answer, Problem> {
+        let caller = request.caller(Scope::Admin)?;
+        request.query(&[])?;
+        let account_id = request.account_id()?;
+        let EraseHolderRequest {} = request.json_if_any()?;
+        let command = EraseHolder { account_id };
+        let context = request.command_context(&caller, &command)?;
+        match self.dispatcher.dispatch(CommandEnvelope { command, context }).await {
+            Ok(outcome) => account_command_answer(StatusCode::OK, &outcome),
+            Err(error) => Err(account_command_problem(&error)),
+        }
+    }
+}

@@ -1,0 +1,118 @@
+use std::sync::Arc;
+
+use bank::{AccountAggregate, AccountEvent, AccountId, Actor, HolderName};
+use cqrs::{
+    AggregateRoot as _, Commit, DomainEvent as _, EventStore, EventStoreRepository, LoadError, PersonalData,
+    QueryEnvelope, QueryError, QueryHandler, ReadError, StreamId, Timestamp,
+};
+use read_model::BankAccountEntity;
+
+/// How many commits are read at a time: enough to make the round trips cheap, few enough to hold.
+const PAGE_COMMITS: u32 = 500;
+
+/// An account as it stood at a time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GetAccountAsOf {
+    /// Who asks.
+    pub actor: Actor,
+    /// Which account.
+    pub account_id: AccountId,
+    /// When. What happened at that very time has happened.
+    pub as_of: Timestamp,
+}
+
+/// Handles [`GetAccountAsOf`].
+///
+/// From the events and from nothing else: the state that each commit carries is a shortcut for commands, and has no
+/// holder. So it costs a read for each [`PAGE_COMMITS`] commits up to the time and one of the newest, and holds two pages
+/// of them. Times never run backwards within a stream, so that the first commit after the time ends it.
+pub struct GetAccountAsOfHandler {
+    event_store: Arc<dyn EventStoreRepository>,
+    accounts: EventStore<AccountAggregate>,
+    personal_data: Arc<dyn PersonalData>,
+}
+
+impl GetAccountAsOfHandler {
+    /// On this event store, with what opens the events' personal data.
+    pub fn new(event_store: Arc<dyn EventStoreRepository>, personal_data: Arc<dyn PersonalData>) -> Self {
+        Self { accounts: EventStore::new(event_store.clone()), event_store, personal_data }
+    }
+
+    /// The account, its holder hidden where it has been erased since: with the key, but for an account that was opened
+    /// before names were sealed, whose name is in the log for ever.
+    async fn without_erased_holder(&self, mut account: BankAccountEntity) -> Result<BankAccountEntity, QueryError> {
+        let newest = self.accounts.newest(StreamId(account.account_id.as_uuid())).await.map_err(load_error)?;
+        let is_holder_erased =
+            newest.is_some_and(|newest| newest.aggregate.opened().is_some_and(|opened| opened.is_holder_erased));
+        if is_holder_erased {
+            account.holder = HolderName::ERASED.to_owned();
+        }
+        Ok(account)
+    }
+}
+
+impl QueryHandler<GetAccountAsOf> for GetAccountAsOfHandler {
+    type Answer = BankAccountEntity;
+
+    async fn handle(&self, envelope: &QueryEnvelope<GetAccountAsOf>) -> Result<BankAccountEntity, QueryError> {
+        let GetAccountAsOf { actor, account_id, as_of } = &envelope.query;
+        let stream_id = StreamId(account_id.as_uuid());
+        let mut account: Option<BankAccountEntity> = None;
+        loop {
+            let version = account.as_ref().map_or(0, |account| account.version);
+            let commits = self.event_store.commits_from(stream_id, version + 1, PAGE_COMMITS).await;
+            let mut commits = commits.map_err(read_error)?;
+            self.personal_data.open(&mut commits).await?;
+            for commit in commits.iter().take_while(|commit| commit.draft.occurred_at <= *as_of) {
+                account = Some(after(account, *account_id, commit)?);
+            }
+            if account.as_ref().is_some_and(|account| !account.is_visible_to(actor)) {
+                return Err(QueryError::NotFound);
+            }
+            let is_at_its_end = commits.len() < PAGE_COMMITS as usize;
+            if is_at_its_end || commits.last().is_some_and(|commit| commit.draft.occurred_at > *as_of) {
+                return self.without_erased_holder(account.ok_or(QueryError::NotFound)?).await;
+            }
+        }
+    }
+}
+
+/// The account after one more commit.
+fn after(
+    before: Option<BankAccountEntity>,
+    account_id: AccountId,
+    commit: &Commit,
+) -> Result<BankAccountEntity, QueryError> {
+    let draft = &commit.draft;
+    if draft.aggregate_type != AccountAggregate::AGGREGATE_TYPE {
+        return Err(QueryError::NotFound);
+    }
+    let corrupt = |reason: String| QueryError::Corrupt { reason: format!("stream {}: {reason}", draft.stream_id) };
+    let next_version = before.as_ref().map_or(0, |account| account.version) + 1;
+    if draft.first_version != next_version {
+        return Err(corrupt(format!("no commit holds version {next_version}")));
+    }
+    let mut account = before;
+    for recorded in &draft.events {
+        let event = AccountEvent::from_data(&recorded.event_type, recorded.schema_version, &recorded.data)
+            .map_err(|error| corrupt(error.to_string()))?;
+        let (after, _line) = BankAccountEntity::after(account.as_ref(), account_id, &event, draft.occurred_at)
+            .map_err(|error| corrupt(error.to_string()))?;
+        account = Some(after);
+    }
+    account.ok_or_else(|| corrupt(format!("the commit at version {next_version} has no events")))
+}
+
+fn read_error(error: ReadError) -> QueryError {
+    match error {
+        ReadError::Unavailable { source } => QueryError::Unavailable { source },
+        ReadError::Corrupt { .. } => QueryError::Corrupt { reason: error.to_string() },
+    }
+}
+
+fn load_error(error: LoadError) -> QueryError {
+    match error {
+        LoadError::Read(error) => read_error(error),
+        LoadError::Undecodable { .. } => QueryError::Corrupt { reason: error.to_string() },
+    }
+}

@@ -1,0 +1,42 @@
+//! `GET /accounts/{id}/as-of/{time}`: an account as it stood at a time.
+
+mod get_account_as_of_handler; // folds the events up to the time
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use cqrs::{EventStoreRepository, PersonalData, QueryDispatcher, QueryEnvelope};
+use http::StatusCode;
+use http_api::{AccountBody, Answer, ApiRequest, HttpFunction, Problem, Scope, query_problem};
+use read_model::BankAccountEntity;
+
+pub use get_account_as_of_handler::{GetAccountAsOf, GetAccountAsOfHandler};
+
+/// The function behind `GET /accounts/{id}/as-of/{time}`.
+pub struct GetAccountAsOfFunction {
+    dispatcher: QueryDispatcher<GetAccountAsOf, BankAccountEntity>,
+}
+
+impl GetAccountAsOfFunction {
+    /// On this event store, with what opens the events' personal data.
+    pub fn new(event_store: Arc<dyn EventStoreRepository>, personal_data: Arc<dyn PersonalData>) -> Self {
+        Self { dispatcher: QueryDispatcher::new(GetAccountAsOfHandler::new(event_store, personal_data)) }
+    }
+}
+
+#[async_trait]
+impl HttpFunction for GetAccountAsOfFunction {
+    async fn answer(&self, request: &ApiRequest) -> Result<Answer, Problem> {
+        let caller = request.caller(Scope::AccountsRead)?;
+        request.query(&[])?;
+        let query = GetAccountAsOf {
+            actor: caller.actor(),
+            account_id: request.account_id()?,
+            as_of: request.time_in_path("time")?,
+        };
+        let context = request.query_context(&caller);
+        let account =
+            self.dispatcher.dispatch(QueryEnvelope { query, context }).await.map_err(|error| query_problem(&error))?;
+        Ok(Answer::json(StatusCode::OK, &AccountBody::from(&account)))
+    }
+}

@@ -1,0 +1,13 @@
+//! `GET /accounts/{id}/as-of/{time}`: API Gateway -> **this function** -> the event store itself: how an account stood is in
+//! its events alone.
+
+use get_account_as_of::GetAccountAsOfFunction;
+use lambda_http::Error;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    telemetry::init();
+    let event_store = write_side::open_event_store(&settings::event_store_url()?).await?;
+    let personal_data = write_side::open_personal_data(&settings::key_store()?).await?;
+    http_api::run(GetAccountAsOfFunction::new(event_store, personal_data)).await
+}

@@ -1,0 +1,22 @@
+-- The keys of personal data, in a file of their own: whoever copies the log does not copy the keys.
+CREATE TABLE keys (
+    stream_id       TEXT    NOT NULL PRIMARY KEY,
+    -- What the key was wrapped with, and its bytes; neither once it has been destroyed.
+    wrapping        TEXT    CHECK (wrapping IN ('unwrapped', 'master-key', 'kms')),
+    key             BLOB,
+    destroyed_at_us INTEGER,
+    CHECK ((wrapping IS NULL) = (key IS NULL)),
+    CHECK ((key IS NULL) = (destroyed_at_us IS NOT NULL))
+) STRICT, WITHOUT ROWID;
+
+-- A key is made once, and destroyed once.
+CREATE TRIGGER keys_are_only_destroyed BEFORE UPDATE ON keys WHEN NEW.key IS NOT NULL OR OLD.key IS NULL
+BEGIN
+    SELECT RAISE(ABORT, 'a key is never changed, and a destroyed one never comes back');
+END;
+
+-- A missing key is lost, a destroyed one is meant: the mark must stay.
+CREATE TRIGGER keys_are_never_deleted BEFORE DELETE ON keys
+BEGIN
+    SELECT RAISE(ABORT, 'the mark of a destroyed key stays');
+END;

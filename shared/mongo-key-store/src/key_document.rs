@@ -1,0 +1,43 @@
+//! A stream's key as a document, and what is left of it once it has been destroyed. In a shell:
+//!
+//! ```text
+//! { _id: UUID('0191…'), wrapping: 'kms', key: Binary('…'), created_at: ISODate('2026-11-24T13:06:22.123Z') }
+//! { _id: UUID('0191…'), destroyed_at: ISODate('2026-11-25T08:12:01.007Z') }
+//! ```
+
+use cqrs::StreamId;
+use mongodb::bson::spec::BinarySubtype;
+use mongodb::bson::{Binary, Bson, DateTime, Document, doc};
+use personal_data::{KeyStoreError, StoredKey, WrappedKey};
+use uuid::Uuid;
+
+/// What names a stream's key.
+pub(crate) fn key_id(stream_id: StreamId) -> Document {
+    doc! { "_id": Binary { subtype: BinarySubtype::Uuid, bytes: stream_id.0.as_bytes().to_vec() } }
+}
+
+/// A key's members beside its id.
+pub(crate) fn to_members(key: &WrappedKey) -> Document {
+    let bytes = Binary { subtype: BinarySubtype::Generic, bytes: key.bytes.clone() };
+    doc! { "wrapping": key.wrapping.as_str(), "key": bytes, "created_at": DateTime::now() }
+}
+
+/// What a document holds, and for which stream.
+pub(crate) fn from_document(document: &Document) -> Result<(StreamId, StoredKey), KeyStoreError> {
+    let stream_id = match document.get("_id") {
+        Some(Bson::Binary(Binary { subtype: BinarySubtype::Uuid, bytes })) => {
+            Uuid::from_slice(bytes).ok().map(StreamId)
+        }
+        _ => None,
+    };
+    let corrupt = |stream_id, reason: &str| KeyStoreError::Corrupt { stream_id, reason: reason.to_owned() };
+    let stream_id = stream_id.ok_or_else(|| corrupt(StreamId(Uuid::nil()), "_id is no UUID"))?;
+    match (document.get("destroyed_at"), document.get("wrapping"), document.get("key")) {
+        (Some(_), None, None) => Ok((stream_id, StoredKey::Destroyed)),
+        (None, Some(Bson::String(wrapping)), Some(Bson::Binary(key))) => {
+            let wrapping = wrapping.parse().map_err(|_| corrupt(stream_id, "its wrapping is not known"))?;
+            Ok((stream_id, StoredKey::Wrapped(WrappedKey { wrapping, bytes: key.bytes.clone() })))
+        }
+        _ => Err(corrupt(stream_id, "it is neither a key nor the mark of a destroyed one")),
+    }
+}

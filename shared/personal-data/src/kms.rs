@@ -1,0 +1,109 @@
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use aws_sdk_kms::config::timeout::TimeoutConfig;
+use aws_sdk_kms::config::{BehaviorVersion, Region};
+use aws_sdk_kms::error::SdkError;
+use aws_sdk_kms::operation::decrypt::DecryptError;
+use aws_sdk_kms::operation::generate_data_key::GenerateDataKeyError;
+use aws_sdk_kms::primitives::Blob;
+use aws_sdk_kms::types::DataKeySpec;
+use aws_sdk_kms::{Client, Config};
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use cqrs::StreamId;
+use settings::SettingsError;
+
+/// The variable by which AWS's SDKs and tools are pointed at another address than AWS's own.
+const AWS_ENDPOINT_URL: &str = "AWS_ENDPOINT_URL";
+const AWS_ACCESS_KEY_ID: &str = "AWS_ACCESS_KEY_ID";
+const AWS_SECRET_ACCESS_KEY: &str = "AWS_SECRET_ACCESS_KEY";
+const AWS_SESSION_TOKEN: &str = "AWS_SESSION_TOKEN";
+/// For all tries together. A command has 10 s, and other things to wait for.
+const TIMEOUT: Duration = Duration::from_secs(3);
+/// What KMS binds a wrapped key to, and writes into CloudTrail: the key opens for this stream alone.
+const STREAM_ID: &str = "stream_id";
+
+/// Why KMS made or unwrapped no key.
+#[derive(Debug, thiserror::Error)]
+pub enum KmsError {
+    /// The environment lacks what signs requests to AWS. Handling: in Lambda it is there by itself; elsewhere set the
+    /// variable that it names.
+    #[error(transparent)]
+    Environment(#[from] SettingsError),
+    /// KMS did not answer, or refused to make a key. Handling: grant the role `kms:GenerateDataKey` on the key, see that the key is enabled, and that the network lets it reach KMS.
+    #[error("KMS made no key")]
+    Generate(#[source] Box<SdkError<GenerateDataKeyError>>),
+    /// KMS did not answer, or refused to unwrap a key. Handling: grant the role `kms:Decrypt` on the key that wrapped it,
+    /// see that the key is enabled, and that the network lets it reach KMS.
+    #[error("KMS did not unwrap the key")]
+    Unwrap(#[source] Box<SdkError<DecryptError>>),
+    /// KMS answered without what was asked for. Handling: a defect of what is at the address; see what answers there.
+    #[error("KMS answered without a key")]
+    NoKey,
+}
+
+/// A key that never leaves KMS, and wraps others there.
+pub struct KmsKey {
+    client: Client,
+    key_id: String,
+}
+
+impl KmsKey {
+    /// The key of this id, ARN or alias, used as the role that the process runs under. Nothing is connected here.
+    ///
+    /// # Errors
+    /// [`KmsError::Environment`].
+    pub fn from_environment(key_id: &str) -> Result<Self, KmsError> {
+        let session_token = settings::optional(AWS_SESSION_TOKEN)?;
+        let access_key_id = settings::required(AWS_ACCESS_KEY_ID)?;
+        let secret_access_key = settings::required(AWS_SECRET_ACCESS_KEY)?;
+        let credentials = Credentials::new(access_key_id, secret_access_key, session_token, None, "the environment");
+        let region = settings::required(settings::AWS_REGION)?;
+        Ok(Self::at(settings::optional(AWS_ENDPOINT_URL)?, region, credentials, key_id))
+    }
+
+    /// The key of this id, ARN or alias at this address, AWS's own where there is none.
+    #[must_use]
+    pub fn at(endpoint_url: Option<String>, region: String, credentials: Credentials, key_id: &str) -> Self {
+        let http_client = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring));
+        let mut config = Config::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::new(region))
+            .credentials_provider(credentials)
+            .timeout_config(TimeoutConfig::builder().operation_timeout(TIMEOUT).build())
+            .http_client(http_client.build_https());
+        if let Some(endpoint_url) = endpoint_url {
+            config = config.endpoint_url(endpoint_url);
+        }
+        Self { client: Client::from_conf(config.build()), key_id: key_id.to_owned() }
+    }
+
+    /// A new key for this stream: wrapped, and itself.
+    pub(crate) async fn generate(&self, stream_id: StreamId) -> Result<(Vec<u8>, Vec<u8>), KmsError> {
+        let answer = self
+            .client
+            .generate_data_key()
+            .key_id(&self.key_id)
+            .key_spec(DataKeySpec::Aes256)
+            .encryption_context(STREAM_ID, stream_id.to_string())
+            .send()
+            .await
+            .map_err(|error| KmsError::Generate(Box::new(error)))?;
+        let (wrapped, key) = answer.ciphertext_blob.zip(answer.plaintext).ok_or(KmsError::NoKey)?;
+        Ok((wrapped.into_inner(), key.into_inner()))
+    }
+
+    /// The key that was wrapped for this stream.
+    pub(crate) async fn unwrap(&self, stream_id: StreamId, wrapped: &[u8]) -> Result<Vec<u8>, KmsError> {
+        let answer = self
+            .client
+            .decrypt()
+            .ciphertext_blob(Blob::new(wrapped))
+            .encryption_context(STREAM_ID, stream_id.to_string())
+            .send()
+            .await
+            .map_err(|error| KmsError::Unwrap(Box::new(error)))?;
+        answer.plaintext.map(Blob::into_inner).ok_or(KmsError::NoKey)
+    }
+}

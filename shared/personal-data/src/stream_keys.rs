@@ -1,0 +1,169 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use cqrs::{
+    Commit, CommitDraft, Digest, Opening, PersonalData, PersonalDataError, RecordedEvent, SealedPersonalData, StreamId,
+};
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use serde_json::{Map, Value};
+
+use crate::data_key::{DataKey, NotOurs};
+use crate::{KeyProtection, KeyProtectionError, KeyStore, KeyStoreError, StoredKey};
+
+/// How many keys are unwrapped at once: each is a request where KMS does it.
+const UNWRAPPED_AT_ONCE: usize = 16;
+
+/// Personal data under a key for each stream.
+///
+/// No key is kept once it has been used. A kept one would go on opening what has been erased meanwhile, for as long as it
+/// is kept, in every process that has it; and no command but an opening, and no query but the two that read the log,
+/// needs one at all.
+pub struct StreamKeys {
+    keys: Arc<dyn KeyStore>,
+    protection: KeyProtection,
+}
+
+/// A stream's key, as far as there is one.
+enum Key {
+    Usable(DataKey),
+    Destroyed,
+}
+
+impl StreamKeys {
+    /// The keys of this store.
+    pub fn new(keys: Arc<dyn KeyStore>, protection: KeyProtection) -> Self {
+        Self { keys, protection }
+    }
+
+    async fn usable(&self, stream_id: StreamId, stored: StoredKey) -> Result<Key, PersonalDataError> {
+        match stored {
+            StoredKey::Destroyed => Ok(Key::Destroyed),
+            StoredKey::Wrapped(wrapped) => {
+                Ok(Key::Usable(self.protection.unwrap(stream_id, &wrapped).await.map_err(unavailable)?))
+            }
+        }
+    }
+
+    /// The keys of these streams that the store knows of.
+    async fn keys_of(&self, stream_ids: &[StreamId]) -> Result<HashMap<StreamId, Key>, PersonalDataError> {
+        let stored = self.keys.get_many(stream_ids).await.map_err(of_the_store)?;
+        stream::iter(stored)
+            .map(|(stream_id, stored)| async move { Ok((stream_id, self.usable(stream_id, stored).await?)) })
+            .buffer_unordered(UNWRAPPED_AT_ONCE)
+            .try_collect()
+            .await
+    }
+}
+
+#[async_trait]
+impl PersonalData for StreamKeys {
+    async fn seal(&self, draft: &mut CommitDraft) -> Result<(), PersonalDataError> {
+        let stream_id = draft.stream_id;
+        let (new_key, key) = self.protection.generate(stream_id).await.map_err(unavailable)?;
+        let stored = self.keys.create_or_get(stream_id, &new_key).await.map_err(of_the_store)?;
+        let key = match stored {
+            StoredKey::Wrapped(stored) if stored == new_key => Key::Usable(key),
+            // The stream has one already.
+            stored => self.usable(stream_id, stored).await?,
+        };
+        let Key::Usable(key) = key else {
+            return Err(PersonalDataError::Erased { stream_id });
+        };
+        for event in &mut draft.events {
+            let place = place_of(stream_id, event);
+            if let Some(personal) = &mut event.personal
+                && let Opening::Opened(members) = &personal.opening
+            {
+                let plain = serde_json::to_vec(members).expect("an event's data is plain JSON");
+                personal.ciphertext = STANDARD.encode(key.seal(&plain, &place));
+            }
+        }
+        if let Some(idempotency) = &mut draft.idempotency {
+            idempotency.request_fingerprint = key.keyed(&idempotency.request_fingerprint);
+        }
+        Ok(())
+    }
+
+    async fn open(&self, commits: &mut [Commit]) -> Result<(), PersonalDataError> {
+        let sealed = commits.iter().filter(|commit| commit.is_sealed());
+        let mut stream_ids: Vec<StreamId> = sealed.map(|commit| commit.draft.stream_id).collect();
+        if stream_ids.is_empty() {
+            return Ok(());
+        }
+        stream_ids.sort_unstable();
+        stream_ids.dedup();
+        let keys = self.keys_of(&stream_ids).await?;
+        let mut result = Ok(());
+        for commit in commits.iter_mut() {
+            let stream_id = commit.draft.stream_id;
+            for event in &mut commit.draft.events {
+                if let Err(reason) = open(stream_id, keys.get(&stream_id), event) {
+                    result = result.and(Err(PersonalDataError::Corrupt { stream_id, reason: reason.to_owned() }));
+                }
+            }
+        }
+        result
+    }
+
+    async fn keyed_fingerprint(
+        &self,
+        stream_id: StreamId,
+        request_fingerprint: &Digest,
+    ) -> Result<Option<Digest>, PersonalDataError> {
+        match self.keys_of(&[stream_id]).await?.remove(&stream_id) {
+            Some(Key::Usable(key)) => Ok(Some(key.keyed(request_fingerprint))),
+            Some(Key::Destroyed) => Ok(None),
+            None => Err(PersonalDataError::Corrupt { stream_id, reason: NO_KEY.to_owned() }),
+        }
+    }
+}
+
+/// Erasing leaves a mark; a key that is only missing is lost.
+const NO_KEY: &str = "the key store knows nothing of its key";
+
+/// Opens one event's personal part, where it is sealed.
+fn open(stream_id: StreamId, key: Option<&Key>, event: &mut RecordedEvent) -> Result<(), &'static str> {
+    let place = place_of(stream_id, event);
+    let Some(personal) = event.personal.as_mut().filter(|personal| personal.is_sealed()) else {
+        return Ok(());
+    };
+    personal.opening = match key {
+        Some(Key::Usable(key)) => Opening::Opened(decrypt(key, personal, &place)?),
+        Some(Key::Destroyed) => Opening::Erased,
+        None => return Err(NO_KEY),
+    };
+    Ok(())
+}
+
+fn decrypt(key: &DataKey, personal: &SealedPersonalData, place: &[u8]) -> Result<Map<String, Value>, &'static str> {
+    let ciphertext = STANDARD.decode(&personal.ciphertext).map_err(|_| "the ciphertext is no base64")?;
+    let plain =
+        key.open(&ciphertext, place).map_err(|NotOurs| "it was not sealed for this event, or has been changed")?;
+    let members: Map<String, Value> =
+        serde_json::from_slice(&plain).map_err(|_| "what was sealed is no JSON object")?;
+    let is_named = |name| personal.members.iter().any(|member| member == name);
+    if members.len() == personal.members.len() && members.keys().all(is_named) {
+        Ok(members)
+    } else {
+        Err("what was sealed has other members than the event names")
+    }
+}
+
+/// What a ciphertext is bound to: this event of this stream.
+fn place_of(stream_id: StreamId, event: &RecordedEvent) -> Vec<u8> {
+    [stream_id.0.as_bytes().as_slice(), event.event_id.as_bytes()].concat()
+}
+
+fn unavailable(error: KeyProtectionError) -> PersonalDataError {
+    PersonalDataError::Unavailable { source: error.into() }
+}
+
+fn of_the_store(error: KeyStoreError) -> PersonalDataError {
+    match error {
+        KeyStoreError::Unavailable { source } => PersonalDataError::Unavailable { source },
+        KeyStoreError::Corrupt { stream_id, reason } => PersonalDataError::Corrupt { stream_id, reason },
+    }
+}

@@ -1,0 +1,215 @@
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use cqrs::{Commit, CommitDraft, Digest, Opening, PersonalData, PersonalDataError, SealedPersonalData, StreamId};
+use personal_data::{KeyProtection, KeyStore, StoredKey, StreamKeys};
+use serde_json::{Map, Value, json};
+
+use super::commits::{StreamEnd, counted, idempotency};
+
+/// What is held to this suite: keys, wrapped in one of the ways there are.
+#[async_trait]
+pub trait PersonalDataUnderTest: Send + Sync {
+    /// Where the keys are.
+    async fn keys(&self) -> Arc<dyn KeyStore>;
+
+    /// What they are wrapped with, as one more process is set up.
+    fn protection(&self) -> KeyProtection;
+}
+
+/// Makes one test of each case, on what the expression gives.
+macro_rules! personal_data_suite {
+    ($new:expr) => {
+        $crate::contract::personal_data::personal_data_suite! { $new;
+            what_was_sealed_is_opened_by_another_process
+            the_sealed_form_shows_no_name_and_the_hash_covers_it
+            what_was_erased_is_not_opened_and_its_hash_holds
+            a_changed_ciphertext_is_corrupt_and_does_not_keep_others_from_being_opened
+            a_ciphertext_that_was_moved_is_corrupt
+            what_was_sealed_under_a_key_that_is_lost_is_corrupt_and_not_erased
+            nothing_is_sealed_for_a_stream_whose_data_was_erased
+            a_fingerprint_can_be_compared_and_not_be_tried_out_until_it_is_erased
+        }
+    };
+    ($new:expr; $($case:ident)*) => { $(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $case() {
+            $crate::contract::personal_data::$case(&$new).await;
+        }
+    )* };
+}
+pub(crate) use personal_data_suite;
+
+pub const NAME: &str = "Ann \u{c9}lise Lee";
+
+async fn open_keys(under_test: &dyn PersonalDataUnderTest) -> StreamKeys {
+    StreamKeys::new(under_test.keys().await, under_test.protection())
+}
+
+fn name() -> Map<String, Value> {
+    json!({ "name": NAME }).as_object().expect("an object").clone()
+}
+
+/// A commit of a new stream whose first event has a name in it, as the core makes it before it is sealed.
+fn draft() -> CommitDraft {
+    let mut draft =
+        CommitDraft { idempotency: Some(idempotency("a key")), ..StreamEnd::of_new_stream().draft(counted(2)) };
+    draft.events[0].personal = Some(SealedPersonalData {
+        members: vec!["name".to_owned()],
+        ciphertext: String::new(),
+        opening: Opening::Opened(name()),
+    });
+    draft
+}
+
+/// The commit as it comes out of a database.
+pub async fn sealed(personal_data: &dyn PersonalData) -> Commit {
+    let mut draft = draft();
+    personal_data.seal(&mut draft).await.expect("seals");
+    as_stored(&draft.seal())
+}
+
+fn as_stored(commit: &Commit) -> Commit {
+    serde_json::from_value(serde_json::to_value(commit).expect("plain JSON")).expect("a commit")
+}
+
+fn personal(commit: &mut Commit) -> &mut SealedPersonalData {
+    commit.draft.events[0].personal.as_mut().expect("it has a name in it")
+}
+
+fn read_name(commit: &Commit) -> Value {
+    commit.envelopes().next().expect("an event").data["name"].clone()
+}
+
+async fn assert_corrupt(personal_data: &dyn PersonalData, commit: &Commit, what: &str) {
+    let mut opened = [commit.clone()];
+    let result = personal_data.open(&mut opened).await;
+    let stream_id = commit.draft.stream_id;
+    assert!(
+        matches!(&result, Err(PersonalDataError::Corrupt { stream_id: named, .. }) if *named == stream_id),
+        "{what}: {result:?}"
+    );
+    assert!(opened[0].is_sealed(), "{what}");
+}
+
+pub async fn what_was_sealed_is_opened_by_another_process(under_test: &dyn PersonalDataUnderTest) {
+    let mut draft = draft();
+    open_keys(under_test).await.seal(&mut draft).await.expect("seals");
+    let written = draft.seal();
+    // The process that wrote it has it open.
+    assert!(!written.is_sealed());
+    assert_eq!(read_name(&written), json!(NAME));
+
+    let mut commits = [as_stored(&written)];
+    assert!(commits[0].is_sealed());
+    assert_eq!(read_name(&commits[0]), Value::Null);
+    open_keys(under_test).await.open(&mut commits).await.expect("opens");
+    assert_eq!(commits[0], written);
+    assert_eq!(read_name(&commits[0]), json!(NAME));
+    // What has no personal data is as it was.
+    assert_eq!(commits[0].draft.events[1].readable_data(), commits[0].draft.events[1].data);
+}
+
+pub async fn the_sealed_form_shows_no_name_and_the_hash_covers_it(under_test: &dyn PersonalDataUnderTest) {
+    let mut commit = sealed(&open_keys(under_test).await).await;
+    let text = serde_json::to_string(&commit).expect("plain JSON");
+    assert!(!text.contains("Ann") && !text.contains(&STANDARD.encode(NAME)), "{text}");
+    assert_eq!(commit.draft.hash(), commit.hash);
+    personal(&mut commit).ciphertext.push_str("AAAA");
+    assert_ne!(commit.draft.hash(), commit.hash);
+}
+
+pub async fn what_was_erased_is_not_opened_and_its_hash_holds(under_test: &dyn PersonalDataUnderTest) {
+    let personal_data = open_keys(under_test).await;
+    let (erased, kept) = (sealed(&personal_data).await, sealed(&personal_data).await);
+    under_test.keys().await.destroy(erased.draft.stream_id).await.expect("destroys");
+    let mut commits = [erased, kept];
+    personal_data.open(&mut commits).await.expect("opens the other");
+    let names: Vec<Value> = commits.iter().map(read_name).collect();
+    assert_eq!(names, [Value::Null, json!(NAME)]);
+    for mut commit in commits {
+        assert!(!commit.is_sealed());
+        assert_eq!(commit.draft.hash(), commit.hash);
+        personal(&mut commit).opening = Opening::Sealed;
+        assert_eq!(as_stored(&commit), commit, "nothing of the opening is stored");
+    }
+}
+
+pub async fn a_changed_ciphertext_is_corrupt_and_does_not_keep_others_from_being_opened(
+    under_test: &dyn PersonalDataUnderTest,
+) {
+    let personal_data = open_keys(under_test).await;
+    let intact = sealed(&personal_data).await;
+    let changes: [fn(&mut SealedPersonalData); 5] = [
+        |personal| personal.ciphertext.clear(),
+        |personal| personal.ciphertext.insert(0, '!'),
+        |personal| {
+            let mut bytes = STANDARD.decode(&personal.ciphertext).expect("base64");
+            bytes[20] ^= 1;
+            personal.ciphertext = STANDARD.encode(bytes);
+        },
+        |personal| personal.members.push("address".to_owned()),
+        |personal| personal.members = vec!["address".to_owned()],
+    ];
+    for (number, change) in changes.into_iter().enumerate() {
+        let mut changed = sealed(&personal_data).await;
+        change(personal(&mut changed));
+        assert_corrupt(&personal_data, &changed, &format!("change {number}")).await;
+        let mut commits = [changed, intact.clone()];
+        personal_data.open(&mut commits).await.expect_err("one is corrupt");
+        assert_eq!(read_name(&commits[1]), json!(NAME));
+    }
+}
+
+pub async fn a_ciphertext_that_was_moved_is_corrupt(under_test: &dyn PersonalDataUnderTest) {
+    let personal_data = open_keys(under_test).await;
+    let (mut one, mut other) = (sealed(&personal_data).await, sealed(&personal_data).await);
+    std::mem::swap(&mut personal(&mut one).ciphertext, &mut personal(&mut other).ciphertext);
+    assert_corrupt(&personal_data, &one, "of another stream").await;
+
+    let mut moved = sealed(&personal_data).await;
+    moved.draft.events[1].personal = moved.draft.events[0].personal.take();
+    let result = personal_data.open(&mut [moved]).await;
+    assert!(matches!(result, Err(PersonalDataError::Corrupt { .. })), "of another event of the stream: {result:?}");
+}
+
+pub async fn what_was_sealed_under_a_key_that_is_lost_is_corrupt_and_not_erased(
+    under_test: &dyn PersonalDataUnderTest,
+) {
+    let personal_data = open_keys(under_test).await;
+    let mut commit = sealed(&personal_data).await;
+    commit.draft.stream_id = StreamEnd::of_new_stream().stream_id;
+    assert_corrupt(&personal_data, &commit, "of a stream that there is no key for").await;
+}
+
+pub async fn nothing_is_sealed_for_a_stream_whose_data_was_erased(under_test: &dyn PersonalDataUnderTest) {
+    let (personal_data, mut draft) = (open_keys(under_test).await, draft());
+    let (keys, stream_id) = (under_test.keys().await, draft.stream_id);
+    keys.destroy(stream_id).await.expect("destroys");
+    let result = personal_data.seal(&mut draft).await;
+    assert!(matches!(result, Err(PersonalDataError::Erased { .. })), "{result:?}");
+    assert_eq!(keys.get_many(&[stream_id]).await.expect("reads").get(&stream_id), Some(&StoredKey::Destroyed));
+}
+
+pub async fn a_fingerprint_can_be_compared_and_not_be_tried_out_until_it_is_erased(
+    under_test: &dyn PersonalDataUnderTest,
+) {
+    let personal_data = open_keys(under_test).await;
+    let (mut first, mut second) = (draft(), draft());
+    let plain = first.idempotency.expect("it has one").request_fingerprint;
+    for draft in [&mut first, &mut second] {
+        personal_data.seal(draft).await.expect("seals");
+    }
+    let stored = |draft: &CommitDraft| draft.idempotency.expect("it has one").request_fingerprint;
+    assert!(stored(&first) != plain && stored(&first) != stored(&second));
+
+    let keyed = async |stream_id: StreamId, fingerprint: Digest| {
+        open_keys(under_test).await.keyed_fingerprint(stream_id, &fingerprint).await.expect("keys")
+    };
+    assert_eq!(keyed(first.stream_id, plain).await, Some(stored(&first)));
+    assert_ne!(keyed(first.stream_id, Digest::of(b"another request")).await, Some(stored(&first)));
+    under_test.keys().await.destroy(first.stream_id).await.expect("destroys");
+    assert_eq!(keyed(first.stream_id, plain).await, None);
+}

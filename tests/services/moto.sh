@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# Prints the folder of moto, a stand-in for AWS, installed once: for the tests of keys that KMS wraps.
+set -euo pipefail
+cd "$(dirname "$0")"
+source ./process.sh
+
+take_turns >&2
+install_once "$moto" install_moto >&2
+echo "$cache/$moto"
