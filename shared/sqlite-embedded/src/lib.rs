@@ -6,6 +6,7 @@
 mod commit_scan; // CommitScan
 mod embedded_bus; // delivers from the event store's own log, at least once
 mod open_database; // files, pragmas, migrations
+mod row_scan; // RowScan
 mod sqlite_event_store; // EventStoreRepository
 mod sqlite_read_db; // EventHandler and BankAccountRepository
 mod version_column; // a version as SQLite holds it

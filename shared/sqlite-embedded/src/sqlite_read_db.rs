@@ -238,7 +238,7 @@ impl BankAccountRepository for SqliteReadDb {
     }
 }
 
-fn read_error(error: sqlx::Error) -> ReadDbError {
+pub(crate) fn read_error(error: sqlx::Error) -> ReadDbError {
     ReadDbError::Unavailable { source: error.into() }
 }
 
@@ -255,7 +255,7 @@ fn time_from(row: &SqliteRow, column: &str) -> Result<Timestamp, DynError> {
     Ok(Timestamp::from_unix_micros(row.try_get(column)?)?)
 }
 
-fn entity_from(row: &SqliteRow) -> Result<BankAccountEntity, DynError> {
+pub(crate) fn entity_from(row: &SqliteRow) -> Result<BankAccountEntity, DynError> {
     Ok(BankAccountEntity {
         account_id: row.try_get::<&str, _>("account_id")?.parse()?,
         owner: row.try_get("owner")?,
@@ -269,7 +269,7 @@ fn entity_from(row: &SqliteRow) -> Result<BankAccountEntity, DynError> {
     })
 }
 
-fn line_from(row: &SqliteRow) -> Result<StatementLine, DynError> {
+pub(crate) fn line_from(row: &SqliteRow) -> Result<StatementLine, DynError> {
     Ok(StatementLine {
         account_id: row.try_get::<&str, _>("account_id")?.parse()?,
         version: u64::try_from(row.try_get::<i64, _>("version")?)?,
