@@ -20,6 +20,8 @@ LOCKED := --locked
 # One set of features for checking, testing and the tests' binaries, so that nothing is built twice.
 EVERYTHING := --workspace --all-features
 PASSBOOK := "$${CARGO_TARGET_DIR:-target}/debug/passbook"
+# Where cargo lambda watch has its Invoke API. The gateway before it has its own default, 9000.
+INVOKE_PORT := 9001
 
 .PHONY: help
 help: ## List the targets
@@ -35,19 +37,24 @@ run: ## Serve the API and the console at http://127.0.0.1:9000 (PORT, PASSBOOK_H
 	if [[ $${#features[@]} != 0 ]]; then $(PASSBOOK) prepare; fi; \
 	exec $(PASSBOOK) serve
 
+# Built beforehand and with the features of everything else: cargo lambda watch builds a function at its first event, and
+# whoever invokes it would wait. It has no authorizer, so the gateway stands before it.
 .PHONY: watch
-watch: $(CARGO_LAMBDA) ## Serve every function as a Lambda process of its own, with the contract's routes, at http://127.0.0.1:9000
-	@eval "export $$($(MAKE) -s services-env | tr '\n' ' ')"; \
-	$(CARGO) build $(LOCKED) --package passbook --features servers; \
+watch: $(CARGO_LAMBDA) ## As make run on the servers, with every function a Lambda process of its own that is built anew when its code changes
+	@if [[ -z "$${EVENT_STORE_URL:-}" ]]; then eval "export $$($(MAKE) -s services-env | tr '\n' ' ')"; fi; \
+	$(CARGO) build $(LOCKED) $(EVERYTHING) --bins; \
 	$(PASSBOOK) prepare; \
-	PATH="$(dir $(CARGO_LAMBDA)):$$PATH" $(CARGO) lambda watch --invoke-address 127.0.0.1 & \
-	trap 'kill %1' EXIT; \
-	PASSBOOK_INVOKE_URL=http://127.0.0.1:9000 $(PASSBOOK) deliver
+	PATH="$(dir $(CARGO_LAMBDA)):$$PATH" $(CARGO) lambda watch $(LOCKED) --all-features \
+		--invoke-address 127.0.0.1 --invoke-port $(INVOKE_PORT) & \
+	watching=$$!; \
+	trap 'kill $$watching 2>/dev/null || :; wait $$watching || :' EXIT; \
+	until (: </dev/tcp/127.0.0.1/$(INVOKE_PORT)) 2>/dev/null; do kill -0 $$watching; sleep 0.1; done; \
+	PASSBOOK_INVOKE_URL=http://127.0.0.1:$(INVOKE_PORT) $(PASSBOOK) serve
 
 .PHONY: invoke
 invoke: $(CARGO_LAMBDA) ## Send a function under make watch its event of tests/events/: make invoke FN=open-account
 	@[[ -f tests/events/$(FN).json ]] || { echo "FN must be one of: $$(cd tests/events && echo *.json | sed 's/\.json//g')" >&2; exit 2; }
-	@PATH="$(dir $(CARGO_LAMBDA)):$$PATH" $(CARGO) lambda invoke --invoke-address 127.0.0.1 $(FN) --data-file tests/events/$(FN).json
+	@PATH="$(dir $(CARGO_LAMBDA)):$$PATH" $(CARGO) lambda invoke --invoke-address 127.0.0.1 --invoke-port $(INVOKE_PORT) $(FN) --data-file tests/events/$(FN).json
 
 .PHONY: test
 test: ## Check everything and run every test, on real servers that it starts itself; what .ci/run calls

@@ -4,6 +4,7 @@
 
 mod contract; // one suite per port, run on each adapter
 mod end_to_end; // the real program, over HTTP
+mod event_forms; // what an account's events are and were stored as
 #[cfg(feature = "services")]
 mod event_relay; // what a command left unpublished
 #[cfg(feature = "services")]

@@ -22,7 +22,7 @@ const RELAY: &str = "event-relay";
 /// How often the relay looks for what was left unpublished. On AWS a schedule's shortest interval is a minute.
 const RELAY_INTERVAL: Duration = Duration::from_secs(5);
 /// What an invocation may take, as for the functions on AWS.
-const INVOCATION_TIMEOUT: Duration = Duration::from_secs(60);
+pub(crate) const INVOCATION_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Why delivery did not start. Handling: fix what it names, then start again.
 #[derive(Debug, thiserror::Error)]

@@ -5,7 +5,7 @@ use settings::SettingsError;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::gateway::{DEVELOPMENT_CALLER, Gateway, TokenChecker, TokenCheckerError};
+use crate::gateway::{DEVELOPMENT_CALLER, TokenChecker, TokenCheckerError};
 use crate::stack::{Stack, StackDescription, StackError, StackSettings};
 
 const DEFAULT_PORT: u16 = 9000;
@@ -109,13 +109,7 @@ pub async fn serve(settings: ServeSettings) -> Result<(), ServeError> {
         .map_err(|source| ServeError::Listen { address: settings.address, source })?;
     let address = listener.local_addr().map_err(ServeError::Server)?;
     let stack = Stack::open(&settings.stack).await?;
-    let gateway = Gateway::new(
-        stack.event_store.clone(),
-        stack.publisher.clone(),
-        stack.read_db.clone(),
-        stack.bus_check.clone(),
-        tokens,
-    );
+    let gateway = stack.gateway(tokens);
     print!("{}", greeting(address, &stack.description(), &callers));
     let (stopping, mut stopped) = tokio::sync::watch::channel(());
     let server = axum::serve(listener, gateway.into_router()).with_graceful_shutdown(async move {

@@ -10,8 +10,8 @@ use read_side::{ReadSide, ReadSideError};
 use settings::{KafkaBrokers, KafkaSettings, SecretUrl, SettingsError};
 use write_side::{MongoAndKafka, WriteSideError};
 
-use crate::delivery::{Delivery, DeliveryError};
-use crate::event_source_mapping::MappingSettings;
+use crate::delivery::{Delivery, DeliveryError, INVOCATION_TIMEOUT};
+use crate::event_source_mapping::{InvokeClient, MappingSettings};
 use crate::gateway::KafkaCheck;
 
 /// For what is still on its way to Kafka when the program ends.
@@ -28,7 +28,7 @@ pub struct ServersSettings {
     pub kafka: KafkaSettings,
     /// How its records come to the projector.
     pub mapping: MappingSettings,
-    /// Where the functions are that Kafka and the schedule invoke; in this process where there is none.
+    /// Where the functions are that the gateway, Kafka and the schedule invoke; in this process where there is none.
     pub invoke_url: Option<String>,
 }
 
@@ -114,7 +114,13 @@ impl Servers {
         Arc::new(KafkaCheck { connection: self.write_side.connection.clone() })
     }
 
-    /// Where the servers are, for people.
+    /// A way to the functions, where they are not in this process.
+    #[must_use]
+    pub fn invoke_client(&self) -> Option<InvokeClient> {
+        self.settings.invoke_url.as_deref().map(|url| InvokeClient::new(url, INVOCATION_TIMEOUT))
+    }
+
+    /// Where the servers are, and the functions if they are elsewhere, for people.
     #[must_use]
     pub fn addresses(&self) -> String {
         let kafka = match &self.settings.kafka.brokers {
@@ -122,7 +128,8 @@ impl Servers {
             KafkaBrokers::ClusterArn(arn) => arn,
         };
         let (event_store, read_db) = (self.settings.event_store_url.hosts(), self.settings.read_db_url.hosts());
-        format!("MongoDB {event_store}, Kafka {kafka}, MySQL {read_db}")
+        let functions = self.settings.invoke_url.as_ref().map(|url| format!("; functions {url}")).unwrap_or_default();
+        format!("MongoDB {event_store}, Kafka {kafka}, MySQL {read_db}{functions}")
     }
 
     /// Ends what runs.

@@ -6,7 +6,7 @@ use health::DependencyCheck;
 use read_model::BankAccountRepository;
 use settings::SettingsError;
 
-use crate::gateway::BusCheck;
+use crate::gateway::{BusCheck, Gateway, TokenChecker};
 #[cfg(feature = "servers")]
 use crate::servers::{Servers, ServersError, ServersSettings};
 use crate::{Embedded, EmbeddedError};
@@ -114,6 +114,25 @@ impl Stack {
                 })
             }
         }
+    }
+
+    /// The gateway before the functions: their handlers on these databases, or where the settings say that they are
+    /// processes of their own, those.
+    #[must_use]
+    pub fn gateway(&self, tokens: TokenChecker) -> Gateway {
+        #[cfg(feature = "servers")]
+        if let Running::Servers(servers) = &self.running
+            && let Some(client) = servers.invoke_client()
+        {
+            return Gateway::through(client, tokens);
+        }
+        Gateway::new(
+            self.event_store.clone(),
+            self.publisher.clone(),
+            self.read_db.clone(),
+            self.bus_check.clone(),
+            tokens,
+        )
     }
 
     /// What it is and where its data lies, as `passbook serve` greets with it.

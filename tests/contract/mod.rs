@@ -26,6 +26,8 @@ mod on_mariadb;
 mod on_mongodb;
 #[cfg(feature = "services")]
 mod on_mysql;
+#[cfg(feature = "services")]
+mod on_servers; // MongoDB, Kafka and MySQL together
 mod on_sqlite;
 
 // What other modules' tests build on as well.

@@ -1,5 +1,6 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use cqrs::{CommitScan, EventConsumer, EventStoreRepository};
@@ -126,8 +127,8 @@ impl ReadDbUnderTest for OnSqlite {
 
 #[async_trait]
 impl Bus for EmbeddedBus {
-    async fn run(&self, consumer: &dyn EventConsumer, stop: BoxFuture<'static, ()>) {
-        Self::run(self, consumer, stop).await;
+    async fn run(&self, consumer: Arc<dyn EventConsumer>, stop: BoxFuture<'static, ()>) {
+        Self::run(self, &*consumer, stop).await;
     }
 
     async fn is_caught_up(&self) -> bool {
@@ -138,6 +139,8 @@ impl Bus for EmbeddedBus {
     async fn dead_letters(&self) -> u64 {
         self.progress().await.expect("reads").dead_letters
     }
+
+    async fn redrive(&self) {}
 }
 
 #[async_trait]
@@ -156,6 +159,10 @@ impl DeliveryUnderTest for OnSqlite {
 
     async fn end_all(&self) {
         self.close().await;
+    }
+
+    fn longest_life(&self) -> Duration {
+        Duration::from_millis(12)
     }
 }
 

@@ -3,8 +3,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use axum::Router;
+use axum::routing::post;
 use passbook::event_source_mapping::{EventFunction, InvokeApi, InvokeClient, InvokeError, Schedule};
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 
 use crate::harness::eventually;
 
@@ -79,6 +82,31 @@ async fn a_function_that_fails_or_panics_is_told_from_one_that_was_not_invoked()
         assert!(matches!(refused, InvokeError::Refused { status, .. } if status == expected), "{refused:?}");
     }
     assert_eq!(function.invocations.load(Ordering::SeqCst), invoked);
+}
+
+#[tokio::test]
+async fn a_failed_function_behind_cargo_lambda_watch_is_told_from_a_server_that_fails() {
+    let answers = [
+        (r#"{"errorType":"E","errorMessage":"told to fail"}"#, true),
+        (r#"{"Type":"Service","Message":"an internal error"}"#, false),
+        ("", false),
+    ];
+    for (body, is_the_functions) in answers {
+        let answer = move || async move { (http::StatusCode::INTERNAL_SERVER_ERROR, body) };
+        let router = Router::new().route("/2015-03-31/functions/{name}/invocations", post(answer));
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let client = InvokeClient::new(&url, Duration::from_secs(5));
+        let error = client.invoke("function", b"{}".to_vec()).await.expect_err("fails");
+        match &error {
+            InvokeError::Function { error_message, .. } => {
+                assert!(is_the_functions && error_message == "told to fail", "{error:?}");
+            }
+            InvokeError::Refused { status, .. } => assert!(!is_the_functions && *status == 500, "{error:?}"),
+            _ => panic!("{error:?}"),
+        }
+    }
 }
 
 #[tokio::test]

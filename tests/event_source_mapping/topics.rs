@@ -9,16 +9,13 @@ use passbook::event_source_mapping::{EventFunction, EventSourceMapping, InvokeAp
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::util::Timeout;
-use rdkafka::{Offset, TopicPartitionList};
 use serde_json::Value;
-use settings::{KafkaBrokers, KafkaSettings, KafkaSignIn};
 use uuid::Uuid;
 
-use crate::harness::{eventually, kafka_bootstrap_servers, passbook_program, without_settings};
+use crate::harness::{eventually, kafka_bootstrap_servers, kafka_settings, lag, passbook_program, without_settings};
 
 pub const PARTITIONS: i32 = 3;
 pub const FUNCTION: &str = "account-projector";
@@ -38,14 +35,7 @@ impl Topics {
 
     pub async fn with_partitions(partitions: u16) -> Self {
         let name = format!("mapping_{}", Uuid::now_v7().simple());
-        let settings = KafkaSettings {
-            brokers: KafkaBrokers::BootstrapServers(kafka_bootstrap_servers()),
-            sign_in: KafkaSignIn::Plaintext,
-            ca_file: None,
-            topic: name.clone(),
-            dead_letter_topic: format!("{name}.dead-letters"),
-        };
-        let connection = KafkaConnection::connect(&settings).await.expect("brokers");
+        let connection = KafkaConnection::connect(&kafka_settings(&name)).await.expect("brokers");
         let plan = TopicPlan { partitions, replication_factor: 1, retention: Duration::from_secs(3_600) };
         prepare(&connection, &plan).await.expect("topics");
         let producer = client().set("enable.idempotence", "true").create().expect("a producer");
@@ -91,21 +81,7 @@ impl Topics {
 
     /// How far the group is behind the topic's end.
     pub fn lag(&self) -> i64 {
-        let consumer: BaseConsumer = client().set("group.id", &self.name).create().expect("a consumer");
-        let mut partitions = TopicPartitionList::new();
-        for partition in 0..self.partitions {
-            partitions.add_partition(&self.name, partition);
-        }
-        let timeout = Duration::from_secs(10);
-        let committed = consumer.committed_offsets(partitions, timeout).expect("offsets");
-        let behind = committed.elements().into_iter().map(|one| {
-            let (_, end) = consumer.fetch_watermarks(&self.name, one.partition(), timeout).expect("an end");
-            match one.offset() {
-                Offset::Offset(done) => end - done,
-                _ => end,
-            }
-        });
-        behind.sum()
+        lag(&self.connection, &self.name)
     }
 
     pub async fn all_are_committed(&self) {

@@ -1,15 +1,30 @@
+use std::time::Duration;
+
 use kafka_events::topics::{self, TopicPlan};
 use kafka_events::{KafkaClientContext, KafkaConnection};
 use rdkafka::admin::{AdminClient, AdminOptions};
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::{Offset, TopicPartitionList};
 use serde_json::Value;
 use settings::{KafkaBrokers, KafkaSettings, KafkaSignIn, Secret};
 use tokio::process::Command;
 use uuid::Uuid;
 
-use super::{address, python_clients};
+use super::{address, kafka_bootstrap_servers, python_clients};
 
-/// Two topics that no other test knows, events and dead letters, deleted in the end. The broker is that of the
-/// environment's `KAFKA_BOOTSTRAP_SERVERS`, else that of `make services`.
+/// For a topic of one test's own, with its dead letters beside it, at the listener that asks nobody who they are. The
+/// broker is that of the environment's `KAFKA_BOOTSTRAP_SERVERS`, else that of `make services`.
+pub fn kafka_settings(topic: &str) -> KafkaSettings {
+    KafkaSettings {
+        brokers: KafkaBrokers::BootstrapServers(kafka_bootstrap_servers()),
+        sign_in: KafkaSignIn::Plaintext,
+        ca_file: None,
+        topic: topic.to_owned(),
+        dead_letter_topic: format!("{topic}.dead-letters"),
+    }
+}
+
+/// Two topics that no other test knows, events and dead letters, deleted in the end.
 pub struct KafkaTopics {
     pub settings: KafkaSettings,
 }
@@ -17,15 +32,7 @@ pub struct KafkaTopics {
 impl KafkaTopics {
     /// Names only; the topics are not made.
     pub fn not_made() -> Self {
-        let topic = format!("contract.{}", Uuid::now_v7().simple());
-        let settings = KafkaSettings {
-            brokers: KafkaBrokers::BootstrapServers(address("KAFKA_BOOTSTRAP_SERVERS")),
-            sign_in: KafkaSignIn::Plaintext,
-            ca_file: None,
-            dead_letter_topic: format!("{topic}.dead-letters"),
-            topic,
-        };
-        Self { settings }
+        Self { settings: kafka_settings(&format!("contract.{}", Uuid::now_v7().simple())) }
     }
 
     /// Made as the plan says.
@@ -82,6 +89,31 @@ impl Drop for KafkaTopics {
 async fn admin(settings: &KafkaSettings) -> AdminClient<KafkaClientContext> {
     let connection = KafkaConnection::connect(settings).await.expect("brokers that are named");
     connection.client_config().create_with_context(connection.client_context()).expect("an administrator")
+}
+
+/// How far a consumer group is behind the end of the connection's topic. It blocks its thread.
+pub fn lag(connection: &KafkaConnection, group_id: &str) -> i64 {
+    let consumer: BaseConsumer<KafkaClientContext> = connection
+        .client_config()
+        .set("group.id", group_id)
+        .create_with_context(connection.client_context())
+        .expect("a consumer");
+    let (topic, timeout) = (connection.topic(), Duration::from_secs(10));
+    let metadata = consumer.fetch_metadata(Some(topic), timeout).expect("brokers");
+    let mut partitions = TopicPartitionList::new();
+    for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
+        partitions.add_partition(topic, partition.id());
+    }
+    assert!(partitions.count() > 0, "there is no topic {topic}");
+    let committed = consumer.committed_offsets(partitions, timeout).expect("offsets");
+    let behind = committed.elements().into_iter().map(|one| {
+        let (_, end) = consumer.fetch_watermarks(topic, one.partition(), timeout).expect("an end");
+        match one.offset() {
+            Offset::Offset(done) => end - done,
+            _ => end,
+        }
+    });
+    behind.sum()
 }
 
 /// All that is in a topic, read by Python's `kafka-python` and parsed by CloudEvents' own SDK: see

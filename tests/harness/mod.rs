@@ -14,7 +14,7 @@ mod token_issuer;
 
 pub use client::{Answer, Client};
 #[cfg(feature = "services")]
-pub use kafka::{KafkaTopics, read_cloud_events, signed_in_by};
+pub use kafka::{KafkaTopics, kafka_settings, lag, read_cloud_events, signed_in_by};
 pub use openapi::{OpenApi, escape};
 pub use raw_request::RawRequest;
 pub use server::{Data, Server, is_on_servers, passbook_program, program, without_settings};

@@ -5,10 +5,11 @@ use mongodb::Client;
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
-use settings::{KafkaBrokers, KafkaSettings, KafkaSignIn};
+use settings::KafkaSettings;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, MySqlConnection};
 use uuid::Uuid;
 
+use super::kafka::kafka_settings;
 use super::services::{event_store_url, kafka_bootstrap_servers, mysql_server_url};
 use super::{passbook_program, without_settings};
 
@@ -34,7 +35,7 @@ impl ServersStack {
             ("READ_DB_URL", self.read_db_url()),
             ("KAFKA_BOOTSTRAP_SERVERS", kafka_bootstrap_servers()),
             ("KAFKA_TOPIC", self.topic()),
-            ("PASSBOOK_MAPPING_GROUP", format!("{}_{}", self.name, self.read_db_generation)),
+            ("PASSBOOK_MAPPING_GROUP", self.mapping_group()),
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .to_vec()
@@ -56,15 +57,14 @@ impl ServersStack {
         format!("{}.dead-letters", self.name)
     }
 
+    /// The consumer group of the projector's mapping.
+    pub fn mapping_group(&self) -> String {
+        format!("{}_{}", self.name, self.read_db_generation)
+    }
+
     /// As the adapters take them.
     pub fn kafka_settings(&self) -> KafkaSettings {
-        KafkaSettings {
-            brokers: KafkaBrokers::BootstrapServers(kafka_bootstrap_servers()),
-            sign_in: KafkaSignIn::Plaintext,
-            ca_file: None,
-            topic: self.topic(),
-            dead_letter_topic: self.dead_letter_topic(),
-        }
+        kafka_settings(&self.topic())
     }
 
     /// The read database with all its rows. A consumer group that has read nothing brings them back from Kafka.

@@ -9,13 +9,13 @@ use futures::TryStreamExt as _;
 use kafka_events::KafkaConnection;
 use mongodb::Client;
 use mongodb::bson::{Document, doc};
-use passbook::event_source_mapping::{EventSourceMapping, InvokeApi, InvokeClient, MappingSettings};
+use passbook::event_source_mapping::{EventFunction, EventSourceMapping, InvokeApi, InvokeClient, MappingSettings};
 use serde_json::{Value, json};
 
 use super::function_pool::FunctionPool;
 use super::runtime_api::FunctionProcess;
 use super::{answer, event};
-use crate::harness::{ServersStack, eventually, kafka_bootstrap_servers, read_cloud_events};
+use crate::harness::{Server, ServersStack, eventually, kafka_bootstrap_servers, read_cloud_events};
 
 async fn commits(stack: &ServersStack) -> Vec<Document> {
     let client = Client::with_uri_str(stack.event_store_url()).await.expect("a URL");
@@ -97,4 +97,36 @@ async fn a_command_becomes_a_document_a_record_a_row_and_an_answer_each_hop_a_pr
         statement["transactions"].as_array().expect("lines").iter().map(|line| &line["amount"]).collect();
     assert_eq!((status, amounts), (200, vec![&json!("25.50"), &json!("100.00")]), "{statement}");
     running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_gateway_hands_requests_to_functions_that_are_processes_behind_an_invoke_api() {
+    let stack = tokio::task::spawn_blocking(ServersStack::new).await.expect("a stack");
+    let mut environment = stack.environment();
+    let mut functions: Vec<(String, Arc<dyn EventFunction>)> = Vec::new();
+    for name in ["open-account", "get-account", "list-transactions", "account-projector", "event-relay"] {
+        functions.push((name.to_owned(), Arc::new(FunctionPool::start(name, 1, &environment).await)));
+    }
+    let invoke_api = InvokeApi::serve(functions).await.expect("a port");
+    environment.push(("PASSBOOK_INVOKE_URL".to_owned(), invoke_api.base_url()));
+    let environment: Vec<(&str, &str)> = environment.iter().map(|(name, value)| (&**name, &**value)).collect();
+    let server = tokio::task::block_in_place(|| Server::start_with(&environment));
+    let client = server.client();
+
+    // The claims are the gateway's, the answer with its headers is the function's, the row the projector's.
+    let body = json!({"holder": "Zoë 李", "kind": "checking", "currency": "EUR", "opening_balance": "100"});
+    let opened = client.post("/accounts", &body).await;
+    opened.expect(201);
+    let path = opened.header("location").expect("where it is").to_owned();
+    let account = eventually("the row is there", async || {
+        let account = client.get(&path).await;
+        (account.status == 200).then_some(account)
+    })
+    .await;
+    assert_eq!((account.text("holder"), account.header("etag")), ("Zoë 李", Some("\"1\"")));
+    let refused = client.get(&format!("{path}/transactions?limit=0")).await;
+    refused.expect_problem(400, "malformed_request");
+    // What no function is there for, and what no route is there for.
+    client.get("/accounts").await.expect_problem(503, "unavailable");
+    client.get("/nowhere").await.expect_problem(404, "not_found");
 }

@@ -61,9 +61,7 @@ pub enum InvokeError {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ErrorBody {
-    #[serde(default)]
     error_type: String,
-    #[serde(default)]
     error_message: String,
 }
 
@@ -97,9 +95,12 @@ impl InvokeClient {
         let function_error = header(FUNCTION_ERROR_HEADER);
         tracing::debug!(function_name, request_id = header(REQUEST_ID_HEADER), %status, "invoked");
         let payload = response.bytes().await.map_err(failed)?.to_vec();
-        // `cargo lambda watch` tells of a failed function by the header and by a status of its own.
         if let Some(kind) = function_error {
             return Err(function_error_of(kind, &payload));
+        }
+        // `cargo lambda watch` tells of a failed function by this status and the function's own words, without the header.
+        if status == StatusCode::INTERNAL_SERVER_ERROR && serde_json::from_slice::<ErrorBody>(&payload).is_ok() {
+            return Err(function_error_of("Unhandled".to_owned(), &payload));
         }
         if status != StatusCode::OK {
             let message = String::from_utf8_lossy(&payload).into_owned();

@@ -1,8 +1,11 @@
 //! The local gateway: API Gateway's place on a laptop. It knows the routes, checks the token, makes of each
-//! HTTP request the very event that API Gateway would send, and calls the function's own handler with it.
+//! HTTP request the very event that API Gateway would send, and calls the function's own handler with it, in this
+//! process or through the Invoke API in the function's own.
 
 mod api_gateway_event; // an HTTP request as API Gateway hands it to a function
 mod bus_check; // the embedded bus's line in the health check
+#[cfg(feature = "servers")]
+mod invoked_functions; // functions that are processes of their own
 #[cfg(feature = "servers")]
 mod kafka_check; // Kafka's line in the health check
 mod routes; // which path and method is which function
@@ -24,6 +27,7 @@ use http::{HeaderValue, Method, header};
 use http_api::{CorrelationId, Problem, ProblemCode, render_problem};
 use http_body_util::LengthLimitError;
 use read_model::BankAccountRepository;
+use serde_json::Value;
 
 pub use api_gateway_event::api_gateway_event;
 pub use bus_check::BusCheck;
@@ -36,6 +40,11 @@ pub use tokens::{Claims, DEVELOPMENT_CALLER, TokenChecker, TokenCheckerError};
 use routes::{Function, functions};
 use static_files::StaticFile;
 
+#[cfg(feature = "servers")]
+use crate::event_source_mapping::InvokeClient;
+#[cfg(feature = "servers")]
+use invoked_functions::InvokedFunctions;
+
 /// The longest body that is taken in; API Gateway's own limit for a request. The functions refuse far
 /// shorter ones (64 KiB), and a client is told so rather than cut off.
 const MAX_TAKEN_IN_BYTES: usize = 10 * 1024 * 1024;
@@ -47,8 +56,43 @@ const MAX_TARGET_BYTES: usize = 10 * 1024;
 /// The functions behind their routes.
 #[derive(Clone)]
 pub struct Gateway {
-    functions: Arc<BTreeMap<&'static str, Function>>,
+    functions: Functions,
     tokens: Arc<TokenChecker>,
+}
+
+/// Where the functions are.
+#[derive(Clone)]
+enum Functions {
+    /// In this process: their handlers.
+    Here(Arc<BTreeMap<&'static str, Function>>),
+    /// Behind an Invoke API.
+    #[cfg(feature = "servers")]
+    Invoked(InvokedFunctions),
+}
+
+impl Functions {
+    async fn answer(
+        &self,
+        name: &str,
+        event: &Value,
+        correlation_id: &CorrelationId,
+    ) -> lambda_http::Response<lambda_http::Body> {
+        let functions = match self {
+            Self::Here(functions) => functions,
+            #[cfg(feature = "servers")]
+            Self::Invoked(functions) => return functions.answer(name, event, correlation_id).await,
+        };
+        let Some(function) = functions.get(name) else {
+            return render_problem(Problem::internal_error(), correlation_id);
+        };
+        match lambda_http::request::from_str(&event.to_string()) {
+            Ok(request) => http_api::serve(function.as_ref(), request).await,
+            Err(error) => {
+                tracing::error!(%error, "the request makes no event");
+                render_problem(Problem::malformed("The request cannot be read."), correlation_id)
+            }
+        }
+    }
 }
 
 impl Gateway {
@@ -61,7 +105,14 @@ impl Gateway {
         tokens: TokenChecker,
     ) -> Self {
         let functions = functions(&event_store, &publisher, &read_db, bus_check);
-        Self { functions: Arc::new(functions), tokens: Arc::new(tokens) }
+        Self { functions: Functions::Here(Arc::new(functions)), tokens: Arc::new(tokens) }
+    }
+
+    /// With the functions behind this client's Invoke API.
+    #[cfg(feature = "servers")]
+    #[must_use]
+    pub fn through(client: InvokeClient, tokens: TokenChecker) -> Self {
+        Self { functions: Functions::Invoked(InvokedFunctions::new(client)), tokens: Arc::new(tokens) }
     }
 
     /// As a router that a server takes.
@@ -95,9 +146,6 @@ impl Gateway {
         let Some(route) = routes.iter().find(|route| route.method == method) else {
             return refuse(&request, method_not_allowed(routes.iter().map(|route| &route.method)));
         };
-        let Some(function) = self.functions.get(route.function) else {
-            return refuse(&request, Problem::internal_error());
-        };
         if request.uri().path_and_query().is_some_and(|target| target.as_str().len() > MAX_TARGET_BYTES) {
             let detail = format!("Path and query together have at most {MAX_TARGET_BYTES} bytes.");
             return refuse(&request, Problem::malformed(detail));
@@ -121,13 +169,7 @@ impl Gateway {
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect();
         let event = api_gateway_event(route, &parts, &parameters, claims.as_ref(), &body, &correlation_id);
-        match lambda_http::request::from_str(&event.to_string()) {
-            Ok(request) => into_axum(http_api::serve(function.as_ref(), request).await),
-            Err(error) => {
-                tracing::error!(%error, "the request makes no event");
-                into_axum(render_problem(Problem::malformed("The request cannot be read."), &correlation_id))
-            }
-        }
+        into_axum(self.functions.answer(route.function, &event, &correlation_id).await)
     }
 }
 

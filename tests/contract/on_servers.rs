@@ -1,0 +1,133 @@
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use account_projector::AccountProjectorFunction;
+use async_trait::async_trait;
+use cqrs::{DeliveryMarks as _, EventConsumer, MarkingPublisher, Timestamp};
+use event_relay::EventRelay;
+use futures::future::BoxFuture;
+use kafka_events::{KafkaConnection, KafkaEventPublisher, PublishLimits};
+use mongo_event_store::MongoEventStore;
+use mysql_read_db::MySqlReadDb;
+use passbook::delivery::Delivery;
+use passbook::event_source_mapping::MappingSettings;
+
+use super::delivery::{Bus, DeliveryUnderTest, Process};
+use super::read_db::ReadDb;
+use crate::harness::{ServersStack, lag, passbook_program, without_settings};
+
+mod delivery {
+    crate::contract::delivery::delivery_suite!(super::OnServers::new());
+}
+
+/// Databases, topics and a consumer group, and all that has the read database open.
+struct OnServers {
+    stack: ServersStack,
+    read_dbs: Mutex<Vec<MySqlReadDb>>,
+}
+
+impl OnServers {
+    fn new() -> Self {
+        Self { stack: ServersStack::new(), read_dbs: Mutex::default() }
+    }
+}
+
+#[async_trait]
+impl DeliveryUnderTest for OnServers {
+    async fn start_process(&self) -> Process {
+        let event_store = MongoEventStore::connect(&self.stack.event_store_url()).await.expect("a URL");
+        let event_store = Arc::new(event_store);
+        let connection = KafkaConnection::connect(&self.stack.kafka_settings()).await.expect("brokers that are named");
+        // Here a commit that is not published in time fails its case, however busy the machine is.
+        let limits = PublishLimits { timeout: Duration::from_secs(20), ..PublishLimits::default() };
+        let kafka = Arc::new(KafkaEventPublisher::with_limits(&connection, limits).expect("a producer"));
+        let read_db = MySqlReadDb::connect(&self.stack.read_db_url()).expect("a URL");
+        self.read_dbs.lock().expect("no panic").push(read_db.clone());
+        let read_db = Arc::new(read_db);
+        let bus = MarksAndMapping {
+            event_store: event_store.clone(),
+            connection,
+            kafka: kafka.clone(),
+            mapping: MappingSettings {
+                group_id: self.stack.mapping_group(),
+                batch_size: 20,
+                batching_window: Duration::from_millis(30),
+                first_pause: Duration::from_millis(10),
+                longest_pause: Duration::from_millis(200),
+                ..MappingSettings::default()
+            },
+            environment: self.stack.environment(),
+        };
+        Process {
+            publisher: Arc::new(MarkingPublisher::new(kafka, event_store.clone())),
+            event_store,
+            bus: Arc::new(bus),
+            read_db: ReadDb { event_handler: read_db.clone(), repository: read_db },
+        }
+    }
+
+    async fn end_all(&self) {
+        let read_dbs = std::mem::take(&mut *self.read_dbs.lock().expect("no panic"));
+        for read_db in read_dbs {
+            read_db.close().await;
+        }
+    }
+
+    /// It joins its group first.
+    fn longest_life(&self) -> Duration {
+        Duration::from_millis(1_200)
+    }
+}
+
+/// What `passbook serve` runs between the two sides, and the marks by which it knows what is left to do.
+struct MarksAndMapping {
+    event_store: Arc<MongoEventStore>,
+    connection: KafkaConnection,
+    kafka: Arc<KafkaEventPublisher>,
+    mapping: MappingSettings,
+    /// For the program, when it is called.
+    environment: Vec<(String, String)>,
+}
+
+impl MarksAndMapping {
+    /// What `passbook dead-letters …` prints.
+    async fn dead_letters(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new(passbook_program());
+        without_settings(&mut command)
+            .arg("dead-letters")
+            .args(arguments)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)));
+        let output = tokio::task::spawn_blocking(move || command.output()).await.expect("runs").expect("starts");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("text")
+    }
+}
+
+#[async_trait]
+impl Bus for MarksAndMapping {
+    async fn run(&self, consumer: Arc<dyn EventConsumer>, stop: BoxFuture<'static, ()>) {
+        let projector = AccountProjectorFunction::with_consumer(consumer);
+        let relay = EventRelay::new(self.event_store.clone(), self.kafka.clone());
+        let delivery =
+            Delivery::in_process(&self.connection, &self.mapping, projector, relay).await.expect("a free port");
+        stop.await;
+        delivery.stop().await;
+    }
+
+    async fn is_caught_up(&self) -> bool {
+        // In this order: what has no mark any more is on the topic, and counts as lag until it is delivered.
+        let undelivered = self.event_store.undelivered(Timestamp::now(), 1).await.expect("reads");
+        undelivered.commits.is_empty()
+            && undelivered.unreadable.is_empty()
+            && tokio::task::block_in_place(|| lag(&self.connection, &self.mapping.group_id)) == 0
+    }
+
+    async fn dead_letters(&self) -> u64 {
+        self.dead_letters(&["list", "--json"]).await.lines().count() as u64
+    }
+
+    async fn redrive(&self) {
+        self.dead_letters(&["redrive", "--all"]).await;
+    }
+}

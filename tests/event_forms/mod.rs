@@ -1,0 +1,180 @@
+//! The stored forms of an account's events, past and present: a file for each type and version, letter by letter.
+//!
+//! What is stored is stored for ever, so a file that is there is never changed; `FORMS.sha256` (`sha256sum --check`) holds
+//! them to that, and itself is only added to. What a form is read as today is said here and not in its file, since that
+//! changes with each version that comes after it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use bank::{AccountEvent, AccountKind, Money};
+use cqrs::{Digest, DomainEvent as _, EventDecodeError};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::harness::workspace_folder;
+
+/// One event of a file.
+#[derive(Deserialize)]
+struct StoredEvent {
+    event_type: String,
+    schema_version: u32,
+    data: Value,
+}
+
+/// Every file with what its events are today. A new version of a type is a new file and a line here.
+fn files() -> Vec<(&'static str, Vec<AccountEvent>)> {
+    vec![
+        (
+            "AccountOpened.v1",
+            vec![
+                opened("Zoë Lee", AccountKind::Savings, 12_550, "EUR"),
+                opened("李安", AccountKind::Checking, 0, "JPY"),
+            ],
+        ),
+        ("FundsMoved.v1", vec![deposited(12_550, "EUR", None), withdrawn(1, "KWD", None)]),
+        (
+            "FundsMoved.v2",
+            vec![
+                deposited(12_550, "EUR", Some("rent")),
+                withdrawn(12_550, "EUR", Some("rent")),
+                deposited(1, "KWD", None),
+            ],
+        ),
+        (
+            "FundsDeposited.v1",
+            vec![deposited(12_550, "EUR", Some("rent")), deposited(1_000_000_000_000_000, "JPY", None)],
+        ),
+        ("FundsWithdrawn.v1", vec![withdrawn(12_550, "EUR", Some("rent")), withdrawn(1, "KWD", None)]),
+        ("AccountClosed.v1", vec![closed(Some("moved away")), closed(None)]),
+    ]
+}
+
+/// The variant after this one, or the first. A variant that has no place here does not compile.
+fn next_variant(before: Option<&AccountEvent>) -> Option<AccountEvent> {
+    match before {
+        None => Some(opened("Zoë Lee", AccountKind::Savings, 12_550, "EUR")),
+        Some(AccountEvent::AccountOpened { .. }) => Some(deposited(12_550, "EUR", None)),
+        Some(AccountEvent::FundsDeposited { .. }) => Some(withdrawn(12_550, "EUR", None)),
+        Some(AccountEvent::FundsWithdrawn { .. }) => Some(closed(None)),
+        Some(AccountEvent::AccountClosed { .. }) => None,
+    }
+}
+
+fn opened(holder: &str, kind: AccountKind, opening_minor: i64, currency: &str) -> AccountEvent {
+    AccountEvent::AccountOpened {
+        owner: "ann".to_owned(),
+        holder: holder.parse().expect("a holder"),
+        kind,
+        opening_balance: money(opening_minor, currency),
+    }
+}
+
+fn deposited(amount_minor: i64, currency: &str, reference: Option<&str>) -> AccountEvent {
+    let reference = reference.map(|text| text.parse().expect("a reference"));
+    AccountEvent::FundsDeposited { amount: money(amount_minor, currency), reference }
+}
+
+fn withdrawn(amount_minor: i64, currency: &str, reference: Option<&str>) -> AccountEvent {
+    let reference = reference.map(|text| text.parse().expect("a reference"));
+    AccountEvent::FundsWithdrawn { amount: money(amount_minor, currency), reference }
+}
+
+fn closed(reason: Option<&str>) -> AccountEvent {
+    AccountEvent::AccountClosed { reason: reason.map(|text| text.parse().expect("a reason")) }
+}
+
+fn money(amount_minor: i64, currency: &str) -> Money {
+    Money::new(amount_minor, currency.parse().expect("an active code")).expect("within the limit")
+}
+
+fn folder() -> PathBuf {
+    workspace_folder().join("tests/event_forms")
+}
+
+fn text_of(file: &str) -> String {
+    let path = folder().join(format!("{file}.json"));
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn stored_events(file: &str) -> Vec<StoredEvent> {
+    serde_json::from_str(&text_of(file)).expect("a list of stored events")
+}
+
+/// The name of the file that holds the form that this event is written in.
+fn file_of(event: &AccountEvent) -> String {
+    format!("{}.v{}", event.event_type(), event.schema_version())
+}
+
+fn as_a_file(events: &[AccountEvent]) -> String {
+    let stored = |event: &AccountEvent| json!({"event_type": event.event_type(), "schema_version": event.schema_version(), "data": event.to_data()});
+    let stored: Vec<Value> = events.iter().map(stored).collect();
+    serde_json::to_string_pretty(&stored).expect("plain JSON") + "\n"
+}
+
+/// The versions of each type that there are files of.
+fn versions_by_type() -> BTreeMap<&'static str, BTreeSet<u32>> {
+    let mut versions: BTreeMap<&str, BTreeSet<u32>> = BTreeMap::new();
+    for (file, _) in files() {
+        let (event_type, version) = file.split_once(".v").expect("a type and a version");
+        versions.entry(event_type).or_default().insert(version.parse().expect("a version"));
+    }
+    versions
+}
+
+#[test]
+fn every_form_that_was_ever_stored_is_read_as_what_it_is_today() {
+    for (file, is_now) in files() {
+        let stored = stored_events(file);
+        assert_eq!(stored.len(), is_now.len(), "{file}");
+        for (event, is_now) in stored.iter().zip(is_now) {
+            assert_eq!(format!("{}.v{}", event.event_type, event.schema_version), file);
+            assert_eq!(AccountEvent::from_data(&event.event_type, event.schema_version, &event.data), Ok(is_now));
+        }
+    }
+}
+
+#[test]
+fn every_event_is_written_letter_by_letter_in_the_form_of_its_types_newest_file() {
+    let files: BTreeMap<&str, Vec<AccountEvent>> = files().into_iter().collect();
+    let versions = versions_by_type();
+    for variant in std::iter::successors(next_variant(None), |variant| next_variant(Some(variant))) {
+        let file = file_of(&variant);
+        let events = files.get(file.as_str()).unwrap_or_else(|| panic!("there is no file {file}"));
+        assert_eq!(as_a_file(events), text_of(&file), "{file}: a changed form needs a new schema version");
+        assert_eq!(versions[variant.event_type()].last(), Some(&variant.schema_version()), "{file} is not the newest");
+    }
+}
+
+#[test]
+fn no_version_of_any_type_is_without_a_file_and_the_one_after_the_newest_is_not_guessed_at() {
+    for (event_type, versions) in versions_by_type() {
+        let newest = *versions.last().expect("one at least");
+        assert_eq!(versions, (1..=newest).collect(), "{event_type}");
+        // Also of a type that is not written any more.
+        let read = AccountEvent::from_data(event_type, newest + 1, &json!({}));
+        let unknown =
+            EventDecodeError::UnknownVersion { event_type: event_type.to_owned(), schema_version: newest + 1 };
+        assert_eq!(read, Err(unknown));
+    }
+}
+
+#[test]
+fn no_file_is_ever_changed_and_none_is_left_out_here() {
+    let listed: String = {
+        let mut names: Vec<String> = files().iter().map(|(file, _)| format!("{file}.json")).collect();
+        names.sort();
+        let line = |name: &String| {
+            let content = std::fs::read(folder().join(name)).expect("a file");
+            format!("{}  {name}\n", Digest::of(&content))
+        };
+        names.iter().map(line).collect()
+    };
+    let committed = std::fs::read_to_string(folder().join("FORMS.sha256")).expect("a file");
+    assert_eq!(listed, committed, "a form that was stored is stored for ever; a new one is a new file, and a line");
+    let in_folder = std::fs::read_dir(folder()).expect("a folder").filter(|entry| {
+        let path = entry.as_ref().expect("an entry").path();
+        path.extension().is_some_and(|extension| extension == "json")
+    });
+    assert_eq!(in_folder.count(), files().len(), "a file of the folder is left out");
+}
