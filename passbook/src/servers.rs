@@ -2,11 +2,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use account_projector::AccountProjectorFunction;
-use cqrs::{EventPublisher, EventStoreRepository};
+use cqrs::{CommitScan, EventPublisher, EventStoreRepository};
 use event_relay::EventRelay;
 use health::DependencyCheck;
 use read_model::BankAccountRepository;
 use read_side::{ReadSide, ReadSideError};
+use restore::RestoreStore;
 use settings::{KafkaBrokers, KafkaSettings, SecretUrl, SettingsError};
 use write_side::{MongoAndKafka, WriteSideError};
 
@@ -68,6 +69,7 @@ pub struct Servers {
     settings: ServersSettings,
     write_side: MongoAndKafka,
     read_side: ReadSide,
+    restore_store: Arc<dyn RestoreStore>,
     delivery: Delivery,
 }
 
@@ -79,6 +81,7 @@ impl Servers {
     pub async fn open(settings: &ServersSettings) -> Result<Self, ServersError> {
         let write_side = MongoAndKafka::open(&settings.event_store_url, &settings.kafka).await?;
         let read_side = read_side::open(&settings.read_db_url).await?;
+        let restore_store = read_side::open_for_restore(&settings.read_db_url).await?;
         let delivery = match &settings.invoke_url {
             Some(invoke_url) => Delivery::through(&write_side.connection, &settings.mapping, invoke_url)?,
             None => {
@@ -87,7 +90,7 @@ impl Servers {
                 Delivery::in_process(&write_side.connection, &settings.mapping, projector, relay).await?
             }
         };
-        Ok(Self { settings: settings.clone(), write_side, read_side, delivery })
+        Ok(Self { settings: settings.clone(), write_side, read_side, restore_store, delivery })
     }
 
     /// The event store as the functions take it.
@@ -106,6 +109,18 @@ impl Servers {
     #[must_use]
     pub fn read_db(&self) -> Arc<dyn BankAccountRepository> {
         self.read_side.accounts.clone()
+    }
+
+    /// The event store, for who reads all of it.
+    #[must_use]
+    pub fn events(&self) -> Arc<dyn CommitScan> {
+        self.write_side.event_store.clone()
+    }
+
+    /// The read database, for who restores it.
+    #[must_use]
+    pub fn restore_store(&self) -> Arc<dyn RestoreStore> {
+        self.restore_store.clone()
     }
 
     /// Kafka's line in the health check.

@@ -1,12 +1,18 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use cqrs::{EventPublisher, EventStoreRepository};
+use cqrs::{CommitScan, EventPublisher, EventStoreRepository};
 use health::DependencyCheck;
 use read_model::BankAccountRepository;
+use restore::{RestoreLimits, RestoreStore};
 use settings::SettingsError;
 
+<<<<<<< HEAD
 use crate::gateway::{BusCheck, Gateway, TokenChecker};
+=======
+use crate::gateway::BusCheck;
+use crate::restore::EMBEDDED_LIMITS;
+>>>>>>> side-d
 #[cfg(feature = "servers")]
 use crate::servers::{Servers, ServersError, ServersSettings};
 use crate::{Embedded, EmbeddedError};
@@ -34,6 +40,12 @@ pub struct Stack {
     pub read_db: Arc<dyn BankAccountRepository>,
     /// The bus's line in the health check.
     pub bus_check: Arc<dyn DependencyCheck>,
+    /// The event store, for who reads all of it.
+    pub events: Arc<dyn CommitScan>,
+    /// The read database, for who restores it.
+    pub restore_store: Arc<dyn RestoreStore>,
+    /// How a restore is done in it.
+    pub restore_limits: RestoreLimits,
     running: Running,
 }
 
@@ -99,6 +111,9 @@ impl Stack {
                     publisher: embedded.publisher(),
                     read_db: Arc::new(embedded.read_db.clone()),
                     bus_check: Arc::new(BusCheck { bus: embedded.bus.clone() }),
+                    events: Arc::new(embedded.event_store.clone()),
+                    restore_store: Arc::new(embedded.read_db.clone()),
+                    restore_limits: EMBEDDED_LIMITS,
                     running: Running::Embedded(embedded),
                 })
             }
@@ -110,6 +125,9 @@ impl Stack {
                     publisher: servers.publisher(),
                     read_db: servers.read_db(),
                     bus_check: servers.bus_check(),
+                    events: servers.events(),
+                    restore_store: servers.restore_store(),
+                    restore_limits: RestoreLimits::default(),
                     running: Running::Servers(Box::new(servers)),
                 })
             }

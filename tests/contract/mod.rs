@@ -9,6 +9,7 @@ mod commit_scan; // CommitScan
 mod delivery; // a bus, between the event store and the read database
 mod event_store; // EventStoreRepository
 mod read_db; // EventHandler and BankAccountRepository
+mod restore; // RestoreStore, with the work that goes through it
 // --- what they are told
 mod account_history; // events of an account, and by other arithmetic what must become of them
 mod commits; // commits, each chained to the one before
@@ -35,7 +36,6 @@ mod on_sqlite;
 pub use account_history::AccountHistory;
 #[cfg(feature = "services")]
 pub use commits::{StreamEnd, counted};
-#[cfg(feature = "services")]
 pub use dice::Dice;
 #[cfg(feature = "services")]
 pub use mysql_server::OnServer;

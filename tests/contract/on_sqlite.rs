@@ -3,8 +3,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bank::AccountId;
 use cqrs::{CommitScan, EventConsumer, EventStoreRepository};
 use futures::future::{BoxFuture, join_all};
+use ::restore::RestoreStore;
 use sqlite_embedded::{BusProgress, EmbeddedBus, SqliteEventStore, SqliteReadDb};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, SqliteConnection};
@@ -19,6 +21,7 @@ use super::delivery::{
 use super::dice::Dice;
 use super::event_store::EventStoreUnderTest;
 use super::read_db::{ReadDb, ReadDbUnderTest};
+use super::restore::RestoreUnderTest;
 
 mod event_store {
     crate::contract::event_store::event_store_suite!(super::OnSqlite::new());
@@ -30,6 +33,10 @@ mod commit_scan {
 
 mod read_db {
     crate::contract::read_db::read_db_suite!(super::OnSqlite::new());
+}
+
+mod restore {
+    crate::contract::restore::restore_suite!(super::OnSqlite::new());
 }
 
 mod delivery {
@@ -122,6 +129,26 @@ impl ReadDbUnderTest for OnSqlite {
             .await
             .expect("reads");
         kept.unsigned_abs()
+    }
+}
+
+#[async_trait]
+impl RestoreUnderTest for OnSqlite {
+    async fn open_event_store(&self) -> (Arc<dyn EventStoreRepository>, Arc<dyn CommitScan>) {
+        self.open_both().await
+    }
+
+    async fn open_restore_store(&self) -> Arc<dyn RestoreStore> {
+        Arc::new(self.open_read_db().await)
+    }
+
+    fn literal(&self, account_id: AccountId) -> String {
+        format!("'{account_id}'")
+    }
+
+    async fn execute(&self, statement: &str) -> u64 {
+        let executed = sqlx::query(sqlx::AssertSqlSafe(statement.to_owned()));
+        executed.execute(&mut connect(self.read_db_file()).await).await.expect("executes").rows_affected()
     }
 }
 

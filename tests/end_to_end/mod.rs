@@ -10,3 +10,4 @@ mod idempotency; // retries, and commands that are meant for one version
 mod logs; // what a request leaves in the logs
 mod openapi; // the document against the program and against itself
 mod queries; // lists, statements, audit trails, and reading what one has written
+mod restores; // the read side rebuilt while all goes on

@@ -27,7 +27,11 @@ use http::{HeaderValue, Method, header};
 use http_api::{CorrelationId, Problem, ProblemCode, render_problem};
 use http_body_util::LengthLimitError;
 use read_model::BankAccountRepository;
+<<<<<<< HEAD
 use serde_json::Value;
+=======
+use restore::{RestoreRegister, RestoreTrigger};
+>>>>>>> side-d
 
 pub use api_gateway_event::api_gateway_event;
 pub use bus_check::BusCheck;
@@ -102,8 +106,11 @@ impl Gateway {
         publisher: Arc<dyn EventPublisher>,
         read_db: Arc<dyn BankAccountRepository>,
         bus_check: Arc<dyn DependencyCheck>,
+        restores: Arc<dyn RestoreRegister>,
+        restore_trigger: Arc<dyn RestoreTrigger>,
         tokens: TokenChecker,
     ) -> Self {
+<<<<<<< HEAD
         let functions = functions(&event_store, &publisher, &read_db, bus_check);
         Self { functions: Functions::Here(Arc::new(functions)), tokens: Arc::new(tokens) }
     }
@@ -113,6 +120,10 @@ impl Gateway {
     #[must_use]
     pub fn through(client: InvokeClient, tokens: TokenChecker) -> Self {
         Self { functions: Functions::Invoked(InvokedFunctions::new(client)), tokens: Arc::new(tokens) }
+=======
+        let functions = functions(&event_store, &publisher, &read_db, bus_check, restores, restore_trigger);
+        Self { functions: Arc::new(functions), tokens: Arc::new(tokens) }
+>>>>>>> side-d
     }
 
     /// As a router that a server takes.

@@ -5,6 +5,7 @@ use close_account::CloseAccountFunction;
 use cqrs::{EventPublisher, EventStoreRepository};
 use deposit_funds::DepositFundsFunction;
 use get_account::GetAccountFunction;
+use get_restore::GetRestoreFunction;
 use health::{DependencyCheck, EventStoreCheck, HealthFunction, ReadDbCheck};
 use http::Method;
 use http_api::HttpFunction;
@@ -13,6 +14,8 @@ use list_accounts::ListAccountsFunction;
 use list_transactions::ListTransactionsFunction;
 use open_account::OpenAccountFunction;
 use read_model::BankAccountRepository;
+use restore::{RestoreRegister, RestoreTrigger};
+use restore_read_db::RestoreReadDbFunction;
 use withdraw_funds::WithdrawFundsFunction;
 
 /// One line of the HTTP contract.
@@ -42,6 +45,8 @@ pub const ROUTES: &[Route] = &[
     route(Method::GET, "/accounts", "list-accounts"),
     route(Method::GET, "/accounts/{id}/transactions", "list-transactions"),
     route(Method::GET, "/accounts/{id}/events", "list-account-events"),
+    route(Method::POST, "/admin/read-db/restore", "restore-read-db"),
+    route(Method::GET, "/admin/read-db/restore/{id}", "get-restore"),
     Route { method: Method::GET, path: "/health", function: "health", is_public: true },
 ];
 
@@ -53,6 +58,8 @@ pub(crate) fn functions(
     publisher: &Arc<dyn EventPublisher>,
     read_db: &Arc<dyn BankAccountRepository>,
     bus_check: Arc<dyn DependencyCheck>,
+    restores: Arc<dyn RestoreRegister>,
+    restore_trigger: Arc<dyn RestoreTrigger>,
 ) -> BTreeMap<&'static str, Function> {
     let checks: Vec<Arc<dyn DependencyCheck>> = vec![
         Arc::new(EventStoreCheck { event_store: event_store.clone() }),
@@ -68,6 +75,8 @@ pub(crate) fn functions(
         ("list-accounts", Arc::new(ListAccountsFunction::new(read_db.clone()))),
         ("list-transactions", Arc::new(ListTransactionsFunction::new(read_db.clone()))),
         ("list-account-events", Arc::new(ListAccountEventsFunction::new(event_store.clone()))),
+        ("restore-read-db", Arc::new(RestoreReadDbFunction::new(restores.clone(), restore_trigger))),
+        ("get-restore", Arc::new(GetRestoreFunction::new(restores))),
         ("health", Arc::new(HealthFunction::new(checks))),
     ])
 }
