@@ -5,12 +5,8 @@ use settings::SettingsError;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-<<<<<<< HEAD
 use crate::gateway::{DEVELOPMENT_CALLER, TokenChecker, TokenCheckerError};
-=======
-use crate::gateway::{DEVELOPMENT_CALLER, Gateway, TokenChecker, TokenCheckerError};
 use crate::restore::RestoreTask;
->>>>>>> side-d
 use crate::stack::{Stack, StackDescription, StackError, StackSettings};
 
 const DEFAULT_PORT: u16 = 9000;
@@ -114,21 +110,8 @@ pub async fn serve(settings: ServeSettings) -> Result<(), ServeError> {
         .map_err(|source| ServeError::Listen { address: settings.address, source })?;
     let address = listener.local_addr().map_err(ServeError::Server)?;
     let stack = Stack::open(&settings.stack).await?;
-<<<<<<< HEAD
-    let gateway = stack.gateway(tokens);
-=======
-    let restore_task =
-        RestoreTask::start(stack.events.clone(), stack.restore_store.clone(), stack.restore_limits);
-    let gateway = Gateway::new(
-        stack.event_store.clone(),
-        stack.publisher.clone(),
-        stack.read_db.clone(),
-        stack.bus_check.clone(),
-        stack.restore_store.clone(),
-        restore_task.trigger(),
-        tokens,
-    );
->>>>>>> side-d
+    let restore_task = RestoreTask::start(stack.events.clone(), stack.restore_store.clone(), stack.restore_limits);
+    let gateway = stack.gateway(restore_task.trigger(), tokens);
     print!("{}", greeting(address, &stack.description(), &callers));
     let (stopping, mut stopped) = tokio::sync::watch::channel(());
     let server = axum::serve(listener, gateway.into_router()).with_graceful_shutdown(async move {

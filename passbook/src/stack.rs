@@ -4,15 +4,11 @@ use std::sync::Arc;
 use cqrs::{CommitScan, EventPublisher, EventStoreRepository};
 use health::DependencyCheck;
 use read_model::BankAccountRepository;
-use restore::{RestoreLimits, RestoreStore};
+use restore::{RestoreLimits, RestoreStore, RestoreTrigger};
 use settings::SettingsError;
 
-<<<<<<< HEAD
 use crate::gateway::{BusCheck, Gateway, TokenChecker};
-=======
-use crate::gateway::BusCheck;
 use crate::restore::EMBEDDED_LIMITS;
->>>>>>> side-d
 #[cfg(feature = "servers")]
 use crate::servers::{Servers, ServersError, ServersSettings};
 use crate::{Embedded, EmbeddedError};
@@ -137,7 +133,7 @@ impl Stack {
     /// The gateway before the functions: their handlers on these databases, or where the settings say that they are
     /// processes of their own, those.
     #[must_use]
-    pub fn gateway(&self, tokens: TokenChecker) -> Gateway {
+    pub fn gateway(&self, restore_trigger: Arc<dyn RestoreTrigger>, tokens: TokenChecker) -> Gateway {
         #[cfg(feature = "servers")]
         if let Running::Servers(servers) = &self.running
             && let Some(client) = servers.invoke_client()
@@ -149,6 +145,8 @@ impl Stack {
             self.publisher.clone(),
             self.read_db.clone(),
             self.bus_check.clone(),
+            self.restore_store.clone(),
+            restore_trigger,
             tokens,
         )
     }

@@ -13,7 +13,9 @@ use read_model::{
     AccountFilter, AccountPosition, AccountsPage, BankAccountRepository as _, ReadDbError, StatementFilter,
     StatementPage,
 };
-use restore::{AccountRestore, RestoreId, RestoreKind, RestoreLimits, RestoreRegister as _, RestoreStatus, RestoreStore, Restorer};
+use restore::{
+    AccountRestore, RestoreId, RestoreKind, RestoreLimits, RestoreRegister as _, RestoreStatus, RestoreStore, Restorer,
+};
 use sqlite_embedded::SqliteEventStore;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, MySqlConnection, Row as _};
 use tempfile::TempDir;
@@ -23,8 +25,8 @@ use uuid::Uuid;
 
 use super::account_history::{AccountHistory, Opening, at};
 use super::dice::Dice;
-use super::restore::RestoreUnderTest;
 use super::read_db::{ReadDb, ReadDbUnderTest, assert_rows};
+use super::restore::RestoreUnderTest;
 use crate::harness::mysql_server_url;
 
 /// A database of one test's own on a server that is there, dropped with it.
@@ -43,7 +45,8 @@ impl OnServer {
         let server_url = mysql_server_url(variable);
         let database = format!("passbook_test_{}", Uuid::now_v7().simple());
         run(&server_url, format!("CREATE DATABASE {database}")).await;
-        let on_server = Self { server_url, database, opened: Mutex::default(), home: tempfile::tempdir().expect("a folder") };
+        let on_server =
+            Self { server_url, database, opened: Mutex::default(), home: tempfile::tempdir().expect("a folder") };
         mysql_read_db::migrate(&on_server.url()).await.expect("migrates");
         on_server
     }

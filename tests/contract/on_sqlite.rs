@@ -2,11 +2,11 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use ::restore::RestoreStore;
 use async_trait::async_trait;
 use bank::AccountId;
 use cqrs::{CommitScan, EventConsumer, EventStoreRepository};
 use futures::future::{BoxFuture, join_all};
-use ::restore::RestoreStore;
 use sqlite_embedded::{BusProgress, EmbeddedBus, SqliteEventStore, SqliteReadDb};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, SqliteConnection};

@@ -27,11 +27,8 @@ use http::{HeaderValue, Method, header};
 use http_api::{CorrelationId, Problem, ProblemCode, render_problem};
 use http_body_util::LengthLimitError;
 use read_model::BankAccountRepository;
-<<<<<<< HEAD
-use serde_json::Value;
-=======
 use restore::{RestoreRegister, RestoreTrigger};
->>>>>>> side-d
+use serde_json::Value;
 
 pub use api_gateway_event::api_gateway_event;
 pub use bus_check::BusCheck;
@@ -110,8 +107,7 @@ impl Gateway {
         restore_trigger: Arc<dyn RestoreTrigger>,
         tokens: TokenChecker,
     ) -> Self {
-<<<<<<< HEAD
-        let functions = functions(&event_store, &publisher, &read_db, bus_check);
+        let functions = functions(&event_store, &publisher, &read_db, bus_check, restores, restore_trigger);
         Self { functions: Functions::Here(Arc::new(functions)), tokens: Arc::new(tokens) }
     }
 
@@ -120,10 +116,6 @@ impl Gateway {
     #[must_use]
     pub fn through(client: InvokeClient, tokens: TokenChecker) -> Self {
         Self { functions: Functions::Invoked(InvokedFunctions::new(client)), tokens: Arc::new(tokens) }
-=======
-        let functions = functions(&event_store, &publisher, &read_db, bus_check, restores, restore_trigger);
-        Self { functions: Arc::new(functions), tokens: Arc::new(tokens) }
->>>>>>> side-d
     }
 
     /// As a router that a server takes.

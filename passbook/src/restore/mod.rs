@@ -18,9 +18,9 @@ use settings::SettingsError;
 use uuid::Uuid;
 
 pub use arguments::RestoreArguments;
-pub(crate) use databases::EMBEDDED_LIMITS;
 use databases::Databases;
 pub use databases::DatabasesError;
+pub(crate) use databases::EMBEDDED_LIMITS;
 use progress::Progress;
 pub(crate) use task::RestoreTask;
 

@@ -98,7 +98,8 @@ mod tests {
         let asked: Arc<Mutex<Vec<String>>> = Arc::default();
         let asks = Arc::clone(&asked);
         let app = Router::new().fallback(move |request: Request| async move {
-            let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or("none");
+            let header =
+                |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or("none");
             let signed_for = header("authorization").split(',').next().unwrap_or_default();
             let line =
                 format!("{} {} {} {signed_for}", request.method(), request.uri(), header("x-amz-invocation-type"));
@@ -121,7 +122,8 @@ mod tests {
         let (address, asked) = lambda_that_answers(StatusCode::ACCEPTED).await;
         trigger_at(address).trigger().await.expect("accepted");
         let asked = asked.lock().expect("nobody panicked").join("; ");
-        let begins = "POST /2015-03-31/functions/restore-worker/invocations Event AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/";
+        let begins =
+            "POST /2015-03-31/functions/restore-worker/invocations Event AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/";
         assert!(asked.starts_with(begins), "{asked}");
         assert!(asked.ends_with("/eu-central-1/lambda/aws4_request"), "{asked}");
     }

@@ -99,7 +99,8 @@ pub(crate) fn misfits(raw: &RawDocument, commit: &Commit) -> Vec<String> {
     let (Ok(stored), Ok(expected)) = (Document::try_from(raw), Document::try_from(&*to_document(commit))) else {
         return vec!["the document cannot be read as a whole".to_owned()];
     };
-    let mut names: Vec<&String> = stored.keys().chain(expected.keys().filter(|name| !stored.contains_key(name))).collect();
+    let mut names: Vec<&String> =
+        stored.keys().chain(expected.keys().filter(|name| !stored.contains_key(name))).collect();
     names.retain(|name| {
         let is_as_expected = match (stored.get(name), expected.get(name)) {
             (Some(stored), Some(expected)) => is_same(stored, expected),

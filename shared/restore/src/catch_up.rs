@@ -7,9 +7,7 @@ use read_model::BankAccountEntity;
 
 use crate::commit_reader::CommitReader;
 use crate::folded_page::FoldedPage;
-use crate::{
-    BehindAccount, RangeProgress, RestoreError, RestoreLimits, RowsChecksum, ShadowChange, ShadowTables,
-};
+use crate::{BehindAccount, RangeProgress, RestoreError, RestoreLimits, RowsChecksum, ShadowChange, ShadowTables};
 
 /// Accounts that are looked at and written together.
 const BATCH_ACCOUNTS: u32 = 500;
@@ -145,10 +143,10 @@ impl CatchUp {
     async fn read_on(&self, account: BehindAccount) -> Result<(BehindAccount, FoldedPage, bool), RestoreError> {
         let stream_id = StreamId(account.account_id.as_uuid());
         // The row's version is the last of a commit, so that the next commit is the first behind this place.
-        let after = account.shadow.as_ref().map(|row: &BankAccountEntity| CommitPlace {
-            stream_id,
-            first_version: row.version,
-        });
+        let after = account
+            .shadow
+            .as_ref()
+            .map(|row: &BankAccountEntity| CommitPlace { stream_id, first_version: row.version });
         let page = self.reader.page(StreamRange::of_stream(stream_id), after, self.limits.page_commits).await?;
         let folded = FoldedPage::of(&page, account.shadow.clone());
         let is_full = page.len() == self.limits.page_commits as usize;

@@ -68,7 +68,9 @@ impl RangeBuilder {
         mut after_page: RangeProgress,
     ) -> Result<RangeProgress, RestoreError> {
         let continued_id = match (before_page.at, page.first()) {
-            (Some(at), Some(first)) if at.stream_id == first.place.stream_id => AccountId::try_from(at.stream_id.0).ok(),
+            (Some(at), Some(first)) if at.stream_id == first.place.stream_id => {
+                AccountId::try_from(at.stream_id.0).ok()
+            }
             _ => None,
         };
         let continued = match continued_id {

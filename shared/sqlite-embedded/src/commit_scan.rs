@@ -119,7 +119,8 @@ fn misfits(row: &SqliteRow, commit: &Commit) -> Result<Vec<String>, ReadError> {
     let text = |column: &str| row.try_get::<Option<String>, _>(column).map_err(read_error);
     let integer = |column: &str| row.try_get::<Option<i64>, _>(column).map_err(read_error);
     let mut misfits = Vec::new();
-    let last_version = version_to_column(draft.first_version) + i64::try_from(draft.events.len()).unwrap_or(i64::MAX) - 1;
+    let last_version =
+        version_to_column(draft.first_version) + i64::try_from(draft.events.len()).unwrap_or(i64::MAX) - 1;
     if integer("last_version")? != Some(last_version) {
         misfits.push(format!("last_version is not {last_version}, as its events say"));
     }

@@ -64,8 +64,8 @@ impl RowScan for SqliteReadDb {
     ) -> Result<Vec<ScannedLine>, ReadDbError> {
         // A version below nothing would never be seen.
         let after = after.map(|after| (after.stream_id.to_string(), version_to_column(after.version)));
-        let (after_id, after_version) = after
-            .unwrap_or_else(|| (range.from.map_or_else(String::new, |from| from.to_string()), i64::MIN));
+        let (after_id, after_version) =
+            after.unwrap_or_else(|| (range.from.map_or_else(String::new, |from| from.to_string()), i64::MIN));
         let statement = format!(
             "SELECT * FROM statement_lines WHERE (account_id, version) > (?1, ?2) AND account_id < ?3 \
              AND {HAS_A_PLACE} AND version >= 0 ORDER BY account_id, version LIMIT ?4"

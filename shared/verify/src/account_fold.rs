@@ -70,7 +70,9 @@ impl AccountFold {
 /// What the row would take and no command method lets happen.
 fn refused_by(row: &BankAccountEntity, event: &AccountEvent) -> Option<&'static str> {
     match event {
-        AccountEvent::FundsDeposited { .. } | AccountEvent::FundsWithdrawn { .. } | AccountEvent::AccountClosed { .. }
+        AccountEvent::FundsDeposited { .. }
+        | AccountEvent::FundsWithdrawn { .. }
+        | AccountEvent::AccountClosed { .. }
             if row.status == AccountStatus::Closed =>
         {
             Some("the account is closed")

@@ -270,10 +270,9 @@ impl Finding {
             (Damage::LinesAheadOfRow { .. }, _) => self == later,
             (Damage::RowDiffers { member, .. }, Damage::RowDiffers { member: later, .. }) => member == later,
             (Damage::RowMissing { .. } | Damage::StreamEndMissing { .. } | Damage::StreamMissing { .. }, _) => true,
-            (
-                Damage::LineDiffers { member, .. },
-                Damage::LineDiffers { member: later_member, .. },
-            ) => member == later_member && self.version == later.version,
+            (Damage::LineDiffers { member, .. }, Damage::LineDiffers { member: later_member, .. }) => {
+                member == later_member && self.version == later.version
+            }
             _ => self.version == later.version,
         };
         is_same_kind && is_same_place && self.stream_id == later.stream_id

@@ -273,10 +273,7 @@ impl Verifier {
 }
 
 /// The next stream of this range that the anchor has.
-fn next_anchor(
-    anchors: Option<&mut Peekable<HeadsFile>>,
-    range: StreamRange,
-) -> Result<Option<StreamId>, VerifyError> {
+fn next_anchor(anchors: Option<&mut Peekable<HeadsFile>>, range: StreamRange) -> Result<Option<StreamId>, VerifyError> {
     let Some(anchors) = anchors else {
         return Ok(None);
     };

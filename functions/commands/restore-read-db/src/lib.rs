@@ -42,8 +42,9 @@ impl HttpFunction for RestoreReadDbFunction {
         // What is not there yet is at no version.
         if let Some(expected) = context.expected_version.filter(|expected| *expected != 0) {
             let detail = format!("A restore has no version, and so is not at {expected}.");
-            return Err(Problem::new(ProblemCode::VersionMismatch, detail)
-                .with_header(header::ETAG, version_entity_tag(0)));
+            return Err(
+                Problem::new(ProblemCode::VersionMismatch, detail).with_header(header::ETAG, version_entity_tag(0))
+            );
         }
         let id = context.idempotency.map_or_else(RestoreId::generate, |sent| RestoreId::derived_from(&sent.key));
         let requested =

@@ -85,10 +85,8 @@ impl ShadowTables for OpenShadow {
 
     async fn write(&mut self, change: &ShadowChange) -> Result<(), RestoreStoreError> {
         let shadow: &Self = self;
-        let backoff = ExponentialBuilder::default()
-            .with_min_delay(Duration::from_millis(10))
-            .with_max_times(6)
-            .with_jitter();
+        let backoff =
+            ExponentialBuilder::default().with_min_delay(Duration::from_millis(10)).with_max_times(6).with_jitter();
         (|| shadow.try_write(change))
             .retry(backoff)
             .sleep(tokio::time::sleep)

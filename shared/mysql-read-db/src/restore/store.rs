@@ -306,9 +306,7 @@ impl RestoreStore for MySqlReadDb {
 }
 
 fn range_from(row: &MySqlRow) -> Result<RangeProgress, RestoreStoreError> {
-    let stream = |column: &str| {
-        row.try_get::<Option<Uuid>, _>(column).map(|id| id.map(StreamId)).map_err(corrupt)
-    };
+    let stream = |column: &str| row.try_get::<Option<Uuid>, _>(column).map(|id| id.map(StreamId)).map_err(corrupt);
     let count = |column: &str| row.try_get::<u64, _>(column).map_err(corrupt);
     let at_version: Option<u64> = row.try_get("at_version").map_err(corrupt)?;
     Ok(RangeProgress {

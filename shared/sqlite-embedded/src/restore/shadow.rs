@@ -10,9 +10,7 @@ use sqlx::{QueryBuilder, Row as _, Sqlite, SqliteConnection, Transaction};
 use super::tables::{self, TableSet};
 use super::{corrupt, renew, unavailable};
 use crate::SqliteReadDb;
-use crate::sqlite_read_db::{
-    ROWS_PER_STATEMENT, entity_from, insert_accounts_into, insert_lines_into, line_from,
-};
+use crate::sqlite_read_db::{ROWS_PER_STATEMENT, entity_from, insert_accounts_into, insert_lines_into, line_from};
 use crate::version_column::version_to_column;
 
 /// An account's id: nobody's row is one to catch up with, whatever its version.
@@ -39,8 +37,7 @@ impl ShadowTables for OpenShadow {
     }
 
     async fn write(&mut self, change: &ShadowChange) -> Result<(), RestoreStoreError> {
-        let mut transaction =
-            self.read_db.database.writer.begin_with("BEGIN IMMEDIATE").await.map_err(unavailable)?;
+        let mut transaction = self.read_db.database.writer.begin_with("BEGIN IMMEDIATE").await.map_err(unavailable)?;
         write(&mut transaction, self.id, &self.lease, change).await?;
         transaction.commit().await.map_err(unavailable)
     }
@@ -197,7 +194,8 @@ async fn behind(
         .map_err(unavailable)?;
     rows.iter()
         .map(|row| {
-            let version = |column: &str| Ok(row.try_get::<Option<i64>, _>(column).map_err(corrupt)?.map(i64::cast_unsigned));
+            let version =
+                |column: &str| Ok(row.try_get::<Option<i64>, _>(column).map_err(corrupt)?.map(i64::cast_unsigned));
             let is_there = row.try_get::<Option<&str>, _>("account_id").map_err(corrupt)?.is_some();
             Ok(BehindAccount {
                 account_id: row.try_get::<&str, _>("claimed_id").map_err(corrupt)?.parse().map_err(corrupt)?,

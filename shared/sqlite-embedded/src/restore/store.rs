@@ -153,11 +153,10 @@ impl RestoreStore for SqliteReadDb {
     async fn held(&self, range: StreamRange) -> Result<RowsChecksum, RestoreStoreError> {
         let (from, before) = bounds(range);
         let mut held = RowsChecksum::default();
-        let mut accounts =
-            sqlx::query("SELECT * FROM bank_accounts_shadow WHERE account_id >= ? AND account_id < ?")
-                .bind(&from)
-                .bind(&before)
-                .fetch(&self.database.readers);
+        let mut accounts = sqlx::query("SELECT * FROM bank_accounts_shadow WHERE account_id >= ? AND account_id < ?")
+            .bind(&from)
+            .bind(&before)
+            .fetch(&self.database.readers);
         while let Some(row) = accounts.try_next().await.map_err(unavailable)? {
             held.add_account(&entity_from(&row).map_err(corrupt)?);
         }
@@ -303,10 +302,9 @@ fn range_from(row: &SqliteRow) -> Result<RangeProgress, RestoreStoreError> {
             from: stream_from(row.try_get("from_stream").map_err(corrupt)?)?,
             before: stream_from(row.try_get("before_stream").map_err(corrupt)?)?,
         },
-        at: at_stream.zip(at_version).map(|(stream_id, first_version)| CommitPlace {
-            stream_id,
-            first_version: first_version.cast_unsigned(),
-        }),
+        at: at_stream
+            .zip(at_version)
+            .map(|(stream_id, first_version)| CommitPlace { stream_id, first_version: first_version.cast_unsigned() }),
         is_built: row.try_get("is_built").map_err(corrupt)?,
         is_verified: row.try_get("is_verified").map_err(corrupt)?,
         folded: RowsChecksum {

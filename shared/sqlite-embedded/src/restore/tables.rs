@@ -39,16 +39,17 @@ pub(super) async fn make_shadow(connection: &mut SqliteConnection, id: RestoreId
     drop_set(connection, TableSet::Shadow).await?;
     for table in TABLES {
         let shadow = TableSet::Shadow.name_of(table);
-        let form = form_of(connection, table).await?.ok_or(RestoreStoreError::Corrupt {
-            reason: format!("there is no table {table}"),
-        })?;
+        let form = form_of(connection, table)
+            .await?
+            .ok_or(RestoreStoreError::Corrupt { reason: format!("there is no table {table}") })?;
         run(connection, format!("CREATE TABLE {shadow} {form}")).await?;
-        let indexes: Vec<(String, String)> =
-            sqlx::query_as("SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = ? AND sql NOT NULL")
-                .bind(table)
-                .fetch_all(&mut *connection)
-                .await
-                .map_err(unavailable)?;
+        let indexes: Vec<(String, String)> = sqlx::query_as(
+            "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = ? AND sql NOT NULL",
+        )
+        .bind(table)
+        .fetch_all(&mut *connection)
+        .await
+        .map_err(unavailable)?;
         for (name, sql) in indexes {
             let own_name = name.split(RESTORE_MARK).next().unwrap_or(&name);
             let unique = if sql.starts_with("CREATE UNIQUE") { "UNIQUE " } else { "" };
