@@ -11,3 +11,4 @@ mod logs; // what a request leaves in the logs
 mod openapi; // the document against the program and against itself
 mod queries; // lists, statements, audit trails, and reading what one has written
 mod restores; // the read side rebuilt while all goes on
+mod verify; // what was changed behind the program's back

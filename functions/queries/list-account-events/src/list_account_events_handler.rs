@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use bank::{AccountAggregate, AccountEvent, AccountId, Actor};
 use cqrs::{
-    Commit, Digest, DomainEvent as _, EventEnvelope, EventStore, EventStoreRepository, LoadError, QueryEnvelope, QueryError,
-    QueryHandler, ReadError, StreamId, Timestamp,
+    Commit, Digest, DomainEvent as _, EventEnvelope, EventStore, EventStoreRepository, LoadError, QueryEnvelope,
+    QueryError, QueryHandler, ReadError, StreamId, Timestamp,
 };
 
 /// A page of an account's audit trail.
