@@ -16,6 +16,7 @@ mod serve; // `passbook serve`
 #[cfg(feature = "servers")]
 mod servers; // MongoDB, Kafka and MySQL, and in AWS's place what runs between them
 mod stack; // which of the two, by the environment
+pub mod verify; // `passbook verify`: every stored commit, and the rows against them
 
 pub use embedded::{Embedded, EmbeddedError};
 pub use serve::{ServeError, ServeSettings, serve};

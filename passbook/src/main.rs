@@ -10,6 +10,7 @@ use passbook::import::ImportArguments;
 #[cfg(feature = "servers")]
 use passbook::prepare::PrepareArguments;
 use passbook::restore::RestoreArguments;
+use passbook::verify::VerifyArguments;
 
 /// Bank accounts as an event-sourced service.
 #[derive(Parser)]
@@ -35,6 +36,11 @@ enum Command {
     ///
     /// EVENT_STORE_URL and READ_DB_URL, or PASSBOOK_HOME, are honoured.
     Restore(RestoreArguments),
+    /// Check every stored commit against its hash and the commit before it, and the read database against the events,
+    /// while the service runs. Ends with 1 where something was found, with 2 where it could not get to its end.
+    ///
+    /// EVENT_STORE_URL and READ_DB_URL, or PASSBOOK_HOME, are honoured.
+    Verify(VerifyArguments),
     /// List what the projector could not apply, and publish it again.
     ///
     /// KAFKA_BOOTSTRAP_SERVERS, KAFKA_DEAD_LETTER_TOPIC and the other KAFKA_ variables are honoured.
@@ -70,6 +76,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Import(arguments) => Ok(passbook::import::import(*arguments).await?),
+        Command::Verify(arguments) => Ok(passbook::verify::verify(arguments).await),
         Command::Restore(arguments) => Ok(passbook::restore::restore(arguments).await?),
         #[cfg(feature = "servers")]
         Command::DeadLetters(arguments) => Ok(passbook::dead_letters::dead_letters(arguments).await?),

@@ -22,6 +22,7 @@ mod project_events; // EventHandler: events to rows, in one transaction
 mod query_accounts; // BankAccountRepository
 #[cfg(feature = "restore")]
 mod restore; // RestoreStore
+mod row_scan; // RowScan
 mod rows; // the tables' rows, and from and to them
 
 pub use migrate::{MigrateError, migrate};

@@ -269,7 +269,7 @@ impl BankAccountRepository for SqliteReadDb {
     }
 }
 
-fn read_error(error: sqlx::Error) -> ReadDbError {
+pub(crate) fn read_error(error: sqlx::Error) -> ReadDbError {
     ReadDbError::Unavailable { source: error.into() }
 }
 
