@@ -44,6 +44,8 @@ watch: $(CARGO_LAMBDA) ## As make run on the servers, with every function a Lamb
 	@if [[ -z "$${EVENT_STORE_URL:-}" ]]; then eval "export $$($(MAKE) -s services-env | tr '\n' ' ')"; fi; \
 	$(CARGO) build $(LOCKED) $(EVERYTHING) --bins; \
 	$(PASSBOOK) prepare; \
+	export AWS_REGION=local AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local; \
+	export AWS_ENDPOINT_URL_LAMBDA=http://127.0.0.1:$(INVOKE_PORT); \
 	PATH="$(dir $(CARGO_LAMBDA)):$$PATH" $(CARGO) lambda watch $(LOCKED) --all-features \
 		--invoke-address 127.0.0.1 --invoke-port $(INVOKE_PORT) & \
 	watching=$$!; \
@@ -131,11 +133,12 @@ tests: ## Every test, on real servers
 	$(CARGO) test $(LOCKED) $(EVERYTHING) --test passbook -- --ignored --test-threads=1 outages::
 
 .PHONY: bench
-bench: ## Measure against plain baselines, on make services: the event store's layouts, a deposit by the account's age, the projection
+bench: ## Measure against plain baselines, on make services: the event store's layouts, a deposit by the account's age, the projection, a restore
 	@eval "export $$($(MAKE) -s services-env | tr '\n' ' ')"; \
 	$(CARGO) run $(LOCKED) --release --package mongo-event-store --example layouts; \
 	BENCH_EVENT_STORE_URL="$$EVENT_STORE_URL" $(CARGO) bench $(LOCKED) --package deposit-funds --no-default-features --bench deposit_latency; \
-	BENCH_READ_DB_URL="$$READ_DB_URL" $(CARGO) bench $(LOCKED) --package mysql-read-db --bench projection
+	BENCH_READ_DB_URL="$$READ_DB_URL" $(CARGO) bench $(LOCKED) --package mysql-read-db --bench projection; \
+	BENCH_EVENT_STORE_URL="$$EVENT_STORE_URL" BENCH_READ_DB_URL="$$READ_DB_URL" $(CARGO) bench $(LOCKED) --package restore
 
 # Without optimizing: it runs for seconds, and builds in half the time.
 $(CARGO_DENY):
