@@ -32,7 +32,6 @@ mod on_servers; // MongoDB, Kafka and MySQL together
 mod on_sqlite;
 
 // What other modules' tests build on as well.
-#[cfg(feature = "services")]
 pub use account_history::AccountHistory;
 #[cfg(feature = "services")]
 pub use commits::{StreamEnd, counted};
