@@ -7,3 +7,4 @@ mod manipulations; // one manipulation after the other, each named
 mod on_servers; // in MongoDB, with rows in MySQL
 mod on_sqlite; // in a file
 mod other_hashers; // every hash, by a program that is not ours
+mod row_pages; // RowScan, on each adapter

@@ -11,6 +11,7 @@ use verify::{Damage, Side};
 
 use super::account_store::AccountStore;
 use super::manipulations::{Tampering, each_of_200_manipulations_is_named};
+use super::row_pages::pages_of_any_size_give_every_row_and_line_once_and_in_order;
 use crate::contract::{OnMongodb, OnServer};
 
 struct OnServers {
@@ -121,4 +122,13 @@ async fn a_document_that_has_no_place_in_any_stream_is_named() {
     on_servers.commits.insert_one(doc! { "_id": 5, "note": "a commit, they said" }).await.expect("inserts");
     let (heard, _) = on_servers.store.verify(None).await;
     assert!(matches!(&heard.findings[..], [only] if matches!(only.damage, Damage::Misplaced { .. })), "{heard:?}");
+}
+
+#[tokio::test]
+async fn a_server_is_read_in_pages_of_any_size() {
+    for variable in ["READ_DB_URL", "MARIADB_URL"] {
+        let on_server = OnServer::new(variable).await;
+        let read_db = MySqlReadDb::connect(&on_server.url()).expect("a URL");
+        pages_of_any_size_give_every_row_and_line_once_and_in_order(&read_db, &read_db).await;
+    }
 }

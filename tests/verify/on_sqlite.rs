@@ -11,6 +11,7 @@ use verify::{Damage, Side};
 
 use super::account_store::AccountStore;
 use super::manipulations::{Tampering, each_of_200_manipulations_is_named};
+use super::row_pages::pages_of_any_size_give_every_row_and_line_once_and_in_order;
 
 struct OnSqlite {
     home: TempDir,
@@ -141,4 +142,15 @@ async fn an_edit_of_any_column_of_a_file_is_named() {
         run(&raw, "DROP TABLE kept").await;
         on_sqlite.store.expect_clean(edit).await;
     }
+}
+
+#[tokio::test]
+async fn a_file_is_read_in_pages_of_any_size() {
+    let home = tempfile::tempdir().expect("a folder");
+    let read_db = SqliteReadDb::open(&home.path().join("read.db")).await.expect("opens");
+    pages_of_any_size_give_every_row_and_line_once_and_in_order(&read_db, &read_db).await;
+    let raw = raw(&home.path().join("read.db")).await;
+    assert_eq!(run(&raw, "UPDATE statement_lines SET account_id = 'x' WHERE version = 30").await, 1);
+    let misplaced = read_model::RowScan::misplaced(&read_db, 10).await.expect("looks");
+    assert_eq!(misplaced, ["a statement line is of the account 'x', version 30"]);
 }

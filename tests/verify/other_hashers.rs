@@ -1,5 +1,6 @@
 use std::process::Command;
 
+use cqrs::{CommitDraft, Digest};
 use sqlx::ConnectOptions as _;
 use sqlx::sqlite::SqliteConnectOptions;
 
@@ -17,6 +18,19 @@ fn checked(store: &str) -> (String, bool) {
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(!printed.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
     (printed, output.status.success())
+}
+
+/// The line of JSON in the document has the hash that stands below it, by the program's own code and as bytes alone.
+#[test]
+fn the_example_of_the_document_has_the_hash_that_it_says() {
+    let document = include_str!("../../docs/commit-hash.md");
+    let example = document.lines().find(|line| line.starts_with('{')).expect("an example");
+    let (_, behind) = document.split_once("have the hash `").expect("its hash");
+    let hash: Digest = behind[..64].parse().expect("a digest");
+    assert_eq!(Digest::of(example.as_bytes()), hash);
+    let draft: CommitDraft = serde_json::from_str(example).expect("a commit's content");
+    assert_eq!(draft.hash(), hash);
+    assert!(document.contains(&format!("These {} bytes", example.len())));
 }
 
 /// Texts that JSON has to escape, every type of event, several currencies.
