@@ -6,6 +6,7 @@ use cqrs::{
     ReadError, StreamId, Timestamp,
 };
 use read_model::BankAccountEntity;
+use tokio::task::JoinHandle;
 
 /// How many commits are read at a time: enough to make the round trips cheap, few enough to hold.
 const PAGE_COMMITS: u32 = 500;
@@ -23,9 +24,10 @@ pub struct GetAccountAsOf {
 
 /// Handles [`GetAccountAsOf`].
 ///
-/// From the events and from nothing else: the state that each commit carries is a shortcut for commands, and has no
-/// holder. So it costs a read for each [`PAGE_COMMITS`] commits up to the time, and holds two pages of them. Times never
-/// run backwards within a stream, so that the first commit after the time ends it.
+/// From the events and from nothing else: the state that each commit carries is a shortcut for commands and not the
+/// truth, and has no holder. So it costs a read for each [`PAGE_COMMITS`] commits up to the time; the next one is under
+/// way while one is folded, so that two are held at most. Times never run backwards within a stream, so that the first
+/// commit after the time ends it.
 pub struct GetAccountAsOfHandler {
     event_store: Arc<dyn EventStoreRepository>,
 }
@@ -34,6 +36,12 @@ impl GetAccountAsOfHandler {
     /// On this event store.
     pub fn new(event_store: Arc<dyn EventStoreRepository>) -> Self {
         Self { event_store }
+    }
+
+    /// Begins at once, and not only when it is waited for.
+    fn read_page(&self, stream_id: StreamId, from_version: u64) -> JoinHandle<Result<Vec<Commit>, ReadError>> {
+        let event_store = self.event_store.clone();
+        tokio::spawn(async move { event_store.commits_from(stream_id, from_version, PAGE_COMMITS).await })
     }
 }
 
@@ -44,21 +52,23 @@ impl QueryHandler<GetAccountAsOf> for GetAccountAsOfHandler {
         let GetAccountAsOf { actor, account_id, as_of } = &envelope.query;
         let stream_id = StreamId(account_id.as_uuid());
         let mut account: Option<BankAccountEntity> = None;
-        loop {
-            let version = account.as_ref().map_or(0, |account| account.version);
-            let commits = self.event_store.commits_from(stream_id, version + 1, PAGE_COMMITS).await;
+        let mut next_page = Some(self.read_page(stream_id, 1));
+        while let Some(page) = next_page.take() {
+            let commits = page.await.map_err(|error| QueryError::Unavailable { source: error.into() })?;
             let commits = commits.map_err(read_error)?;
+            let is_full = commits.len() == PAGE_COMMITS as usize;
+            next_page = commits
+                .last()
+                .filter(|last| is_full && last.draft.occurred_at <= *as_of)
+                .map(|last| self.read_page(stream_id, last.last_version() + 1));
             for commit in commits.iter().take_while(|commit| commit.draft.occurred_at <= *as_of) {
                 account = Some(after(account, *account_id, commit)?);
             }
             if account.as_ref().is_some_and(|account| !account.is_visible_to(actor)) {
                 return Err(QueryError::NotFound);
             }
-            let is_at_its_end = commits.len() < PAGE_COMMITS as usize;
-            if is_at_its_end || commits.last().is_some_and(|commit| commit.draft.occurred_at > *as_of) {
-                return account.ok_or(QueryError::NotFound);
-            }
         }
+        account.ok_or(QueryError::NotFound)
     }
 }
 
