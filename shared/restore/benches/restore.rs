@@ -25,7 +25,7 @@ use cqrs::{
 };
 use futures::TryStreamExt as _;
 use mongo_event_store::MongoEventStore;
-use mongodb::bson::{Binary, Bson, Document, doc, spec::BinarySubtype};
+use mongodb::bson::{Binary, Document, doc, spec::BinarySubtype};
 use mysql_read_db::MySqlReadDb;
 use personal_data::{KeyProtection, StreamKeys};
 use read_model::BankAccountRepository;
@@ -310,7 +310,7 @@ fn document(commit: &Commit) -> Document {
     let draft = &commit.draft;
     let uuid = |uuid: Uuid| Binary { subtype: BinarySubtype::Uuid, bytes: uuid.as_bytes().to_vec() };
     let version = i64::try_from(draft.first_version).expect("small");
-    let bson = |value: &Value| Bson::try_from(value.clone()).expect("plain JSON");
+    let bson = |value: &Value| mongodb::bson::serialize_to_bson(value).expect("plain JSON");
     let event = &draft.events[0];
     let mut document = doc! {
         "_id": { "stream_id": uuid(draft.stream_id.0), "first_version": version },
