@@ -1,8 +1,7 @@
 //! What a deposit takes on an account of 10, of 1,000 and of 100,000 events: through the `CommandDispatcher`, so load,
 //! decide and append, without a bus. In turns with the plain insert of one such document or row, equally durable, with no
 //! index and nothing read before it. All in one run, so that what counts are the ratios. Then what the load alone takes,
-//! from the kept state and, where that cannot be read, from all the events; and the account as of its last event, which is
-//! always from all of them.
+//! from the kept state and, where that cannot be read, from all the events.
 //!
 //! `BENCH_EVENT_STORE_URL=mongodb://… cargo bench --package deposit-funds --no-default-features`; without the variable,
 //! of the two event stores only SQLite's is measured. In MongoDB it works in a database of its own, which it drops.
@@ -15,12 +14,11 @@ use async_trait::async_trait;
 use bank::{AccountAggregate, AccountEvent, AccountId, AccountKind, Actor, DepositFunds, Money};
 use cqrs::{
     AggregateRoot as _, CommandContext, CommandDispatcher, CommandEnvelope, Commit, CommitDraft, DomainEvent as _,
-    EventPublisher, EventSourcingHandler, EventStore, EventStoreRepository, Idempotency, PublishError, QueryContext,
-    QueryEnvelope, QueryHandler as _, RecordedEvent, RecordedState, StreamId, Timestamp,
+    EventPublisher, EventSourcingHandler, EventStore, EventStoreRepository, Idempotency, PublishError, RecordedEvent,
+    RecordedState, StreamId, Timestamp,
 };
 use deposit_funds::DepositFundsHandler;
 use futures::StreamExt as _;
-use get_account_as_of::{GetAccountAsOf, GetAccountAsOfHandler};
 use mongo_event_store::MongoEventStore;
 use mongodb::bson::{Document, doc};
 use mongodb::options::{Acknowledgment, CollectionOptions, WriteConcern};
@@ -304,9 +302,8 @@ async fn measure(name: &str, event_store: Arc<dyn EventStoreRepository>, plain: 
         let kept = loads(event_store.clone(), account_id, ROUNDS).await;
         make_state_unreadable(event_store.as_ref(), account_id).await;
         let folded = loads(event_store.clone(), account_id, aged.folds).await;
-        let as_of = as_of_its_last_event(event_store.clone(), account_id, aged.folds).await;
         println!(
-            "  load at {:>7} events  {kept}; from the events {folded}: {:.0} times as long; as of {as_of}",
+            "  load at {:>7} events  {kept}; from the events {folded}: {:.0} times as long",
             aged.events,
             folded.p50.div_duration_f64(kept.p50),
         );
@@ -323,25 +320,6 @@ async fn loads(event_store: Arc<dyn EventStoreRepository>, account_id: AccountId
         assert!(account.aggregate.opened().is_some());
     }
     Figures::of(loads.split_off(loads.len() - times))
-}
-
-async fn as_of_its_last_event(
-    event_store: Arc<dyn EventStoreRepository>,
-    account_id: AccountId,
-    times: usize,
-) -> Figures {
-    let handler = GetAccountAsOfHandler::new(event_store);
-    let actor = Actor { caller: CALLER.to_owned(), is_teller: false };
-    let context = QueryContext { caller: CALLER.to_owned(), correlation_id: "bench".to_owned() };
-    let query = GetAccountAsOf { actor, account_id, as_of: Timestamp::now() };
-    let envelope = QueryEnvelope { query, context };
-    let mut answers = Vec::new();
-    for _ in 0..times {
-        let started = Instant::now();
-        handler.handle(&envelope).await.expect("answers");
-        answers.push(started.elapsed());
-    }
-    Figures::of(answers)
 }
 
 /// One more commit, of a build whose states are of another version.
