@@ -51,6 +51,8 @@ watch: $(CARGO_LAMBDA) ## As make run on the servers, with every function a Lamb
 	@if [[ -z "$${EVENT_STORE_URL:-}" ]]; then eval "export $$($(MAKE) -s services-env | tr '\n' ' ')"; fi; \
 	$(CARGO) build $(LOCKED) $(EVERYTHING) --bins; \
 	$(PASSBOOK) prepare; \
+	export AWS_REGION=local AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local; \
+	export AWS_ENDPOINT_URL_LAMBDA=http://127.0.0.1:$(INVOKE_PORT); \
 	PATH="$(dir $(CARGO_LAMBDA)):$$PATH" $(CARGO) lambda watch $(LOCKED) --all-features \
 		--invoke-address 127.0.0.1 --invoke-port $(INVOKE_PORT) & \
 	watching=$$!; \
@@ -66,7 +68,7 @@ invoke: $(CARGO_LAMBDA) ## Send a function under make watch its event of tests/e
 .PHONY: test
 test: ## Check everything and run every test, on real servers that it starts itself; what .ci/run calls
 	@started_at=$$(date +%s); \
-	$(MAKE) --no-print-directory format-check build-tools lint docs licences services-check deployment-tests tests; \
+	$(MAKE) --no-print-directory format-check build-tools lint docs licences services-check tests; \
 	seconds=$$(( $$(date +%s) - started_at )); \
 	echo "make test passed in $$(( seconds / 60 )) min $$(( seconds % 60 )) s"
 
@@ -162,11 +164,12 @@ deploy: $(DEPLOYMENT_CHECKS)/complete $(CARGO_LAMBDA) validate ## Build and depl
 	SAM_CLI_TELEMETRY=0 $(DEPLOYMENT_CHECKS)/bin/python -m samcli deploy
 
 .PHONY: bench
-bench: ## Measure against plain baselines, on make services: the event store's layouts, a deposit by the account's age, the projection
+bench: ## Measure against plain baselines, on make services: the event store's layouts, a deposit by the account's age, the projection, a restore
 	@eval "export $$($(MAKE) -s services-env | tr '\n' ' ')"; \
 	$(CARGO) run $(LOCKED) --release --package mongo-event-store --example layouts; \
 	BENCH_EVENT_STORE_URL="$$EVENT_STORE_URL" $(CARGO) bench $(LOCKED) --package deposit-funds --no-default-features --bench deposit_latency; \
-	BENCH_READ_DB_URL="$$READ_DB_URL" $(CARGO) bench $(LOCKED) --package mysql-read-db --bench projection
+	BENCH_READ_DB_URL="$$READ_DB_URL" $(CARGO) bench $(LOCKED) --package mysql-read-db --bench projection; \
+	BENCH_EVENT_STORE_URL="$$EVENT_STORE_URL" BENCH_READ_DB_URL="$$READ_DB_URL" $(CARGO) bench $(LOCKED) --package restore
 
 # Without optimizing: it runs for seconds, and builds in half the time.
 $(CARGO_DENY):

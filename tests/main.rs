@@ -17,3 +17,4 @@ mod outages; // the servers killed and started again
 mod properties; // random commands against a plain model
 mod readme; // the tour, as printed
 mod second_aggregate; // another domain on the same core: a court and its cases
+mod verify; // every manipulation of a store is named, and none in a clean one

@@ -1,5 +1,5 @@
 //! What AWS runs between the two sides, on a person's machine: the projector's event source mapping and the relay's
-//! schedule. In `passbook serve` beside the gateway; by itself as `passbook deliver`, for functions behind another
+//! schedule, and that of the restore's worker. In `passbook serve` beside the gateway; by itself as `passbook deliver`, for functions behind another
 //! Invoke API, such as that of `cargo lambda watch`.
 
 use std::sync::Arc;
@@ -21,6 +21,9 @@ use crate::event_source_mapping::{
 const RELAY: &str = "event-relay";
 /// How often the relay looks for what was left unpublished. On AWS a schedule's shortest interval is a minute.
 const RELAY_INTERVAL: Duration = Duration::from_secs(5);
+const RESTORE_WORKER: &str = "restore-worker";
+/// How often it is looked whether there is a restore that nobody is at.
+const RESTORE_WORKER_INTERVAL: Duration = Duration::from_secs(60);
 /// What an invocation may take, as for the functions on AWS.
 pub(crate) const INVOCATION_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -129,7 +132,13 @@ pub async fn deliver() -> Result<(), DeliveryError> {
     let connection = KafkaConnection::connect(&settings::kafka()?).await?;
     let delivery = Delivery::through(&connection, &MappingSettings::from_env()?, &invoke_url)?;
     println!("delivering the topic {} to the functions behind {invoke_url}", connection.topic());
-    crate::serve::wait_for_stop_signal().await;
+    // In `passbook serve` a task of its own goes on with restores.
+    let schedule = Schedule {
+        name: "passbook-restore-worker".to_owned(),
+        function_name: RESTORE_WORKER.to_owned(),
+        every: RESTORE_WORKER_INTERVAL,
+    };
+    schedule.run(&InvokeClient::new(&invoke_url, INVOCATION_TIMEOUT), crate::serve::wait_for_stop_signal()).await;
     delivery.stop().await;
     Ok(())
 }

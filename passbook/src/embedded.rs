@@ -104,6 +104,7 @@ impl Embedded {
     }
 }
 
-fn opened_by(key_store: &SqliteKeyStore) -> Arc<dyn PersonalData> {
+/// By the keys as they are: nothing wraps them here.
+pub(crate) fn opened_by(key_store: &SqliteKeyStore) -> Arc<dyn PersonalData> {
     Arc::new(StreamKeys::new(Arc::new(key_store.clone()), KeyProtection::none()))
 }

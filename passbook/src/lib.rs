@@ -11,10 +11,12 @@ pub mod gateway; // HTTP in, the very handlers of the functions, HTTP out
 pub mod import; // bank transactions from a CSV file, played as commands
 #[cfg(feature = "servers")]
 pub mod prepare; // what the functions must find on the servers
+pub mod restore; // `passbook restore`, and the same inside `passbook serve`
 mod serve; // `passbook serve`
 #[cfg(feature = "servers")]
 mod servers; // MongoDB, Kafka and MySQL, and in AWS's place what runs between them
 mod stack; // which of the two, by the environment
+pub mod verify; // `passbook verify`: every stored commit, and the rows against them
 
 pub use embedded::{Embedded, EmbeddedError};
 pub use serve::{ServeError, ServeSettings, serve};

@@ -9,6 +9,8 @@ use passbook::dead_letters::DeadLettersArguments;
 use passbook::import::ImportArguments;
 #[cfg(feature = "servers")]
 use passbook::prepare::PrepareArguments;
+use passbook::restore::RestoreArguments;
+use passbook::verify::VerifyArguments;
 
 /// Bank accounts as an event-sourced service.
 #[derive(Parser)]
@@ -29,6 +31,16 @@ enum Command {
     Serve,
     /// Play bank transactions from a CSV file as commands, then compare the balances with those in the file.
     Import(Box<ImportArguments>),
+    /// Rebuild the read database from the events while the service runs, or one account of it; killed, it goes on from
+    /// where it was.
+    ///
+    /// EVENT_STORE_URL and READ_DB_URL, or PASSBOOK_HOME, are honoured.
+    Restore(RestoreArguments),
+    /// Check every stored commit against its hash and the commit before it, and the read database against the events,
+    /// while the service runs. Ends with 1 where something was found, with 2 where it could not get to its end.
+    ///
+    /// EVENT_STORE_URL and READ_DB_URL, or PASSBOOK_HOME, are honoured.
+    Verify(VerifyArguments),
     /// List what the projector could not apply, and publish it again.
     ///
     /// KAFKA_BOOTSTRAP_SERVERS, KAFKA_DEAD_LETTER_TOPIC and the other KAFKA_ variables are honoured.
@@ -64,6 +76,8 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Import(arguments) => Ok(passbook::import::import(*arguments).await?),
+        Command::Verify(arguments) => Ok(passbook::verify::verify(arguments).await),
+        Command::Restore(arguments) => Ok(passbook::restore::restore(arguments).await?),
         #[cfg(feature = "servers")]
         Command::DeadLetters(arguments) => Ok(passbook::dead_letters::dead_letters(arguments).await?),
         #[cfg(feature = "servers")]

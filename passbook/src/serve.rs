@@ -6,6 +6,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::gateway::{DEVELOPMENT_CALLER, TokenChecker, TokenCheckerError};
+use crate::restore::RestoreTask;
 use crate::stack::{Stack, StackDescription, StackError, StackSettings};
 
 const DEFAULT_PORT: u16 = 9000;
@@ -109,7 +110,8 @@ pub async fn serve(settings: ServeSettings) -> Result<(), ServeError> {
         .map_err(|source| ServeError::Listen { address: settings.address, source })?;
     let address = listener.local_addr().map_err(ServeError::Server)?;
     let stack = Stack::open(&settings.stack).await?;
-    let gateway = stack.gateway(tokens);
+    let restore_task = RestoreTask::start(stack.restorer());
+    let gateway = stack.gateway(restore_task.trigger(), tokens);
     print!("{}", greeting(address, &stack.description(), &callers));
     let (stopping, mut stopped) = tokio::sync::watch::channel(());
     let server = axum::serve(listener, gateway.into_router()).with_graceful_shutdown(async move {
@@ -128,6 +130,7 @@ pub async fn serve(settings: ServeSettings) -> Result<(), ServeError> {
             Ok(())
         }
     };
+    restore_task.stop().await;
     stack.close().await;
     result
 }

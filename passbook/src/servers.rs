@@ -2,12 +2,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use account_projector::AccountProjectorFunction;
-use cqrs::{EventPublisher, EventStoreRepository, OpeningPublisher, PersonalData};
+use cqrs::{CommitScan, EventPublisher, EventStoreRepository, OpeningPublisher, PersonalData};
 use event_relay::EventRelay;
 use health::DependencyCheck;
 use personal_data::KeyStore;
 use read_model::BankAccountRepository;
 use read_side::{ReadSide, ReadSideError};
+use restore::RestoreStore;
 use settings::{KafkaBrokers, KafkaSettings, KeyStoreSettings, SecretUrl, SettingsError};
 use write_side::{MongoAndKafka, PersonalDataKeysError, WriteSideError};
 
@@ -77,6 +78,7 @@ pub struct Servers {
     keys: Arc<dyn KeyStore>,
     personal_data: Arc<dyn PersonalData>,
     read_side: ReadSide,
+    restore_store: Arc<dyn RestoreStore>,
     delivery: Delivery,
 }
 
@@ -90,6 +92,7 @@ impl Servers {
         let keys = write_side::open_key_store(&settings.key_store.location).await?;
         let personal_data = write_side::open_personal_data(&settings.key_store).await?;
         let read_side = read_side::open(&settings.read_db_url).await?;
+        let restore_store = read_side::open_for_restore(&settings.read_db_url).await?;
         let delivery = match &settings.invoke_url {
             Some(invoke_url) => Delivery::through(&write_side.connection, &settings.mapping, invoke_url)?,
             None => {
@@ -99,7 +102,7 @@ impl Servers {
                 Delivery::in_process(&write_side.connection, &settings.mapping, projector, relay).await?
             }
         };
-        Ok(Self { settings: settings.clone(), write_side, keys, personal_data, read_side, delivery })
+        Ok(Self { settings: settings.clone(), write_side, keys, personal_data, read_side, restore_store, delivery })
     }
 
     /// The event store as the functions take it.
@@ -130,6 +133,18 @@ impl Servers {
     #[must_use]
     pub fn read_db(&self) -> Arc<dyn BankAccountRepository> {
         self.read_side.accounts.clone()
+    }
+
+    /// The event store, for who reads all of it.
+    #[must_use]
+    pub fn events(&self) -> Arc<dyn CommitScan> {
+        self.write_side.event_store.clone()
+    }
+
+    /// The read database, for who restores it.
+    #[must_use]
+    pub fn restore_store(&self) -> Arc<dyn RestoreStore> {
+        self.restore_store.clone()
     }
 
     /// Kafka's line in the health check.

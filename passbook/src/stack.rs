@@ -1,13 +1,15 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use cqrs::{EventPublisher, EventStoreRepository, PersonalData};
+use cqrs::{CommitScan, EventPublisher, EventStoreRepository, PersonalData};
 use health::DependencyCheck;
 use personal_data::KeyStore;
 use read_model::BankAccountRepository;
+use restore::{RestoreLimits, RestoreStore, RestoreTrigger, Restorer};
 use settings::SettingsError;
 
 use crate::gateway::{BusCheck, Gateway, TokenChecker};
+use crate::restore::EMBEDDED_LIMITS;
 #[cfg(feature = "servers")]
 use crate::servers::{Servers, ServersError, ServersSettings};
 use crate::{Embedded, EmbeddedError};
@@ -39,6 +41,12 @@ pub struct Stack {
     pub read_db: Arc<dyn BankAccountRepository>,
     /// The bus's line in the health check.
     pub bus_check: Arc<dyn DependencyCheck>,
+    /// The event store, for who reads all of it.
+    pub events: Arc<dyn CommitScan>,
+    /// The read database, for who restores it.
+    pub restore_store: Arc<dyn RestoreStore>,
+    /// How a restore is done in it.
+    pub restore_limits: RestoreLimits,
     running: Running,
 }
 
@@ -106,6 +114,9 @@ impl Stack {
                     personal_data: embedded.personal_data(),
                     read_db: Arc::new(embedded.read_db.clone()),
                     bus_check: Arc::new(BusCheck { bus: embedded.bus.clone() }),
+                    events: Arc::new(embedded.event_store.clone()),
+                    restore_store: Arc::new(embedded.read_db.clone()),
+                    restore_limits: EMBEDDED_LIMITS,
                     running: Running::Embedded(embedded),
                 })
             }
@@ -119,23 +130,33 @@ impl Stack {
                     personal_data: servers.personal_data(),
                     read_db: servers.read_db(),
                     bus_check: servers.bus_check(),
+                    events: servers.events(),
+                    restore_store: servers.restore_store(),
+                    restore_limits: RestoreLimits::default(),
                     running: Running::Servers(Box::new(servers)),
                 })
             }
         }
     }
 
+    /// What does restores here.
+    #[must_use]
+    pub fn restorer(&self) -> Restorer {
+        let (events, personal_data) = (self.events.clone(), self.personal_data.clone());
+        Restorer::new(events, personal_data, self.restore_store.clone(), self.restore_limits)
+    }
+
     /// The gateway before the functions: their handlers on these databases, or where the settings say that they are
     /// processes of their own, those.
     #[must_use]
-    pub fn gateway(&self, tokens: TokenChecker) -> Gateway {
+    pub fn gateway(&self, restore_trigger: Arc<dyn RestoreTrigger>, tokens: TokenChecker) -> Gateway {
         #[cfg(feature = "servers")]
         if let Running::Servers(servers) = &self.running
             && let Some(client) = servers.invoke_client()
         {
             return Gateway::through(client, tokens);
         }
-        Gateway::new(self, tokens)
+        Gateway::new(self, restore_trigger, tokens)
     }
 
     /// What it is and where its data lies, as `passbook serve` greets with it.

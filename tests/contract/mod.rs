@@ -11,6 +11,7 @@ mod event_store; // EventStoreRepository
 mod key_store; // KeyStore
 mod personal_data; // PersonalData, on a key store and with what its keys are wrapped with
 mod read_db; // EventHandler and BankAccountRepository
+mod restore; // RestoreStore, with the work that goes through it
 // --- what they are told
 mod account_history; // events of an account, and by other arithmetic what must become of them
 mod commits; // commits, each chained to the one before

@@ -5,15 +5,23 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use bank::AccountKind;
-use cqrs::{EventEnvelope, EventHandler, EventHandlerError, HandledBatch};
+use bank::{AccountId, AccountKind};
+use cqrs::{
+    CommitScan, EventEnvelope, EventHandler, EventHandlerError, EventStoreRepository, HandledBatch, PersonalData,
+};
 use futures::future::join_all;
 use mysql_read_db::{Limits, MySqlReadDb};
+use personal_data::{KeyProtection, StreamKeys};
 use read_model::{
     AccountFilter, AccountPosition, AccountsPage, BankAccountRepository as _, ReadDbError, StatementFilter,
     StatementPage,
 };
+use restore::{
+    AccountRestore, RestoreId, RestoreKind, RestoreLimits, RestoreRegister as _, RestoreStatus, RestoreStore, Restorer,
+};
+use sqlite_embedded::{SqliteEventStore, SqliteKeyStore};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, MySqlConnection, Row as _};
+use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use uuid::Uuid;
@@ -21,6 +29,7 @@ use uuid::Uuid;
 use super::account_history::{AccountHistory, Opening, at};
 use super::dice::Dice;
 use super::read_db::{ReadDb, ReadDbUnderTest, assert_rows};
+use super::restore::RestoreUnderTest;
 use crate::harness::mysql_server_url;
 
 /// A database of one test's own on a server that is there, dropped with it.
@@ -29,6 +38,8 @@ pub struct OnServer {
     server_url: String,
     database: String,
     opened: Mutex<Vec<MySqlReadDb>>,
+    /// For an event store beside it.
+    home: TempDir,
 }
 
 impl OnServer {
@@ -37,7 +48,8 @@ impl OnServer {
         let server_url = mysql_server_url(variable);
         let database = format!("passbook_test_{}", Uuid::now_v7().simple());
         run(&server_url, format!("CREATE DATABASE {database}")).await;
-        let on_server = Self { server_url, database, opened: Mutex::default() };
+        let on_server =
+            Self { server_url, database, opened: Mutex::default(), home: tempfile::tempdir().expect("a folder") };
         mysql_read_db::migrate(&on_server.url()).await.expect("migrates");
         on_server
     }
@@ -98,6 +110,35 @@ impl ReadDbUnderTest for OnServer {
             .await
             .expect("reads");
         kept.unsigned_abs()
+    }
+}
+
+#[async_trait]
+impl RestoreUnderTest for OnServer {
+    /// A file: what is held to the suite here is the read database.
+    async fn open_event_store(&self) -> (Arc<dyn EventStoreRepository>, Arc<dyn CommitScan>) {
+        let store = SqliteEventStore::open(&self.home.path().join("events.db")).await.expect("opens");
+        (Arc::new(store.clone()), Arc::new(store))
+    }
+
+    async fn open_keys(&self) -> Arc<dyn PersonalData> {
+        let keys = SqliteKeyStore::open(&self.home.path().join("keys.db")).await.expect("opens");
+        Arc::new(StreamKeys::new(Arc::new(keys), KeyProtection::none()))
+    }
+
+    async fn open_restore_store(&self) -> Arc<dyn RestoreStore> {
+        let read_db = MySqlReadDb::connect_for_restore(&self.url()).expect("a URL");
+        self.opened.lock().expect("no panic").push(read_db.clone());
+        Arc::new(read_db)
+    }
+
+    fn literal(&self, account_id: AccountId) -> String {
+        format!("x'{}'", account_id.as_uuid().as_simple())
+    }
+
+    async fn execute(&self, statement: &str) -> u64 {
+        let statement = AssertSqlSafe(statement.to_owned());
+        self.administrator().await.execute(statement).await.expect("executes").rows_affected()
     }
 }
 
@@ -346,18 +387,22 @@ impl OnServer {
 pub async fn each_user_may_do_what_it_has_to_and_nothing_else(on_server: &OnServer) {
     // Users are the whole server's: these are this test's own.
     let suffix = &Uuid::now_v7().simple().to_string()[20..];
-    let (query, projector) = (format!("passbook_query_{suffix}"), format!("passbook_projector_{suffix}"));
+    let named = |user: &str| format!("passbook_{user}_{suffix}");
+    let (query, projector, restorer) = (named("query"), named("projector"), named("restorer"));
     let users = include_str!("../../migrations/mysql/users.sql")
         .replace("passbook_query", &query)
         .replace("passbook_projector", &projector)
+        .replace("passbook_restorer", &restorer)
         .replace("PASSBOOK_QUERY_PASSWORD", "of the query")
-        .replace("PASSBOOK_PROJECTOR_PASSWORD", "of the projector");
+        .replace("PASSBOOK_PROJECTOR_PASSWORD", "of the projector")
+        .replace("PASSBOOK_RESTORER_PASSWORD", "of the restorer");
     let mut administrator = on_server.administrator().await;
     administrator.execute(AssertSqlSafe(users.clone())).await.expect("makes the users");
     administrator.execute(AssertSqlSafe(users)).await.expect("leaves them as they are");
     let database = &on_server.database;
     let url = |user: &str, password: &str| format!("mysql://{user}:{password}@{}/{database}", on_server.address());
     let (query_url, projector_url) = (url(&query, "of%20the%20query"), url(&projector, "of%20the%20projector"));
+    let restorer_url = url(&restorer, "of%20the%20restorer");
 
     // What they have to do.
     let mut histories: Vec<AccountHistory> = Vec::new();
@@ -373,6 +418,28 @@ pub async fn each_user_may_do_what_it_has_to_and_nothing_else(on_server: &OnServ
     let querying = MySqlReadDb::connect(&query_url).expect("a URL");
     assert_rows(on_server, &as_ports(&querying), &histories).await;
     querying.ping().await.expect("answers");
+    let (event_store, events) = on_server.open_event_store().await;
+    let keys = on_server.open_keys().await;
+    for commit in histories.iter().flat_map(AccountHistory::commits) {
+        event_store.append(&commit).await.expect("appends");
+    }
+    let restoring: Arc<dyn RestoreStore> = Arc::new(MySqlReadDb::connect_for_restore(&restorer_url).expect("a URL"));
+    let looking = MySqlReadDb::connect_for_restore(&query_url).expect("a URL");
+    for kind in [RestoreKind::Rebuild, RestoreKind::Rebuild, RestoreKind::Rollback] {
+        let id = RestoreId::generate();
+        restoring.request(id, kind).await.expect("records");
+        Restorer::new(events.clone(), keys.clone(), restoring.clone(), RestoreLimits::default())
+            .run("it", None)
+            .await
+            .expect("runs");
+        let record = looking.find(id).await.expect("reads").expect("recorded");
+        assert_eq!(record.status, RestoreStatus::Succeeded, "{record:?}");
+        // Those that the rights were given for have gone; those that have come by their names are as open, and as closed.
+        assert_rows(on_server, &as_ports(&querying), &histories).await;
+        projecting.handle(&histories[0].events).await.expect("handles");
+    }
+    AccountRestore::new(events, keys, restoring.clone()).restore(histories[0].account_id).await.expect("restores");
+    restoring.drop_old().await.expect("drops");
 
     // Nothing else.
     let error = querying.handle(&histories[0].events).await.expect_err("it only reads");
@@ -396,11 +463,29 @@ pub async fn each_user_may_do_what_it_has_to_and_nothing_else(on_server: &OnServ
         "INSERT INTO account_locks VALUES ('0123456789abcdef')",
         "SELECT COUNT(*) FROM early_events",
         "SELECT COUNT(*) FROM account_locks",
+        "UPDATE restores SET status = 'failed'",
+        "SELECT COUNT(*) FROM restore_ranges",
+        "SELECT COUNT(*) FROM projection_gate",
     ];
-    let of_the_projector = ["SELECT COUNT(*) FROM statement_lines"];
+    let of_the_projector =
+        ["SELECT COUNT(*) FROM statement_lines", "UPDATE projection_gate SET id = 2", "SELECT COUNT(*) FROM restores"];
+    let of_the_restorer = [
+        "UPDATE bank_accounts SET balance_minor = 1",
+        "UPDATE statement_lines SET amount_minor = 0",
+        "INSERT INTO early_events VALUES ('0123456789abcdef', 2, '{}')",
+        "DELETE FROM account_locks",
+        "DELETE FROM projection_gate",
+        "DELETE FROM restores",
+        "DROP TABLE restores",
+        "CREATE TABLE another (id INT)",
+        "RENAME TABLE bank_accounts TO another",
+        "SELECT COUNT(*) FROM mysql.user",
+        "GRANT SELECT ON bank_accounts TO CURRENT_USER",
+    ];
     for (url, statements) in [
         (&query_url, [&of_both[..], &of_the_query[..]].concat()),
         (&projector_url, [&of_both[..], &of_the_projector[..]].concat()),
+        (&restorer_url, of_the_restorer.to_vec()),
     ] {
         let mut connection = MySqlConnection::connect(url).await.expect("signs in");
         for statement in statements {
@@ -410,7 +495,7 @@ pub async fn each_user_may_do_what_it_has_to_and_nothing_else(on_server: &OnServ
         }
     }
     assert_rows(on_server, &as_ports(&querying), &histories).await;
-    administrator.execute(AssertSqlSafe(format!("DROP USER {query}, {projector}"))).await.expect("drops");
+    administrator.execute(AssertSqlSafe(format!("DROP USER {query}, {projector}, {restorer}"))).await.expect("drops");
 }
 
 /// Not what the server plans to read but what it read, as it counts itself.

@@ -2,7 +2,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use ::restore::RestoreStore;
 use async_trait::async_trait;
+use bank::AccountId;
 use cqrs::{CommitScan, EventConsumer, EventStoreRepository, PersonalData, StreamId};
 use futures::future::{BoxFuture, join_all};
 use personal_data::{KeyProtection, KeyStore, StoredKey, StreamKeys, WrappedKey, Wrapping};
@@ -23,6 +25,7 @@ use super::event_store::EventStoreUnderTest;
 use super::key_store::KeyStoreUnderTest;
 use super::personal_data::PersonalDataUnderTest;
 use super::read_db::{ReadDb, ReadDbUnderTest};
+use super::restore::RestoreUnderTest;
 
 mod event_store {
     crate::contract::event_store::event_store_suite!(super::OnSqlite::new());
@@ -46,6 +49,10 @@ mod commit_scan {
 
 mod read_db {
     crate::contract::read_db::read_db_suite!(super::OnSqlite::new());
+}
+
+mod restore {
+    crate::contract::restore::restore_suite!(super::OnSqlite::new());
 }
 
 mod delivery {
@@ -201,6 +208,30 @@ impl ReadDbUnderTest for OnSqlite {
             .await
             .expect("reads");
         kept.unsigned_abs()
+    }
+}
+
+#[async_trait]
+impl RestoreUnderTest for OnSqlite {
+    async fn open_event_store(&self) -> (Arc<dyn EventStoreRepository>, Arc<dyn CommitScan>) {
+        self.open_both().await
+    }
+
+    async fn open_keys(&self) -> Arc<dyn PersonalData> {
+        self.open_personal_data().await
+    }
+
+    async fn open_restore_store(&self) -> Arc<dyn RestoreStore> {
+        Arc::new(self.open_read_db().await)
+    }
+
+    fn literal(&self, account_id: AccountId) -> String {
+        format!("'{account_id}'")
+    }
+
+    async fn execute(&self, statement: &str) -> u64 {
+        let executed = sqlx::query(sqlx::AssertSqlSafe(statement.to_owned()));
+        executed.execute(&mut connect(self.read_db_file()).await).await.expect("executes").rows_affected()
     }
 }
 

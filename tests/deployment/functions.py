@@ -11,7 +11,7 @@ from template import REPOSITORY, Template, in_words
 MAPPING = "AWS::Lambda::EventSourceMapping"
 
 # Functions that the template has ahead of the workspace. An entry that is there by now is a finding.
-AHEAD = {"get-restore", "restore-read-db", "restore-worker"}
+AHEAD: set[str] = set()
 
 # Settings that the template has ahead of the code, likewise.
 SETTINGS_AHEAD = {
@@ -19,7 +19,6 @@ SETTINGS_AHEAD = {
     "KAFKA_CREDENTIALS_SECRET_ARN",
     "KEY_STORE_URL_SECRET_ARN",
     "READ_DB_URL_SECRET_ARN",
-    "RESTORE_WORKER_FUNCTION",
 }
 
 # What an operator must hear of, by the metric that tells it.

@@ -552,7 +552,8 @@ async fn without_a_key_set_the_one_developer_has_every_scope_and_the_greeting_sa
     let client = server.client().with_token("whatever");
     assert_eq!(client.deposit(&account_id, "1").await.expect(200).version(), 2);
     let health = client.get("/health").await;
-    assert!(health.body["dependencies"][1].get("detail").is_some(), "{}", health.body);
+    let dependencies = health.body["dependencies"].as_array().expect("dependencies");
+    assert!(dependencies.iter().any(|dependency| dependency.get("detail").is_some()), "{}", health.body);
 
     let with_keys = start();
     assert!(with_keys.greeting().contains("tokens are checked"), "{}", with_keys.greeting());

@@ -41,6 +41,13 @@ async fn events(client: &Client, account_id: &str) -> Vec<Value> {
     page.expect(200).body["events"].as_array().expect("events").clone()
 }
 
+/// As of when its first event happened.
+async fn holder_when_opened(client: &Client, account_id: &str) -> Value {
+    let opened = &events(client, account_id).await[0];
+    let time = opened["occurred_at"].as_str().expect("a time");
+    client.get(&format!("/accounts/{account_id}/as-of/{time}")).await.expect(200).body["holder"].clone()
+}
+
 async fn ids_of_holder(client: &Client, holder: &str) -> Vec<Value> {
     let page = client.get(&format!("/accounts?holder={}", utf8_percent_encode(holder, NON_ALPHANUMERIC))).await;
     let accounts = page.expect(200).body["accounts"].as_array().expect("accounts").clone();
@@ -113,6 +120,7 @@ async fn an_erased_name_is_read_nowhere_any_more_and_everything_else_stays() {
     assert_eq!(ids_of_holder(&client, NAME).await, [json!(account_id)]);
     let before = events(&client, &account_id).await;
     assert_eq!(before[0]["data"]["holder"], json!(NAME));
+    assert_eq!(holder_when_opened(&client, &account_id).await, json!(NAME));
     // The names are not even now in the event store; what was paid is.
     let stored = stored_bytes(&server).await;
     assert!(is_in("FundsDeposited", &stored));
@@ -128,6 +136,7 @@ async fn an_erased_name_is_read_nowhere_any_more_and_everything_else_stays() {
     assert_eq!(ids_of_holder(&client, NAME).await, Vec::<Value>::new());
     let after = events(&client, &account_id).await;
     assert_eq!(after[0]["data"]["holder"], json!("[erased]"));
+    assert_eq!(holder_when_opened(&client, &account_id).await, json!("[erased]"));
     assert_eq!(after[1..2], before[1..2]);
     assert_eq!((&after[2]["type"], &after[2]["data"]), (&json!("AccountHolderErased"), &json!({})));
     let statement = client.get(&format!("/accounts/{account_id}/transactions")).await;
@@ -308,11 +317,13 @@ async fn the_name_on_an_account_of_before_names_were_sealed_is_not_shown_any_mor
     eventually("its row is there", || async { Some(ids_of_holder(&client, NAME).await).filter(|ids| !ids.is_empty()) })
         .await;
     assert_eq!(events(&client, &account_id).await[0]["data"]["holder"], json!(NAME));
+    assert_eq!(holder_when_opened(&client, &account_id).await, json!(NAME));
     client.deposit(&account_id, "5").await.expect(200);
 
     erase(&client, &account_id).await.expect(200);
     assert_eq!(holder_at(&client, &account_id, 3).await, json!("[erased]"));
     assert_eq!(events(&client, &account_id).await[0]["data"]["holder"], json!("[erased]"));
+    assert_eq!(holder_when_opened(&client, &account_id).await, json!("[erased]"));
     assert_eq!(ids_of_holder(&client, NAME).await, Vec::<Value>::new());
     let commits = stores.commits(&account_id).await;
     assert_eq!(commits.len(), 3);

@@ -13,3 +13,5 @@ mod logs; // what a request leaves in the logs
 mod old_events; // streams that hold forms of events that nobody writes any more
 mod openapi; // the document against the program and against itself
 mod queries; // lists, statements, audit trails, and reading what one has written
+mod restores; // the read side rebuilt while all goes on
+mod verify; // what was changed behind the program's back

@@ -10,7 +10,7 @@ const DEVELOPER: &str = "developer";
 
 /// One event in its stored form.
 fn recorded(event_type: &str, schema_version: u32, data: Value) -> RecordedEvent {
-    RecordedEvent { event_id: Uuid::now_v7(), event_type: event_type.to_owned(), schema_version, data }
+    RecordedEvent { event_id: Uuid::now_v7(), event_type: event_type.to_owned(), schema_version, data, personal: None }
 }
 
 /// A commit as a build of long ago may have written it, with a state that today's does not read.

@@ -357,6 +357,12 @@ async fn the_audit_trail_is_paged_oldest_first_with_every_event_once() {
     for limit in [1, 3, 7, 8, 9] {
         assert_eq!(all_pages(&client, &format!("{path}?"), "events", limit).await, events, "limit {limit}");
     }
+    // Each event here is a commit of its own, and names the hash of the one before it.
+    let previous: Vec<Option<&str>> = events.iter().map(|event| event["previous_hash"].as_str()).collect();
+    let mut chain: Vec<Option<&str>> = texts(&events, "hash").into_iter().map(Some).collect();
+    chain.pop();
+    chain.insert(0, None);
+    assert_eq!(previous, chain);
     // Statement and trail tell the same times.
     let times: Vec<&str> = texts(&lines, "occurred_at").into_iter().rev().collect();
     assert_eq!(texts(&events[..7], "occurred_at"), times);

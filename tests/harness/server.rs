@@ -83,6 +83,12 @@ impl Data {
         }
     }
 
+    /// On the servers, whatever stack this run of the tests has.
+    #[cfg(feature = "services")]
+    pub fn on_servers() -> Self {
+        Self { home: tempfile::tempdir().expect("a folder"), on_servers: Some(super::ServersStack::new()) }
+    }
+
     /// The settings of a process that works on it.
     pub fn environment(&self) -> Vec<(String, String)> {
         let mut environment = vec![("PASSBOOK_HOME".to_owned(), self.home.path().display().to_string())];
@@ -111,6 +117,11 @@ impl Server {
     pub fn start_with(environment: &[(&str, &str)]) -> Self {
         let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         Self::start_on(Data::empty(), environment)
+    }
+
+    /// On this data.
+    pub fn start_on_data(data: Data) -> Self {
+        Self::start_on(data, Vec::new())
     }
 
     /// Starts in vain: what the program says when it refuses its environment.

@@ -71,6 +71,28 @@ async fn every_function_answers_its_event_on_the_real_servers() {
         let (status, body) = answer(&answer_of(function).await);
         assert_eq!((status, body.pointer(member)), (200, Some(&expected)), "{function}: {body}");
     }
+    // The two that invoke the worker are given an address where nobody listens: what is recorded is found all the same.
+    let mut of_restores = environment.clone();
+    of_restores.extend(
+        [
+            ("AWS_REGION", "eu-central-1"),
+            ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
+            ("AWS_SECRET_ACCESS_KEY", "secret"),
+            ("AWS_ENDPOINT_URL_LAMBDA", "http://127.0.0.1:9"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned())),
+    );
+    let restore = FunctionProcess::start_with("restore-read-db", &of_restores).await;
+    let (status, begun) = answer(&restore.invoke(&fixture("restore-read-db")).await);
+    assert_eq!((status, &begun["status"]), (202, &json!("running")), "{begun}");
+    let worker = FunctionProcess::start_with("restore-worker", &of_restores).await;
+    let report = worker.invoke(&fixture("restore-worker")).await;
+    assert_eq!((&report["outcome"], &report["restore_id"]), (&json!("succeeded"), &begun["restore_id"]), "{report}");
+    let (status, body) = answer(&answer_of("get-restore").await);
+    let expected = json!({
+        "restore_id": begun["restore_id"], "status": "succeeded", "events_replayed": 5, "events_total": 5,
+    });
+    assert_eq!((status, &body), (200, &expected));
     // What the commands have published themselves is not the relay's.
     let report = answer_of("event-relay").await;
     assert_eq!((&report["delivered"], &report["failed"]), (&json!(0), &json!(0)), "{report}");

@@ -8,6 +8,7 @@ mod event_fixtures; // the events of tests/events/, on the real servers
 mod function_pool; // several processes of one function, each with one event at a time
 #[cfg(feature = "services")]
 mod kills; // processes that die at any moment
+mod restores; // asked for, done in parts, told of
 mod router; // the routes of cargo lambda watch
 mod runtime_api; // a stand-in for the Runtime API that Lambda gives a function
 #[cfg(feature = "services")]

@@ -24,6 +24,7 @@ use axum::response::Response;
 use http::{HeaderValue, Method, header};
 use http_api::{CorrelationId, Problem, ProblemCode, render_problem};
 use http_body_util::LengthLimitError;
+use restore::RestoreTrigger;
 use serde_json::Value;
 
 pub use api_gateway_event::api_gateway_event;
@@ -94,10 +95,11 @@ impl Functions {
 }
 
 impl Gateway {
-    /// With the functions on this stack's adapters.
+    /// With the functions on this stack's adapters; `restore_trigger` tells whoever does restores.
     #[must_use]
-    pub fn new(stack: &Stack, tokens: TokenChecker) -> Self {
-        Self { functions: Functions::Here(Arc::new(functions(stack))), tokens: Arc::new(tokens) }
+    pub fn new(stack: &Stack, restore_trigger: Arc<dyn RestoreTrigger>, tokens: TokenChecker) -> Self {
+        let functions = functions(stack, restore_trigger);
+        Self { functions: Functions::Here(Arc::new(functions)), tokens: Arc::new(tokens) }
     }
 
     /// With the functions behind this client's Invoke API.

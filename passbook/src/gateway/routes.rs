@@ -6,6 +6,7 @@ use deposit_funds::DepositFundsFunction;
 use erase_holder::EraseHolderFunction;
 use get_account::GetAccountFunction;
 use get_account_as_of::GetAccountAsOfFunction;
+use get_restore::GetRestoreFunction;
 use health::{DependencyCheck, EventStoreCheck, HealthFunction, KeyStoreCheck, ReadDbCheck};
 use http::Method;
 use http_api::HttpFunction;
@@ -13,6 +14,8 @@ use list_account_events::ListAccountEventsFunction;
 use list_accounts::ListAccountsFunction;
 use list_transactions::ListTransactionsFunction;
 use open_account::OpenAccountFunction;
+use restore::RestoreTrigger;
+use restore_read_db::RestoreReadDbFunction;
 use withdraw_funds::WithdrawFundsFunction;
 
 use crate::Stack;
@@ -46,14 +49,16 @@ pub const ROUTES: &[Route] = &[
     route(Method::GET, "/accounts/{id}/transactions", "list-transactions"),
     route(Method::GET, "/accounts/{id}/events", "list-account-events"),
     route(Method::GET, "/accounts/{id}/as-of/{time}", "get-account-as-of"),
+    route(Method::POST, "/admin/read-db/restore", "restore-read-db"),
+    route(Method::GET, "/admin/read-db/restore/{id}", "get-restore"),
     Route { method: Method::GET, path: "/health", function: "health", is_public: true },
 ];
 
 pub(crate) type Function = Arc<dyn HttpFunction>;
 
 /// Every function, by its name.
-pub(crate) fn functions(stack: &Stack) -> BTreeMap<&'static str, Function> {
-    let Stack { event_store, publisher, keys, personal_data, read_db, bus_check, .. } = stack;
+pub(crate) fn functions(stack: &Stack, restore_trigger: Arc<dyn RestoreTrigger>) -> BTreeMap<&'static str, Function> {
+    let Stack { event_store, publisher, keys, personal_data, read_db, bus_check, restore_store, .. } = stack;
     let open_account = OpenAccountFunction::new(event_store.clone(), publisher.clone(), personal_data.clone());
     let checks: Vec<Arc<dyn DependencyCheck>> = vec![
         Arc::new(EventStoreCheck { event_store: event_store.clone() }),
@@ -72,6 +77,8 @@ pub(crate) fn functions(stack: &Stack) -> BTreeMap<&'static str, Function> {
         ("list-transactions", Arc::new(ListTransactionsFunction::new(read_db.clone()))),
         ("list-account-events", Arc::new(ListAccountEventsFunction::new(event_store.clone(), personal_data.clone()))),
         ("get-account-as-of", Arc::new(GetAccountAsOfFunction::new(event_store.clone(), personal_data.clone()))),
+        ("restore-read-db", Arc::new(RestoreReadDbFunction::new(restore_store.clone(), restore_trigger))),
+        ("get-restore", Arc::new(GetRestoreFunction::new(restore_store.clone()))),
         ("health", Arc::new(HealthFunction::new(checks))),
     ])
 }

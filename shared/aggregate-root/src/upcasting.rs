@@ -85,9 +85,9 @@ mod tests {
 
     fn by_direction(data: &Value) -> Result<StoredForm<'static>, String> {
         match data["by"].as_i64() {
+            Some(0) | None => Err("by is nothing".to_owned()),
             Some(by @ 1..) => Ok(StoredForm::made("WentUp", 1, json!({"by": by, "reason": data["reason"]}))),
-            Some(by @ ..0) => Ok(StoredForm::made("WentDown", 1, json!({"by": -by, "reason": data["reason"]}))),
-            _ => Err("by is nothing".to_owned()),
+            Some(by) => Ok(StoredForm::made("WentDown", 1, json!({"by": -by, "reason": data["reason"]}))),
         }
     }
 

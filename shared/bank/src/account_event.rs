@@ -47,6 +47,8 @@ pub enum AccountEvent {
 #[serde(deny_unknown_fields)]
 struct AccountOpenedV2 {
     owner: String,
+    // Null when it is erased, and never left out: that would be data which nobody has put together.
+    #[serde(deserialize_with = "HolderName::deserialize")]
     holder: HolderName,
     kind: AccountKind,
     currency: Currency,
@@ -242,5 +244,9 @@ mod tests {
         let result = AccountEvent::from_data("AccountOpened", 1, &data);
         assert!(matches!(result, Err(EventDecodeError::Malformed { schema_version: 1, .. })), "{result:?}");
         assert!(AccountEvent::from_data("AccountOpened", 2, &data).is_ok());
+        let mut without_holder = data;
+        without_holder.as_object_mut().expect("an object").remove("holder");
+        let result = AccountEvent::from_data("AccountOpened", 2, &without_holder);
+        assert!(matches!(result, Err(EventDecodeError::Malformed { schema_version: 2, .. })), "{result:?}");
     }
 }

@@ -167,8 +167,9 @@ fn given_an_account_with_money_when_it_is_closed_then_it_refuses() {
 #[test]
 fn the_state_is_stored_in_its_documented_form_and_read_back() {
     let account = given(&[opened_with(100), withdrawn(100), closed()]);
-    let stored =
-        serde_json::json!({"opened": {"owner": "ann", "currency": "EUR", "balance_minor": 0, "status": "closed"}});
+    let stored = serde_json::json!({"opened": {
+        "owner": "ann", "currency": "EUR", "balance_minor": 0, "status": "closed", "is_holder_erased": false,
+    }});
     assert_eq!(serde_json::to_value(&account).expect("plain JSON"), stored);
     assert_eq!(serde_json::from_value::<AccountAggregate>(stored).expect("a state"), account);
 }

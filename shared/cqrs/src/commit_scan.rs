@@ -28,6 +28,9 @@ pub struct ScannedCommit {
     pub place: CommitPlace,
     /// The commit, or why it cannot be read: one that is damaged must not hide those behind it.
     pub commit: Result<Commit, ReadError>,
+    /// What the store holds beside the commit, so that no hash covers it, and what does not fit the commit: a last
+    /// version that is not its events', a member that nobody writes. Each in a few words; none in a sound store.
+    pub misfits: Vec<String>,
 }
 
 /// How much an event store holds.

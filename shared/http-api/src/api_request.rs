@@ -48,11 +48,13 @@ impl ApiRequest {
     /// # Errors
     /// `account_not_found` for what cannot be an account's id: it is nobody's.
     pub fn account_id(&self) -> Result<AccountId, Problem> {
-        self.request
-            .path_parameters_ref()
-            .and_then(|parameters| parameters.first("id"))
-            .and_then(|id| id.parse().ok())
-            .ok_or_else(Problem::account_not_found)
+        self.path_id().and_then(|id| id.parse().ok()).ok_or_else(Problem::account_not_found)
+    }
+
+    /// The id in the path, whatever it is of.
+    #[must_use]
+    pub fn path_id(&self) -> Option<String> {
+        self.request.path_parameters_ref()?.first("id").map(ToOwned::to_owned)
     }
 
     /// The time in the path, under the name that the route gives it.

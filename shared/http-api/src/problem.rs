@@ -180,6 +180,13 @@ impl Problem {
         )
     }
 
+    /// What the answer needs cannot be reached: logged whole where it happened, told to the client without a word of it.
+    #[must_use]
+    pub fn unavailable(error: &(dyn std::error::Error + 'static)) -> Self {
+        crate::query_problem::log_fault(error);
+        Self::new(ProblemCode::Unavailable, "The answer cannot be given now. Try again shortly.")
+    }
+
     /// With one more header.
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {

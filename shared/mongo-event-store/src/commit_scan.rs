@@ -7,7 +7,7 @@ use mongodb::bson::{Binary, Bson, Document, RawDocument, doc};
 use uuid::Uuid;
 
 use crate::MongoEventStore;
-use crate::commit_document::{commit_id, from_document, version_to_bson};
+use crate::commit_document::{commit_id, from_document, misfits, version_to_bson};
 use crate::mongo_event_store::{corrupt, unavailable};
 
 /// How many streams are looked at for each part that the store is split into: the more, the more even the parts.
@@ -37,7 +37,9 @@ impl CommitScan for MongoEventStore {
             .iter()
             .map(|document| {
                 let place = place_of(document).map_err(|reason| corrupt((StreamId(Uuid::nil()), reason)))?;
-                Ok(ScannedCommit { place, commit: from_document(document).map_err(corrupt) })
+                let commit = from_document(document).map_err(corrupt);
+                let misfits = commit.as_ref().map_or_else(|_| Vec::new(), |commit| misfits(document, commit));
+                Ok(ScannedCommit { place, commit, misfits })
             })
             .collect()
     }

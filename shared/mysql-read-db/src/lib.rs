@@ -20,6 +20,9 @@ mod mysql_read_db; // the pool, and what every connection of it is set to
 mod parcels; // rows on their way to the server
 mod project_events; // EventHandler: events to rows, in one transaction
 mod query_accounts; // BankAccountRepository
+#[cfg(feature = "restore")]
+mod restore; // RestoreStore
+mod row_scan; // RowScan
 mod rows; // the tables' rows, and from and to them
 
 pub use migrate::{MigrateError, migrate};

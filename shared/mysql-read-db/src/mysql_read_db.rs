@@ -97,6 +97,23 @@ impl MySqlReadDb {
         Ok(Self { pool, limits })
     }
 
+    /// For this URL, for a restore: several transactions at once, each of which may take its time.
+    ///
+    /// # Errors
+    /// See [`ConnectError`].
+    #[cfg(feature = "restore")]
+    pub fn connect_for_restore(url: &str) -> Result<Self, ConnectError> {
+        Self::connect_with(
+            url,
+            Limits {
+                max_connections: 20,
+                acquire_timeout: Duration::from_secs(10),
+                statement_timeout: Duration::from_secs(300),
+                ..Limits::default()
+            },
+        )
+    }
+
     /// Its connections, each set up as the adapter's own: for what no port covers, such as a rebuild.
     #[must_use]
     pub const fn pool(&self) -> &MySqlPool {

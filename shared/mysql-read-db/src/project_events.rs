@@ -24,7 +24,7 @@ const MAX_BACKOFF: Duration = Duration::from_millis(500);
 
 /// Why one try of a batch ended with nothing written.
 #[derive(Debug, thiserror::Error)]
-enum TryError {
+pub(crate) enum TryError {
     /// The server broke it off in favour of another transaction. Handling: try again, from the reads on.
     #[error("broken off in favour of another transaction")]
     LostRace(#[source] sqlx::Error),
@@ -70,7 +70,7 @@ impl From<TryError> for EventHandlerError {
     }
 }
 
-fn server_error_number(error: &sqlx::Error) -> Option<u16> {
+pub(crate) fn server_error_number(error: &sqlx::Error) -> Option<u16> {
     Some(error.as_database_error()?.try_downcast_ref::<MySqlDatabaseError>()?.number())
 }
 
@@ -119,6 +119,7 @@ async fn project(
     events: &[EventEnvelope],
 ) -> Result<HandledBatch, TryError> {
     let mut transaction = connection.begin().await?;
+    pass_the_gate(&mut transaction).await?;
     let asked = parcels(account_ids.iter().map(|account_id| hex_of(account_id.as_uuid())));
     for parcel in &asked {
         lock_accounts(&mut transaction, parcel).await?;
@@ -135,9 +136,15 @@ async fn project(
     Ok(plan.outcome)
 }
 
+/// From here to the end of the transaction no restore swaps the tables; while one does so, this waits.
+pub(crate) async fn pass_the_gate(connection: &mut MySqlConnection) -> Result<(), TryError> {
+    sqlx::query_scalar!("SELECT id FROM projection_gate WHERE id = 1 LOCK IN SHARE MODE").fetch_one(connection).await?;
+    Ok(())
+}
+
 /// From here to the end of the transaction no other projector reads or writes these accounts, whether they have
 /// rows yet or not.
-async fn lock_accounts(connection: &mut MySqlConnection, asked: &Parcel) -> Result<(), TryError> {
+pub(crate) async fn lock_accounts(connection: &mut MySqlConnection, asked: &Parcel) -> Result<(), TryError> {
     sqlx::query!(
         r"INSERT INTO account_locks (account_id)
           SELECT UNHEX(asked.account_id)
@@ -266,6 +273,7 @@ fn moved_row(versions: &HashMap<AccountId, u64>, entity: &BankAccountEntity) -> 
     (
         hex_of(entity.account_id.as_uuid()),
         versions.get(&entity.account_id).copied(),
+        &entity.holder,
         entity.balance.amount_minor(),
         entity.status.as_str(),
         entity.version,
@@ -278,14 +286,16 @@ async fn update_accounts(connection: &mut MySqlConnection, parcel: &Parcel) -> R
         r"UPDATE JSON_TABLE(?, '$[*]' COLUMNS (
               account_id     VARCHAR(32)     PATH '$[0]' ERROR ON ERROR,
               read_version   BIGINT UNSIGNED PATH '$[1]' ERROR ON ERROR,
-              balance_minor  BIGINT          PATH '$[2]' ERROR ON ERROR,
-              status         VARCHAR(17)     PATH '$[3]' ERROR ON ERROR,
-              version        BIGINT UNSIGNED PATH '$[4]' ERROR ON ERROR,
-              updated_at_us  BIGINT          PATH '$[5]' ERROR ON ERROR
+              holder         VARCHAR(141)    PATH '$[2]' ERROR ON ERROR,
+              balance_minor  BIGINT          PATH '$[3]' ERROR ON ERROR,
+              status         VARCHAR(17)     PATH '$[4]' ERROR ON ERROR,
+              version        BIGINT UNSIGNED PATH '$[5]' ERROR ON ERROR,
+              updated_at_us  BIGINT          PATH '$[6]' ERROR ON ERROR
           )) AS fresh
           STRAIGHT_JOIN bank_accounts AS account
               ON account.account_id = UNHEX(fresh.account_id) AND account.version = fresh.read_version
-          SET account.balance_minor = fresh.balance_minor,
+          SET account.holder = fresh.holder,
+              account.balance_minor = fresh.balance_minor,
               account.status = fresh.status,
               account.version = fresh.version,
               account.updated_at_us = fresh.updated_at_us",
@@ -379,6 +389,6 @@ fn expect_rows(what: &str, expected: usize, found: u64) -> Result<(), TryError> 
 }
 
 /// As the servers' UNHEX takes it. The texts sort as the ids do.
-fn hex_of(uuid: Uuid) -> String {
+pub(crate) fn hex_of(uuid: Uuid) -> String {
     uuid.as_simple().to_string()
 }

@@ -116,13 +116,13 @@ fn select_accounts(filter: &AccountFilter, page: AccountsPage) -> QueryBuilder<M
     select
 }
 
-fn read_error(error: sqlx::Error) -> ReadDbError {
+pub(crate) fn read_error(error: sqlx::Error) -> ReadDbError {
     match error {
         sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => corrupt(error.into()),
         _ => ReadDbError::Unavailable { source: error.into() },
     }
 }
 
-fn corrupt(error: Box<dyn std::error::Error + Send + Sync>) -> ReadDbError {
+pub(crate) fn corrupt(error: Box<dyn std::error::Error + Send + Sync>) -> ReadDbError {
     ReadDbError::Corrupt { reason: error.to_string() }
 }

@@ -52,3 +52,20 @@ pub async fn open(read_db_url: &SecretUrl) -> Result<ReadSide, ReadSideError> {
     }
     Err(ReadSideError::UnknownScheme { scheme: read_db_url.scheme().to_owned() })
 }
+
+/// Opens the read database that the URL names, for who restores it or looks a restore up.
+///
+/// # Errors
+/// See [`ReadSideError`].
+#[cfg(feature = "restore")]
+pub async fn open_for_restore(read_db_url: &SecretUrl) -> Result<Arc<dyn restore::RestoreStore>, ReadSideError> {
+    #[cfg(feature = "sqlite")]
+    if let Some(path) = read_db_url.sqlite_path() {
+        return Ok(Arc::new(sqlite_embedded::SqliteReadDb::open(path.as_ref()).await?));
+    }
+    #[cfg(feature = "mysql")]
+    if read_db_url.scheme() == "mysql" {
+        return Ok(Arc::new(mysql_read_db::MySqlReadDb::connect_for_restore(read_db_url.expose())?));
+    }
+    Err(ReadSideError::UnknownScheme { scheme: read_db_url.scheme().to_owned() })
+}

@@ -1,5 +1,5 @@
 use async_trait::async_trait;
-use cqrs::{CommitPlace, CommitScan, EventStoreSize, ReadError, ScannedCommit, StreamId, StreamRange};
+use cqrs::{Commit, CommitPlace, CommitScan, EventStoreSize, ReadError, ScannedCommit, StreamId, StreamRange};
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
@@ -15,6 +15,12 @@ const SAMPLES_PER_PART: u32 = 64;
 const HAS_A_PLACE: &str = "(stream_id GLOB '????????-????-????-????-????????????' AND stream_id NOT GLOB '*[^0-9a-f-]*' \
                            AND length(replace(stream_id, '-', '')) = 32)";
 
+/// Where in the log the commit before this one in its stream stands.
+const POSITION_BEFORE: &str = "(SELECT earlier.position FROM commits AS earlier \
+                               WHERE earlier.stream_id = commits.stream_id \
+                               AND earlier.first_version < commits.first_version \
+                               ORDER BY earlier.first_version DESC LIMIT 1)";
+
 #[async_trait]
 impl CommitScan for SqliteEventStore {
     /// UUIDs as text sort as their bytes do, so the index that keeps versions unique is the order of the scan.
@@ -27,8 +33,8 @@ impl CommitScan for SqliteEventStore {
         let after = after.or(range.from.map(|stream_id| CommitPlace { stream_id, first_version: 0 }));
         let after_version = after.map_or(0, |after| after.first_version);
         let statement = format!(
-            "SELECT * FROM commits WHERE (stream_id, first_version) > (?1, ?2) AND stream_id < ?3 AND {HAS_A_PLACE} \
-             ORDER BY stream_id, first_version LIMIT ?4"
+            "SELECT *, {POSITION_BEFORE} AS position_before FROM commits \
+             WHERE (stream_id, first_version) > (?1, ?2) AND stream_id < ?3 AND {HAS_A_PLACE} ORDER BY stream_id, first_version LIMIT ?4"
         );
         let rows = sqlx::query(sqlx::AssertSqlSafe(statement))
             .bind(after.map_or_else(String::new, |after| after.stream_id.to_string()))
@@ -39,7 +45,13 @@ impl CommitScan for SqliteEventStore {
             .fetch_all(&self.database.readers)
             .await
             .map_err(read_error)?;
-        rows.iter().map(|row| Ok(ScannedCommit { place: place_of(row)?, commit: commit_from(row) })).collect()
+        rows.iter()
+            .map(|row| {
+                let commit = commit_from(row);
+                let misfits = commit.as_ref().map_or_else(|_| Ok(Vec::new()), |commit| misfits(row, commit))?;
+                Ok(ScannedCommit { place: place_of(row)?, commit, misfits })
+            })
+            .collect()
     }
 
     /// Looks at streams that lie evenly over the log.
@@ -98,4 +110,32 @@ fn place_of(row: &SqliteRow) -> Result<CommitPlace, ReadError> {
     let stream_id =
         StreamId(Uuid::try_parse(&stream_id).map_err(|error| read_error(sqlx::Error::Decode(error.into())))?);
     Ok(CommitPlace { stream_id, first_version: first_version.unsigned_abs() })
+}
+
+/// What no hash covers: the columns that only repeat the commit, and the very text of those that hold JSON, which could
+/// say to another reader what it does not say to this one.
+fn misfits(row: &SqliteRow, commit: &Commit) -> Result<Vec<String>, ReadError> {
+    let draft = &commit.draft;
+    let text = |column: &str| row.try_get::<Option<String>, _>(column).map_err(read_error);
+    let integer = |column: &str| row.try_get::<Option<i64>, _>(column).map_err(read_error);
+    let mut misfits = Vec::new();
+    let last_version =
+        version_to_column(draft.first_version) + i64::try_from(draft.events.len()).unwrap_or(i64::MAX) - 1;
+    if integer("last_version")? != Some(last_version) {
+        misfits.push(format!("last_version is not {last_version}, as its events say"));
+    }
+    if integer("position_before")? >= integer("position")? {
+        misfits.push("it stands in the log before the commit that it follows".to_owned());
+    }
+    if text("idempotency_key")?.is_some() != text("request_fingerprint")?.is_some() {
+        misfits.push("of idempotency_key and request_fingerprint only one is there".to_owned());
+    }
+    for (column, as_written) in
+        [("events", serde_json::to_string(&draft.events)), ("state", serde_json::to_string(&draft.state))]
+    {
+        if text(column)? != as_written.ok() {
+            misfits.push(format!("the text of {column} is not as this program writes it"));
+        }
+    }
+    Ok(misfits)
 }

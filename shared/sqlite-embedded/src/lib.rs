@@ -7,6 +7,9 @@
 mod commit_scan; // CommitScan
 mod embedded_bus; // delivers from the event store's own log, at least once
 mod open_database; // files, pragmas, migrations
+#[cfg(feature = "restore")]
+mod restore; // RestoreStore
+mod row_scan; // RowScan
 mod sqlite_event_store; // EventStoreRepository
 mod sqlite_key_store; // KeyStore
 mod sqlite_read_db; // EventHandler and BankAccountRepository

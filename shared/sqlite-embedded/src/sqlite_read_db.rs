@@ -18,7 +18,7 @@ use crate::version_column::version_to_column;
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/sqlite/read_db");
 
 /// SQLite takes 32,766 bound values in a statement; the widest row here has 10.
-const ROWS_PER_STATEMENT: usize = 1_000;
+pub(crate) const ROWS_PER_STATEMENT: usize = 1_000;
 
 type DynError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -97,38 +97,52 @@ fn push_list(statement: &mut QueryBuilder<Sqlite>, texts: &[String]) {
     statement.push(")");
 }
 
-async fn write(connection: &mut SqliteConnection, plan: &ProjectionPlan) -> Result<(), sqlx::Error> {
-    for entities in plan.entities.chunks(ROWS_PER_STATEMENT) {
-        let mut insert = QueryBuilder::new(
-            "INSERT INTO bank_accounts (account_id, owner, holder, kind, currency, balance_minor, status, version, \
-             opened_at_us, updated_at_us) ",
-        );
-        insert.push_values(entities, |mut row, entity| {
-            row.push_bind(entity.account_id.to_string())
-                .push_bind(entity.owner.clone())
-                .push_bind(entity.holder.clone())
-                .push_bind(entity.kind.as_str())
-                .push_bind(entity.balance.currency().code())
-                .push_bind(entity.balance.amount_minor())
-                .push_bind(entity.status.as_str())
-                .push_bind(version_to_column(entity.version))
-                .push_bind(entity.opened_at.unix_micros())
-                .push_bind(entity.updated_at.unix_micros());
-        });
-        // The write lock is held since before the rows were read, so none of them can have moved on; the guard
-        // says so in the statement itself.
-        insert.push(
-            " ON CONFLICT (account_id) DO UPDATE SET balance_minor = excluded.balance_minor, \
-             status = excluded.status, updated_at_us = excluded.updated_at_us, version = excluded.version \
-             WHERE excluded.version > bank_accounts.version",
-        );
-        insert.build().execute(&mut *connection).await?;
+fn insert_of_accounts<'a>(
+    table: &'static str,
+    entities: impl IntoIterator<Item = &'a BankAccountEntity>,
+) -> QueryBuilder<Sqlite> {
+    let mut insert = QueryBuilder::new(format!(
+        "INSERT INTO {table} (account_id, owner, holder, kind, currency, balance_minor, status, version, \
+         opened_at_us, updated_at_us) "
+    ));
+    insert.push_values(entities, |mut row, entity| {
+        row.push_bind(entity.account_id.to_string())
+            .push_bind(entity.owner.clone())
+            .push_bind(entity.holder.clone())
+            .push_bind(entity.kind.as_str())
+            .push_bind(entity.balance.currency().code())
+            .push_bind(entity.balance.amount_minor())
+            .push_bind(entity.status.as_str())
+            .push_bind(version_to_column(entity.version))
+            .push_bind(entity.opened_at.unix_micros())
+            .push_bind(entity.updated_at.unix_micros());
+    });
+    insert
+}
+
+/// Rows that are not there yet.
+#[cfg(feature = "restore")]
+pub(crate) async fn insert_accounts_into(
+    connection: &mut SqliteConnection,
+    table: &'static str,
+    entities: &[&BankAccountEntity],
+) -> Result<(), sqlx::Error> {
+    for entities in entities.chunks(ROWS_PER_STATEMENT) {
+        insert_of_accounts(table, entities.iter().copied()).build().execute(&mut *connection).await?;
     }
-    for lines in plan.lines.chunks(ROWS_PER_STATEMENT) {
-        let mut insert = QueryBuilder::new(
-            "INSERT INTO statement_lines (account_id, version, kind, currency, amount_minor, balance_after_minor, \
-             reference, occurred_at_us) ",
-        );
+    Ok(())
+}
+
+pub(crate) async fn insert_lines_into(
+    connection: &mut SqliteConnection,
+    table: &'static str,
+    lines: &[StatementLine],
+) -> Result<(), sqlx::Error> {
+    for lines in lines.chunks(ROWS_PER_STATEMENT) {
+        let mut insert = QueryBuilder::<Sqlite>::new(format!(
+            "INSERT INTO {table} (account_id, version, kind, currency, amount_minor, balance_after_minor, \
+             reference, occurred_at_us) "
+        ));
         insert.push_values(lines, |mut row, line| {
             row.push_bind(line.account_id.to_string())
                 .push_bind(version_to_column(line.version))
@@ -141,6 +155,23 @@ async fn write(connection: &mut SqliteConnection, plan: &ProjectionPlan) -> Resu
         });
         insert.build().execute(&mut *connection).await?;
     }
+    Ok(())
+}
+
+async fn write(connection: &mut SqliteConnection, plan: &ProjectionPlan) -> Result<(), sqlx::Error> {
+    for entities in plan.entities.chunks(ROWS_PER_STATEMENT) {
+        let mut insert = insert_of_accounts("bank_accounts", entities);
+        // The write lock is held since before the rows were read, so none of them can have moved on; the guard
+        // says so in the statement itself.
+        insert.push(
+            " ON CONFLICT (account_id) DO UPDATE SET holder = excluded.holder, \
+             balance_minor = excluded.balance_minor, status = excluded.status, \
+             updated_at_us = excluded.updated_at_us, version = excluded.version \
+             WHERE excluded.version > bank_accounts.version",
+        );
+        insert.build().execute(&mut *connection).await?;
+    }
+    insert_lines_into(connection, "statement_lines", &plan.lines).await?;
     for events in plan.keep_early.chunks(ROWS_PER_STATEMENT) {
         let mut insert = QueryBuilder::new("INSERT INTO early_events (account_id, version, envelope) ");
         insert.push_values(events, |mut row, event| {
@@ -238,7 +269,7 @@ impl BankAccountRepository for SqliteReadDb {
     }
 }
 
-fn read_error(error: sqlx::Error) -> ReadDbError {
+pub(crate) fn read_error(error: sqlx::Error) -> ReadDbError {
     ReadDbError::Unavailable { source: error.into() }
 }
 
@@ -255,7 +286,7 @@ fn time_from(row: &SqliteRow, column: &str) -> Result<Timestamp, DynError> {
     Ok(Timestamp::from_unix_micros(row.try_get(column)?)?)
 }
 
-fn entity_from(row: &SqliteRow) -> Result<BankAccountEntity, DynError> {
+pub(crate) fn entity_from(row: &SqliteRow) -> Result<BankAccountEntity, DynError> {
     Ok(BankAccountEntity {
         account_id: row.try_get::<&str, _>("account_id")?.parse()?,
         owner: row.try_get("owner")?,
@@ -269,7 +300,7 @@ fn entity_from(row: &SqliteRow) -> Result<BankAccountEntity, DynError> {
     })
 }
 
-fn line_from(row: &SqliteRow) -> Result<StatementLine, DynError> {
+pub(crate) fn line_from(row: &SqliteRow) -> Result<StatementLine, DynError> {
     Ok(StatementLine {
         account_id: row.try_get::<&str, _>("account_id")?.parse()?,
         version: u64::try_from(row.try_get::<i64, _>("version")?)?,

@@ -8,7 +8,7 @@ mod personal_data_keys; // where the keys of personal data are, and what they ar
 
 use std::sync::Arc;
 
-use cqrs::{EventPublisher, EventStoreRepository};
+use cqrs::{CommitScan, EventPublisher, EventStoreRepository};
 use settings::{KafkaSettings, SecretUrl};
 
 #[cfg(all(feature = "mongodb", feature = "kafka"))]
@@ -87,6 +87,22 @@ pub async fn open_event_store(event_store_url: &SecretUrl) -> Result<Arc<dyn Eve
     if is_mongodb(event_store_url) {
         let event_store = mongo_event_store::MongoEventStore::connect(event_store_url.expose()).await?;
         return Ok(Arc::new(event_store));
+    }
+    #[cfg(feature = "sqlite")]
+    if let Some(path) = event_store_url.sqlite_path() {
+        return Ok(Arc::new(sqlite_embedded::SqliteEventStore::open(path.as_ref()).await?));
+    }
+    Err(unknown_scheme(event_store_url))
+}
+
+/// Opens the event store for who reads all of it.
+///
+/// # Errors
+/// See [`WriteSideError`].
+pub async fn open_commit_scan(event_store_url: &SecretUrl) -> Result<Arc<dyn CommitScan>, WriteSideError> {
+    #[cfg(feature = "mongodb")]
+    if is_mongodb(event_store_url) {
+        return Ok(Arc::new(mongo_event_store::MongoEventStore::connect(event_store_url.expose()).await?));
     }
     #[cfg(feature = "sqlite")]
     if let Some(path) = event_store_url.sqlite_path() {

@@ -223,6 +223,7 @@ fn commit_after(
             event_type: event.event_type().to_owned(),
             schema_version: event.schema_version(),
             data: event.to_data(),
+            personal: None,
         }],
         occurred_at: Timestamp::now(),
         caller: CALLER.to_owned(),

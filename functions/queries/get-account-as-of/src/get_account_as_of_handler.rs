@@ -24,7 +24,7 @@ pub struct GetAccountAsOf {
 /// Handles [`GetAccountAsOf`].
 ///
 /// From the events and from nothing else: the state that each commit carries is a shortcut for commands, and has no
-/// holder. So it costs a read for each [`PAGE_COMMITS`] commits up to the time and one of the newest, and holds two pages
+/// holder. So it costs a read for each 500 commits up to the time and one of the newest, and holds two pages
 /// of them. Times never run backwards within a stream, so that the first commit after the time ends it.
 pub struct GetAccountAsOfHandler {
     event_store: Arc<dyn EventStoreRepository>,
@@ -94,7 +94,7 @@ fn after(
     }
     let mut account = before;
     for recorded in &draft.events {
-        let event = AccountEvent::from_data(&recorded.event_type, recorded.schema_version, &recorded.data)
+        let event = AccountEvent::from_data(&recorded.event_type, recorded.schema_version, &recorded.readable_data())
             .map_err(|error| corrupt(error.to_string()))?;
         let (after, _line) = BankAccountEntity::after(account.as_ref(), account_id, &event, draft.occurred_at)
             .map_err(|error| corrupt(error.to_string()))?;

@@ -14,6 +14,8 @@ pub(crate) struct EventBody {
     occurred_at: String,
     event_id: String,
     correlation_id: String,
+    hash: String,
+    previous_hash: Option<String>,
 }
 
 impl From<AuditedEvent> for EventBody {
@@ -25,6 +27,8 @@ impl From<AuditedEvent> for EventBody {
             occurred_at: audited.occurred_at.to_string(),
             event_id: audited.event_id.to_string(),
             correlation_id: audited.correlation_id,
+            hash: audited.hash.to_string(),
+            previous_hash: audited.previous_hash.map(|hash| hash.to_string()),
         }
     }
 }

@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use bank::{AccountAggregate, AccountEvent, AccountId, Actor, HolderName};
 use cqrs::{
-    DomainEvent as _, EventEnvelope, EventStore, EventStoreRepository, LoadError, PersonalData, QueryEnvelope,
-    QueryError, QueryHandler, ReadError, StreamId, Timestamp,
+    Commit, Digest, DomainEvent as _, EventEnvelope, EventStore, EventStoreRepository, LoadError, PersonalData,
+    QueryEnvelope, QueryError, QueryHandler, ReadError, StreamId, Timestamp,
 };
 
 /// A page of an account's audit trail.
@@ -32,6 +32,10 @@ pub struct AuditedEvent {
     pub event_id: String,
     /// The request that it came from.
     pub correlation_id: String,
+    /// The hash of the commit that stored it, which covers all the events that were stored with it.
+    pub hash: Digest,
+    /// The hash of the commit before that one; none in the stream's first.
+    pub previous_hash: Option<Digest>,
 }
 
 /// The page, and where the next one starts.
@@ -70,15 +74,16 @@ impl QueryHandler<ListAccountEvents> for ListAccountEventsHandler {
         let mut commits =
             self.repository.commits_from(stream_id, *from_version, limit + 1).await.map_err(read_error)?;
         self.personal_data.open(&mut commits).await?;
-        let envelopes: Vec<EventEnvelope> = commits
+        let stored: Vec<(&Commit, EventEnvelope)> = commits
             .iter()
-            .flat_map(|commit| commit.envelopes())
-            .filter(|event| event.version >= *from_version)
+            .flat_map(|commit| commit.envelopes().map(move |event| (commit, event)))
+            .filter(|(_, event)| event.version >= *from_version)
             .collect();
         let page_size = *limit as usize;
-        let next_from_version = envelopes.get(page_size).map(|event| event.version);
+        let next_from_version = stored.get(page_size).map(|(_, event)| event.version);
+        let page = stored.into_iter().take(page_size);
         let mut events: Vec<AuditedEvent> =
-            envelopes.into_iter().take(page_size).map(audited).collect::<Result<_, _>>()?;
+            page.map(|(commit, event)| audited(commit, event)).collect::<Result<_, _>>()?;
         if account.is_holder_erased {
             events.iter_mut().for_each(hide_holder);
         }
@@ -86,7 +91,7 @@ impl QueryHandler<ListAccountEvents> for ListAccountEventsHandler {
     }
 }
 
-fn audited(envelope: EventEnvelope) -> Result<AuditedEvent, QueryError> {
+fn audited(commit: &Commit, envelope: EventEnvelope) -> Result<AuditedEvent, QueryError> {
     let event = AccountEvent::from_data(&envelope.event_type, envelope.schema_version, &envelope.data)
         .map_err(|error| QueryError::Corrupt { reason: error.to_string() })?;
     Ok(AuditedEvent {
@@ -95,6 +100,8 @@ fn audited(envelope: EventEnvelope) -> Result<AuditedEvent, QueryError> {
         occurred_at: envelope.occurred_at,
         event_id: envelope.event_id.to_string(),
         correlation_id: envelope.correlation_id,
+        hash: commit.hash,
+        previous_hash: commit.draft.previous_hash,
     })
 }
 

@@ -1,0 +1,26 @@
+//! `restore-read-db`, this function itself, or a schedule -> **this function** -> the read database.
+
+use std::sync::Arc;
+
+use lambda_invoke::LambdaRestoreTrigger;
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use restore::{RestoreLimits, Restorer};
+use restore_worker::RestoreWorker;
+use serde_json::Value;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    telemetry::init();
+    let events = write_side::open_commit_scan(&settings::event_store_url()?).await?;
+    let personal_data = write_side::open_personal_data(&settings::key_store()?).await?;
+    let read_db = read_side::open_for_restore(&settings::read_db_url()?).await?;
+    let trigger = LambdaRestoreTrigger::from_env()?;
+    let restorer = Restorer::new(events, personal_data, read_db, RestoreLimits::default());
+    let worker = Arc::new(RestoreWorker::new(restorer, Arc::new(trigger)));
+    // What the event says is of no matter: what there is to do stands in the read database.
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {
+        let worker = worker.clone();
+        async move { worker.work(&event.context).await.map_err(Error::from) }
+    }))
+    .await
+}

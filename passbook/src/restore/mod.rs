@@ -1,0 +1,155 @@
+//! `passbook restore`: the read database rebuilt from the events while the service runs, by the same code as the function
+//! `restore-worker`. It can be killed and started again: it goes on where it was.
+
+mod arguments; // the command line
+mod databases; // the two databases, without what runs between them
+mod progress; // how far it is, for people
+mod task; // the same inside `passbook serve`
+
+use std::process::ExitCode;
+
+use bank::AccountId;
+use cqrs::Timestamp;
+use restore::{
+    AccountRestoreError, Lease, Requested, RestoreError, RestoreId, RestoreKind, RestoreLimits, RestoreRecord,
+    RestoreStatus, RestoreStoreError, RunOutcome,
+};
+use settings::SettingsError;
+use uuid::Uuid;
+
+pub use arguments::RestoreArguments;
+use databases::Databases;
+pub use databases::DatabasesError;
+pub(crate) use databases::EMBEDDED_LIMITS;
+use progress::Progress;
+pub(crate) use task::RestoreTask;
+
+/// Why there was no restore, or not yet. Where it began, it can be started again and goes on.
+#[derive(Debug, thiserror::Error)]
+pub enum RestoreCommandError {
+    /// The environment is wrong. Handling: set it right.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// A database could not be opened. Handling: fix what it names.
+    #[error(transparent)]
+    Databases(#[from] DatabasesError),
+    /// The restore stopped. Handling: see [`RestoreError`].
+    #[error("the restore stopped")]
+    Restore(#[from] RestoreError),
+    /// The read database did not do its part. Handling: see [`RestoreStoreError`].
+    #[error(transparent)]
+    ReadDb(#[from] RestoreStoreError),
+    /// The account was not rebuilt. Handling: see [`AccountRestoreError`].
+    #[error("account {account_id} was not restored")]
+    Account {
+        /// Which.
+        account_id: AccountId,
+        /// Why.
+        #[source]
+        source: AccountRestoreError,
+    },
+    /// Somebody is at a restore, and alive. Handling: wait for it.
+    #[error("the restore {id} runs already: {replayed} of {total} events")]
+    RunsAlready {
+        /// Which.
+        id: RestoreId,
+        /// Events so far.
+        replayed: u64,
+        /// Events in all.
+        total: u64,
+    },
+}
+
+/// Does what the arguments say, and tells how it goes.
+///
+/// # Errors
+/// See [`RestoreCommandError`].
+pub async fn restore(arguments: RestoreArguments) -> Result<ExitCode, RestoreCommandError> {
+    let databases = Databases::open_from_env().await?;
+    let result = run(&databases, &arguments).await;
+    databases.close().await;
+    result
+}
+
+async fn run(databases: &Databases, arguments: &RestoreArguments) -> Result<ExitCode, RestoreCommandError> {
+    if let Some(account_id) = arguments.account {
+        let accounts = databases.account_restore();
+        let restored = accounts.restore(account_id).await;
+        match restored.map_err(|source| RestoreCommandError::Account { account_id, source })? {
+            0 => println!("there is no account {account_id}, and no row of it"),
+            version => println!("account {account_id} is at version {version}"),
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    if arguments.drop_old {
+        databases.read_db.drop_old().await?;
+        println!("what the last restore put aside is gone");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let kind = if arguments.rollback { RestoreKind::Rollback } else { RestoreKind::Rebuild };
+    let id = RestoreId::generate();
+    let id = match databases.read_db.request(id, kind).await? {
+        Requested::Recorded | Requested::Known(_) => id,
+        Requested::OtherRuns(other) => {
+            println!("the restore {} was begun at {}: going on with it", other.id, other.started_at);
+            other.id
+        }
+    };
+    let limits = RestoreLimits {
+        readers: arguments.readers.get(),
+        lease: std::time::Duration::from_secs(arguments.lease_s.get()),
+        ..databases.limits
+    };
+    let restorer = databases.restorer(limits);
+    let lease = Lease { holder: holder("restore"), duration: limits.lease };
+    let mut progress = Progress::start(databases.read_db.clone(), id);
+    let outcome = tokio::select! {
+        outcome = restorer.run(&lease.holder, None) => outcome,
+        () = progress.show() => Ok(RunOutcome::CutShort),
+        () = crate::serve::wait_for_stop_signal() => Ok(RunOutcome::CutShort),
+    };
+    progress.end();
+    match outcome? {
+        RunOutcome::Finished(record) => Ok(report(&record)),
+        RunOutcome::HeldByAnother(other) => Err(RestoreCommandError::RunsAlready {
+            id: other.id,
+            replayed: other.events_replayed,
+            total: other.events_total,
+        }),
+        RunOutcome::NothingToDo => match databases.read_db.find(id).await? {
+            Some(record) => Ok(report(&record)),
+            None => Ok(ExitCode::FAILURE),
+        },
+        RunOutcome::CutShort => {
+            databases.read_db.release_lease(id, &lease).await?;
+            println!("stopped; `passbook restore` goes on with the restore {id} from here");
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+/// A name for a lease that no other process has.
+pub(crate) fn holder(what: &str) -> String {
+    format!("{what}-{}-{}", std::process::id(), Uuid::now_v7().simple())
+}
+
+fn report(record: &RestoreRecord) -> ExitCode {
+    let ended_at = record.finished_at.unwrap_or_else(Timestamp::now);
+    let micros = ended_at.unix_micros().saturating_sub(record.started_at.unix_micros()).unsigned_abs();
+    let (seconds, tenths) = (micros / 1_000_000, micros % 1_000_000 / 100_000);
+    let rate = record.events_replayed.saturating_mul(1_000_000) / micros.max(1);
+    match record.status {
+        RestoreStatus::Failed => {
+            println!("the restore {} has failed: {}", record.id, record.failure.as_deref().unwrap_or("no reason"));
+            println!("what queries read was left alone");
+            ExitCode::FAILURE
+        }
+        RestoreStatus::Running | RestoreStatus::Succeeded => {
+            println!("restored: {} events in {seconds}.{tenths} s, {rate} events/s", record.events_replayed);
+            println!("accounts whose rows differed from their events: {}", record.accounts_repaired);
+            println!("what was there before is kept until the next restore, or `passbook restore --drop-old`;");
+            println!("`passbook restore --rollback` brings it back");
+            ExitCode::SUCCESS
+        }
+    }
+}

@@ -1,0 +1,116 @@
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use cqrs::{CommitScan, OpeningScan, PersonalData};
+use read_model::RowScan;
+use restore::{AccountRestore, RestoreStore};
+use settings::SettingsError;
+use sqlite_embedded::{OpenError, SqliteEventStore, SqliteKeyStore, SqliteReadDb};
+
+use crate::Embedded;
+
+/// What is verified, and what a repair writes to. Whatever runs between the two goes on elsewhere, or does not run.
+pub(crate) struct Databases {
+    events: Arc<dyn CommitScan>,
+    personal_data: Arc<dyn PersonalData>,
+    pub(crate) rows: Arc<dyn RowScan>,
+    pub(crate) read_db: Arc<dyn RestoreStore>,
+    embedded: Option<(SqliteEventStore, SqliteKeyStore, SqliteReadDb)>,
+}
+
+/// Why they could not be opened. Handling: fix what it names, then start again.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabasesError {
+    /// The environment is wrong.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// There is nothing to verify: opening the file would make an empty one, which is always as it was written.
+    #[error("there is no {}", path.display())]
+    NoFile {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// A file could not be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// Of the write side's.
+    #[cfg(feature = "servers")]
+    #[error(transparent)]
+    WriteSide(#[from] write_side::WriteSideError),
+    /// The keys of personal data cannot be used.
+    #[cfg(feature = "servers")]
+    #[error(transparent)]
+    Keys(#[from] write_side::PersonalDataKeysError),
+    /// The read database's URL is none.
+    #[cfg(feature = "servers")]
+    #[error(transparent)]
+    ReadDb(#[from] mysql_read_db::ConnectError),
+}
+
+impl Databases {
+    /// Those of `EVENT_STORE_URL` and `READ_DB_URL`, or those in the folder that `PASSBOOK_HOME` names.
+    pub(crate) async fn open_from_env() -> Result<Self, DatabasesError> {
+        if settings::event_store_url_if_set()?.is_some() || settings::read_db_url_if_set()?.is_some() {
+            return Self::of_servers().await;
+        }
+        let home = Embedded::home_from_env()?;
+        let (events_path, read_path) = (home.join("events.db"), home.join("read.db"));
+        for path in [&events_path, &read_path] {
+            if !path.exists() {
+                return Err(DatabasesError::NoFile { path: path.clone() });
+            }
+        }
+        let event_store = SqliteEventStore::open(&events_path).await?;
+        let key_store = SqliteKeyStore::open(&home.join("keys.db")).await?;
+        let read_db = SqliteReadDb::open(&read_path).await?;
+        Ok(Self {
+            events: Arc::new(event_store.clone()),
+            personal_data: crate::embedded::opened_by(&key_store),
+            rows: Arc::new(read_db.clone()),
+            read_db: Arc::new(read_db.clone()),
+            embedded: Some((event_store, key_store, read_db)),
+        })
+    }
+
+    #[cfg(feature = "servers")]
+    async fn of_servers() -> Result<Self, DatabasesError> {
+        let events = write_side::open_commit_scan(&settings::event_store_url()?).await?;
+        // With its limits: the sums are one statement over all there is.
+        let read_db = mysql_read_db::MySqlReadDb::connect_for_restore(settings::read_db_url()?.expose())?;
+        Ok(Self {
+            events,
+            personal_data: write_side::open_personal_data(&settings::key_store()?).await?,
+            rows: Arc::new(read_db.clone()),
+            read_db: Arc::new(read_db),
+            embedded: None,
+        })
+    }
+
+    #[cfg(not(feature = "servers"))]
+    #[expect(clippy::unused_async, reason = "as with servers")]
+    async fn of_servers() -> Result<Self, DatabasesError> {
+        Err(SettingsError::Invalid {
+            variable: settings::EVENT_STORE_URL,
+            reason: "this build is embedded only: build it with --features servers, as make run does",
+        }
+        .into())
+    }
+
+    /// The events, with what is personal in them open.
+    pub(crate) fn opened_events(&self) -> Arc<dyn CommitScan> {
+        Arc::new(OpeningScan::new(self.events.clone(), self.personal_data.clone()))
+    }
+
+    pub(crate) fn account_restore(&self) -> AccountRestore {
+        AccountRestore::new(self.events.clone(), self.personal_data.clone(), self.read_db.clone())
+    }
+
+    /// Closes the files.
+    pub(crate) async fn close(self) {
+        if let Some((event_store, key_store, read_db)) = self.embedded {
+            read_db.close().await;
+            event_store.close().await;
+            key_store.close().await;
+        }
+    }
+}

@@ -1,0 +1,102 @@
+use std::io::{self, IsTerminal as _};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::json;
+use verify::{Finding, Head, Outcome, VerifyObserver};
+
+use super::heads_writer::HeadsWriter;
+
+/// Tells what is found while it is found, and how far it is where that is a terminal.
+pub(crate) struct Report {
+    as_json: bool,
+    bar: ProgressBar,
+    heads: Option<HeadsWriter>,
+}
+
+impl Report {
+    pub(crate) fn new(as_json: bool, heads: Option<HeadsWriter>) -> Self {
+        let bar = ProgressBar::no_length();
+        if !io::stderr().is_terminal() {
+            bar.set_draw_target(ProgressDrawTarget::hidden());
+        }
+        let style = ProgressStyle::with_template("{bar:30} {human_pos} of {human_len} commits, {per_sec}, {eta} left");
+        Self { as_json, bar: bar.with_style(style.expect("a constant that every run reads")), heads }
+    }
+
+    /// Whether somebody sees how far it is, so that it is worth counting what there is.
+    pub(crate) fn is_watched(&self) -> bool {
+        !self.bar.is_hidden()
+    }
+
+    pub(crate) fn expect_commits(&self, commits: u64) {
+        self.bar.set_length(commits);
+    }
+
+    fn print(&self, line: &str) {
+        self.bar.suspend(|| println!("{line}"));
+    }
+
+    pub(crate) fn repaired(&self, account_id: bank::AccountId, version: u64) {
+        if self.as_json {
+            self.print(&json!({ "repaired": account_id.to_string(), "version": version }).to_string());
+        } else {
+            self.print(&format!("repaired: {account_id} was rebuilt from its events, up to version {version}"));
+        }
+    }
+
+    pub(crate) fn not_repaired(&self, account_id: bank::AccountId, reason: &str) {
+        if self.as_json {
+            self.print(&json!({ "not_repaired": account_id.to_string(), "reason": reason }).to_string());
+        } else {
+            self.print(&format!("not repaired: {account_id}: {reason}"));
+        }
+    }
+
+    /// What it came to; the heads are kept where nothing was found.
+    pub(crate) fn end(self, outcome: &Outcome) -> io::Result<()> {
+        self.bar.finish_and_clear();
+        let Outcome { streams, accounts, commits, events, findings, moving, damaged } = outcome;
+        if self.as_json {
+            let summary = json!({
+                "streams": streams, "accounts": accounts, "commits": commits, "events": events,
+                "findings": findings, "damaged_streams": damaged.len(), "moving": moving,
+            });
+            println!("{}", json!({ "summary": summary }));
+        } else {
+            println!("{commits} commits with {events} events in {streams} streams, {accounts} of them accounts");
+            if *moving > 0 {
+                println!("{moving} accounts' rows were behind to the last, and moved");
+            }
+            match findings {
+                0 => println!("all of it as it was written"),
+                _ => println!("{findings} findings in {} streams", damaged.len()),
+            }
+        }
+        match self.heads {
+            Some(heads) if *findings == 0 => heads.keep(),
+            Some(heads) => {
+                eprintln!("passbook: the heads were not written, since something was found");
+                heads.discard()
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+impl VerifyObserver for Report {
+    fn found(&mut self, finding: &Finding) {
+        if self.as_json {
+            self.print(&serde_json::to_string(finding).expect("a finding is plain JSON"));
+        } else {
+            self.print(&finding.to_string());
+        }
+    }
+
+    fn head(&mut self, head: &Head) -> io::Result<()> {
+        self.heads.as_mut().map_or(Ok(()), |heads| heads.write(head))
+    }
+
+    fn read(&mut self, commits: u64) {
+        self.bar.set_position(commits);
+    }
+}

@@ -1,0 +1,58 @@
+//! The read database's side of a restore.
+//!
+//! Its statements are not among those that the compiler checks: most of them are about tables that are there only while
+//! a restore runs.
+
+mod locked_account; // one account, rebuilt in its place
+mod register; // RestoreRegister
+mod shadow; // the shadow tables, outside of the gate and inside
+mod store; // RestoreStore
+mod tables; // shadow tables made, swapped, dropped
+mod writes; // rows into the tables, many at a time
+
+use restore::{Lease, RestoreId, RestoreStoreError};
+use sqlx::{AssertSqlSafe, MySqlConnection};
+
+use crate::project_events::server_error_number;
+
+/// The server's clock: leases of several machines are told by one.
+const NOW_US: &str = "CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED)";
+
+fn unavailable(error: sqlx::Error) -> RestoreStoreError {
+    match server_error_number(&error) {
+        // ER_LOCK_DEADLOCK, ER_LOCK_WAIT_TIMEOUT and, on MariaDB only, ER_CHECKREAD
+        Some(1213 | 1205 | 1020) => RestoreStoreError::Busy,
+        _ => RestoreStoreError::Unavailable { source: error.into() },
+    }
+}
+
+fn corrupt(error: impl std::fmt::Display) -> RestoreStoreError {
+    RestoreStoreError::Corrupt { reason: error.to_string() }
+}
+
+fn lease_us(lease: &Lease) -> i64 {
+    i64::try_from(lease.duration.as_micros()).unwrap_or(i64::MAX / 2)
+}
+
+/// Moves the lease's end and counts these events; fails where the lease is another's, or the restore has ended. From here
+/// to the end of the transaction nobody can take the lease over, so a worker that was thought dead writes nothing more.
+async fn renew(
+    connection: &mut MySqlConnection,
+    id: RestoreId,
+    lease: &Lease,
+    events: u64,
+) -> Result<(), RestoreStoreError> {
+    let statement = format!(
+        "UPDATE restores SET lease_until_us = {NOW_US} + ?, events_replayed = events_replayed + ? \
+         WHERE restore_id = ? AND lease_holder = ? AND status = 'running'"
+    );
+    let renewed = sqlx::query(AssertSqlSafe(statement))
+        .bind(lease_us(lease))
+        .bind(events)
+        .bind(id.as_uuid())
+        .bind(&lease.holder)
+        .execute(connection)
+        .await
+        .map_err(unavailable)?;
+    if renewed.rows_affected() == 1 { Ok(()) } else { Err(RestoreStoreError::LeaseLost) }
+}

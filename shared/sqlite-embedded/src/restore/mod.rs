@@ -1,0 +1,66 @@
+//! The read database's side of a restore. All that writes is a transaction on the one writing connection, and short, so
+//! that the bus comes in between.
+
+mod locked_account; // one account, rebuilt in its place
+mod register; // RestoreRegister
+mod shadow; // the shadow tables, outside of the gate and inside
+mod store; // RestoreStore
+mod tables; // shadow tables made, swapped, dropped
+
+use cqrs::{StreamId, Timestamp};
+use restore::{Lease, RestoreId, RestoreStoreError};
+use sqlx::SqliteConnection;
+use uuid::Uuid;
+
+fn unavailable(error: sqlx::Error) -> RestoreStoreError {
+    let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
+    // The lower eight bits are the code proper: 5 is SQLITE_BUSY and 6 SQLITE_LOCKED.
+    if code.is_some_and(|code| matches!(code & 0xff, 5 | 6)) {
+        return RestoreStoreError::Busy;
+    }
+    RestoreStoreError::Unavailable { source: error.into() }
+}
+
+fn corrupt(error: impl std::fmt::Display) -> RestoreStoreError {
+    RestoreStoreError::Corrupt { reason: error.to_string() }
+}
+
+fn now_us() -> i64 {
+    Timestamp::now().unix_micros()
+}
+
+fn lease_end_us(lease: &Lease) -> i64 {
+    now_us().saturating_add(i64::try_from(lease.duration.as_micros()).unwrap_or(i64::MAX))
+}
+
+/// Moves the lease's end and counts these events; fails where the lease is another's, or the restore has ended. The
+/// transaction around it is what keeps a worker that was thought dead from writing.
+async fn renew(
+    connection: &mut SqliteConnection,
+    id: RestoreId,
+    lease: &Lease,
+    events: u64,
+) -> Result<(), RestoreStoreError> {
+    let renewed = sqlx::query(
+        "UPDATE restores SET lease_until_us = ?, events_replayed = events_replayed + ? \
+         WHERE restore_id = ? AND lease_holder = ? AND status = 'running'",
+    )
+    .bind(lease_end_us(lease))
+    .bind(events.cast_signed())
+    .bind(id.to_string())
+    .bind(&lease.holder)
+    .execute(connection)
+    .await
+    .map_err(unavailable)?;
+    if renewed.rows_affected() == 1 { Ok(()) } else { Err(RestoreStoreError::LeaseLost) }
+}
+
+fn stream_from(text: Option<String>) -> Result<Option<StreamId>, RestoreStoreError> {
+    text.map(|text| Uuid::try_parse(&text).map(StreamId).map_err(corrupt)).transpose()
+}
+
+/// The bounds of a range as the ids' texts are compared: behind every digit where it has no end.
+fn bounds(range: cqrs::StreamRange) -> (String, String) {
+    let from = range.from.map_or_else(String::new, |from| from.to_string());
+    (from, range.before.map_or_else(|| "~".to_owned(), |before| before.to_string()))
+}

@@ -1,0 +1,104 @@
+use restore::{RestoreId, RestoreStoreError};
+use sqlx::{AssertSqlSafe, SqliteConnection};
+
+use super::unavailable;
+
+/// The tables that queries read and that a restore builds anew.
+const TABLES: [&str; 2] = ["bank_accounts", "statement_lines"];
+/// Between an index's own name and the restore that made it. Index names are one space for the whole file.
+const RESTORE_MARK: &str = "_restore_";
+
+/// How the tables of a set are called.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum TableSet {
+    /// What queries read.
+    Live,
+    /// What a restore builds.
+    Shadow,
+    /// What the last swap put aside.
+    Old,
+}
+
+impl TableSet {
+    fn name_of(self, table: &str) -> String {
+        match self {
+            Self::Live => table.to_owned(),
+            Self::Shadow => format!("{table}_shadow"),
+            Self::Old => format!("{table}_old"),
+        }
+    }
+}
+
+async fn run(connection: &mut SqliteConnection, statement: String) -> Result<(), RestoreStoreError> {
+    // The texts are this module's own, and those by which the tables were made.
+    sqlx::query(AssertSqlSafe(statement)).execute(connection).await.map(|_| ()).map_err(unavailable)
+}
+
+/// Empty shadow tables with every column, check and index of those that queries read.
+pub(super) async fn make_shadow(connection: &mut SqliteConnection, id: RestoreId) -> Result<(), RestoreStoreError> {
+    drop_set(connection, TableSet::Shadow).await?;
+    for table in TABLES {
+        let shadow = TableSet::Shadow.name_of(table);
+        let form = form_of(connection, table)
+            .await?
+            .ok_or(RestoreStoreError::Corrupt { reason: format!("there is no table {table}") })?;
+        run(connection, format!("CREATE TABLE {shadow} {form}")).await?;
+        let indexes: Vec<(String, String)> = sqlx::query_as(
+            "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = ? AND sql NOT NULL",
+        )
+        .bind(table)
+        .fetch_all(&mut *connection)
+        .await
+        .map_err(unavailable)?;
+        for (name, sql) in indexes {
+            let own_name = name.split(RESTORE_MARK).next().unwrap_or(&name);
+            let unique = if sql.starts_with("CREATE UNIQUE") { "UNIQUE " } else { "" };
+            let name = format!("{own_name}{RESTORE_MARK}{}", id.as_uuid().as_simple());
+            run(connection, format!("CREATE {unique}INDEX {name} ON {shadow} {}", from_bracket(&sql))).await?;
+        }
+    }
+    Ok(())
+}
+
+/// What stands behind the name where a table is made: its columns and checks. None where there is no such table.
+async fn form_of(connection: &mut SqliteConnection, name: &str) -> Result<Option<String>, RestoreStoreError> {
+    let sql: Option<String> = sqlx::query_scalar("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?")
+        .bind(name)
+        .fetch_optional(connection)
+        .await
+        .map_err(unavailable)?;
+    Ok(sql.map(|sql| from_bracket(&sql).to_owned()))
+}
+
+fn from_bracket(sql: &str) -> &str {
+    sql.find('(').map_or("", |at| &sql[at..])
+}
+
+/// Whether this set is there and of the form of those that queries read.
+pub(super) async fn fits(connection: &mut SqliteConnection, set: TableSet) -> Result<bool, RestoreStoreError> {
+    for table in TABLES {
+        let form = form_of(connection, &set.name_of(table)).await?;
+        if form.is_none() || form != form_of(connection, table).await? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+pub(super) async fn rename_set(
+    connection: &mut SqliteConnection,
+    from: TableSet,
+    to: TableSet,
+) -> Result<(), RestoreStoreError> {
+    for table in TABLES {
+        run(connection, format!("ALTER TABLE {} RENAME TO {}", from.name_of(table), to.name_of(table))).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn drop_set(connection: &mut SqliteConnection, set: TableSet) -> Result<(), RestoreStoreError> {
+    for table in TABLES {
+        run(connection, format!("DROP TABLE IF EXISTS {}", set.name_of(table))).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,141 @@
+use cqrs::{Commit, Digest, ScannedCommit, StreamId, Timestamp};
+
+use crate::{Damage, Finding, Head};
+
+/// One stream's commits as they come: each must be the content of its hash, and follow on the one before it. Of any kind
+/// of aggregate.
+pub(crate) struct ChainCheck {
+    stream_id: StreamId,
+    head: Option<Head>,
+    before: Option<Before>,
+    /// Whether the commits so far leave out none and none of them is unreadable, so that they can be folded.
+    is_whole: bool,
+}
+
+/// What the next commit must follow on.
+struct Before {
+    next_version: u64,
+    /// Of the commit; not known of one that cannot be read.
+    link: Option<Link>,
+}
+
+struct Link {
+    hash: Digest,
+    aggregate_type: String,
+    occurred_at: Timestamp,
+}
+
+impl ChainCheck {
+    /// Of the stream that was like this when the heads were written, if it was there.
+    pub(crate) const fn new(stream_id: StreamId, head: Option<Head>) -> Self {
+        Self { stream_id, head, before: None, is_whole: true }
+    }
+
+    /// The stream's version so far.
+    pub(crate) fn version(&self) -> u64 {
+        self.before.as_ref().map_or(0, |before| before.next_version - 1)
+    }
+
+    /// The kind of the stream, by its newest commit that can be read.
+    pub(crate) fn aggregate_type(&self) -> Option<&str> {
+        self.before.as_ref()?.link.as_ref().map(|link| link.aggregate_type.as_str())
+    }
+
+    /// The stream's end so far, where it can be read.
+    pub(crate) fn head(&self) -> Option<Head> {
+        let before = self.before.as_ref()?;
+        let hash = before.link.as_ref()?.hash;
+        Some(Head { stream_id: self.stream_id, version: before.next_version - 1, hash })
+    }
+
+    /// Whether the events of all commits so far are there to be folded.
+    pub(crate) const fn is_whole(&self) -> bool {
+        self.is_whole
+    }
+
+    /// The next commit of the stream.
+    pub(crate) fn add(&mut self, scanned: &ScannedCommit, findings: &mut Vec<Finding>) {
+        let first_version = scanned.place.first_version;
+        let mut found = |damage| findings.push(Finding::in_stream(self.stream_id, Some(first_version), damage));
+        let expected_version = self.before.as_ref().map_or(1, |before| before.next_version);
+        if first_version > expected_version {
+            self.is_whole = false;
+            found(Damage::VersionGap { expected: expected_version });
+        } else if first_version < expected_version {
+            self.is_whole = false;
+            found(Damage::Overlap { expected: expected_version });
+        }
+        let commit = match &scanned.commit {
+            Ok(commit) => commit,
+            Err(error) => {
+                self.is_whole = false;
+                found(Damage::Unreadable { reason: error.to_string() });
+                // How many events it held shows only in the next one.
+                self.before = Some(Before { next_version: first_version.saturating_add(1), link: None });
+                return;
+            }
+        };
+        for what in &scanned.misfits {
+            found(Damage::UncoveredDiffers { what: what.clone() });
+        }
+        let hash = commit.draft.hash();
+        if hash != commit.hash {
+            found(Damage::HashMismatch { expected: hash, found: commit.hash });
+        }
+        self.check_link(commit, &mut found);
+        let last_version = last_version_of(commit);
+        if commit.draft.events.is_empty() {
+            found(Damage::NoEvents);
+        }
+        if let Some(head) = self.head.take_if(|head| head.version <= last_version) {
+            if head.version < last_version {
+                found(Damage::HeadMissing { expected: head.hash });
+            } else if head.hash != commit.hash {
+                found(Damage::HeadDiffers { expected: head.hash, found: commit.hash });
+            }
+        }
+        self.before = Some(Before {
+            next_version: last_version + 1,
+            link: Some(Link {
+                hash: commit.hash,
+                aggregate_type: commit.draft.aggregate_type.clone(),
+                occurred_at: commit.draft.occurred_at,
+            }),
+        });
+    }
+
+    fn check_link(&self, commit: &Commit, found: &mut impl FnMut(Damage)) {
+        let draft = &commit.draft;
+        match &self.before {
+            None if draft.previous_hash.is_some() => {
+                found(Damage::PreviousHashMismatch { expected: None, found: draft.previous_hash });
+            }
+            None | Some(Before { link: None, .. }) => {}
+            Some(Before { link: Some(link), .. }) => {
+                if draft.previous_hash != Some(link.hash) {
+                    found(Damage::PreviousHashMismatch { expected: Some(link.hash), found: draft.previous_hash });
+                }
+                if draft.aggregate_type != link.aggregate_type {
+                    let (expected, found_type) = (link.aggregate_type.clone(), draft.aggregate_type.clone());
+                    found(Damage::AggregateTypeChanges { expected, found: found_type });
+                }
+                if draft.occurred_at < link.occurred_at {
+                    found(Damage::TimeRunsBackwards { not_before: link.occurred_at, found: draft.occurred_at });
+                }
+            }
+        }
+    }
+
+    /// After the last commit: the anchor's version was never reached.
+    pub(crate) fn finish(&mut self, findings: &mut Vec<Finding>) {
+        if let Some(head) = self.head.take() {
+            let damage = Damage::HeadMissing { expected: head.hash };
+            findings.push(Finding::in_stream(self.stream_id, Some(head.version), damage));
+        }
+    }
+}
+
+/// Where a damaged commit holds no event it ends where it begins, so that counting goes on.
+fn last_version_of(commit: &Commit) -> u64 {
+    commit.draft.first_version.saturating_add((commit.draft.events.len() as u64).saturating_sub(1))
+}

@@ -1,0 +1,574 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bank::AccountId;
+use cqrs::{Commit, CommitScan, EventEnvelope, EventStoreRepository, PersonalData};
+use restore::{
+    AccountRestore, AccountRestoreError, Lease, LeaseAnswer, Requested, RestoreId, RestoreKind, RestoreLimits,
+    RestoreRecord, RestoreStatus, RestoreStore, Restorer, RunOutcome,
+};
+use tokio::time::{Instant, timeout};
+
+use super::account_history::{AccountHistory, Opening};
+use super::delivery::{in_turns, random_histories};
+use super::dice::Dice;
+use super::read_db::{ReadDb, ReadDbUnderTest, assert_rows, assert_same_account};
+
+/// What an adapter gives to be held to this suite: one read database and one event store, empty at first.
+#[async_trait]
+pub trait RestoreUnderTest: ReadDbUnderTest {
+    /// Opens the event store for who appends, and for who scans.
+    async fn open_event_store(&self) -> (Arc<dyn EventStoreRepository>, Arc<dyn CommitScan>);
+
+    /// What opens the event store's personal data.
+    async fn open_keys(&self) -> Arc<dyn PersonalData>;
+
+    /// Opens the read database for who restores it.
+    async fn open_restore_store(&self) -> Arc<dyn RestoreStore>;
+
+    /// An account's id as it stands in a statement.
+    fn literal(&self, account_id: AccountId) -> String;
+
+    /// What another hand does to the read database: how many rows it touched.
+    async fn execute(&self, statement: &str) -> u64;
+}
+
+/// Makes one test of each case, on the databases that the expression gives.
+macro_rules! restore_suite {
+    ($new_databases:expr) => {
+        $crate::contract::restore::restore_suite! { $new_databases;
+            a_restore_of_what_is_right_changes_no_row
+            an_empty_read_database_is_filled
+            damaged_missing_and_extra_rows_are_made_right
+            what_waited_for_a_turn_that_has_come_is_dropped
+            writes_projection_and_early_events_go_on_meanwhile
+            a_worker_that_is_gone_at_any_moment_leaves_a_restore_that_goes_on
+            a_run_whose_time_is_up_goes_on_in_the_next
+            one_restore_runs_at_a_time_and_one_worker_is_at_it
+            a_worker_that_was_thought_dead_writes_nothing_more
+            a_restore_is_rolled_back_with_what_happened_since
+            without_old_tables_there_is_no_way_back
+            a_write_that_went_wrong_fails_the_restore_and_leaves_the_rows_alone
+            shadow_tables_that_are_gone_or_of_another_form_are_begun_anew
+            a_restore_takes_no_account_back
+            one_account_is_restored_in_its_place
+        }
+    };
+    ($new_databases:expr; $($case:ident)*) => { $(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $case() {
+            $crate::contract::restore::$case(&$new_databases).await;
+        }
+    )* };
+}
+pub(crate) use restore_suite;
+
+const SMALL_PAGES: RestoreLimits = RestoreLimits {
+    readers: 3,
+    page_commits: 7,
+    range_commits: 40,
+    pause_between_pages: Duration::ZERO,
+    lease: Duration::from_secs(10),
+};
+
+/// Everything of one test, open.
+struct Opened<'a> {
+    under_test: &'a dyn RestoreUnderTest,
+    event_store: Arc<dyn EventStoreRepository>,
+    scan: Arc<dyn CommitScan>,
+    personal_data: Arc<dyn PersonalData>,
+    read_db: ReadDb,
+    store: Arc<dyn RestoreStore>,
+}
+
+impl<'a> Opened<'a> {
+    async fn new(under_test: &'a dyn RestoreUnderTest) -> Self {
+        let (event_store, scan) = under_test.open_event_store().await;
+        let (read_db, store) = (under_test.open().await, under_test.open_restore_store().await);
+        let personal_data = under_test.open_keys().await;
+        Self { under_test, event_store, scan, personal_data, read_db, store }
+    }
+
+    async fn append(&self, commits: &[Commit]) {
+        for commit in commits {
+            self.event_store.append(commit).await.expect("appends");
+        }
+    }
+
+    async fn project(&self, events: &[EventEnvelope]) {
+        self.read_db.event_handler.handle(events).await.expect("handles");
+    }
+
+    /// Stored, and in the rows.
+    async fn with_histories(&self, seed: u64, how_many: usize) -> Vec<AccountHistory> {
+        let mut dice = Dice::seeded(seed);
+        let mut histories = random_histories(&mut dice, how_many, 12);
+        // One that is longer than many pages.
+        histories.push(AccountHistory::random(&mut dice, 150));
+        self.append(&in_turns(&mut dice, &histories)).await;
+        for history in &histories {
+            self.project(&history.events).await;
+        }
+        histories
+    }
+
+    fn restorer(&self, limits: RestoreLimits) -> Restorer {
+        Restorer::new(self.scan.clone(), self.personal_data.clone(), self.store.clone(), limits)
+    }
+
+    fn account_restore(&self) -> AccountRestore {
+        AccountRestore::new(self.scan.clone(), self.personal_data.clone(), self.store.clone())
+    }
+
+    async fn request(&self, kind: RestoreKind) -> RestoreId {
+        let id = RestoreId::generate();
+        assert_eq!(self.store.request(id, kind).await.expect("answers"), Requested::Recorded);
+        id
+    }
+
+    /// To its end, in one run.
+    async fn restore(&self, kind: RestoreKind) -> RestoreRecord {
+        let id = self.request(kind).await;
+        let record = finished(self.restorer(SMALL_PAGES).run("a worker", None).await.expect("runs"));
+        assert_eq!(record.id, id);
+        assert_eq!(self.store.find(id).await.expect("reads"), Some(record.clone()));
+        record
+    }
+
+    async fn assert_rows(&self, histories: &[AccountHistory]) {
+        assert_rows(self.under_test, &self.read_db, histories).await;
+    }
+
+    async fn execute(&self, statement: String) -> u64 {
+        self.under_test.execute(&statement).await
+    }
+}
+
+fn finished(outcome: RunOutcome) -> RestoreRecord {
+    match outcome {
+        RunOutcome::Finished(record) => record,
+        other => panic!("not finished: {other:?}"),
+    }
+}
+
+fn events_of(histories: &[AccountHistory]) -> u64 {
+    histories.iter().map(|history| history.events.len() as u64).sum()
+}
+
+pub async fn a_restore_of_what_is_right_changes_no_row(under_test: &dyn RestoreUnderTest) {
+    let opened = Opened::new(under_test).await;
+    let histories = opened.with_histories(1, 30).await;
+    let record = opened.restore(RestoreKind::Rebuild).await;
+    assert_eq!((record.status, &record.failure), (RestoreStatus::Succeeded, &None));
+    assert_eq!((record.events_replayed, record.events_total), (events_of(&histories), events_of(&histories)));
+    assert_eq!(record.accounts_repaired, 0);
+    assert!(record.finished_at >= Some(record.started_at));
+    opened.assert_rows(&histories).await;
+    // And once more, from tables that a restore has made.
+    assert_eq!(opened.restore(RestoreKind::Rebuild).await.status, RestoreStatus::Succeeded);
+    opened.assert_rows(&histories).await;
+}
+
+pub async fn an_empty_read_database_is_filled(under_test: &dyn RestoreUnderTest) {
+    let opened = Opened::new(under_test).await;
+    let record = opened.restore(RestoreKind::Rebuild).await;
+    assert_eq!((record.status, record.events_replayed), (RestoreStatus::Succeeded, 0));
+    let mut dice = Dice::seeded(2);
+    let histories = random_histories(&mut dice, 40, 9);
+    opened.append(&in_turns(&mut dice, &histories)).await;
+    let record = opened.restore(RestoreKind::Rebuild).await;
+    assert_eq!((record.status, record.accounts_repaired), (RestoreStatus::Succeeded, 40));
+    opened.assert_rows(&histories).await;
+    // What the bus brings now is nothing new.
+    for history in &histories {
+        let outcome = opened.read_db.event_handler.handle(&history.events).await.expect("handles");
+        assert_eq!((outcome.applied, outcome.repeated), (0, 9));
+    }
+}
+
+pub async fn damaged_missing_and_extra_rows_are_made_right(under_test: &dyn RestoreUnderTest) {
+    let opened = Opened::new(under_test).await;
+    let histories = opened.with_histories(3, 12).await;
+    let id = |number: usize| under_test.literal(histories[number].account_id);
+    let extra = AccountHistory::random(&mut Dice::seeded(4), 5);
+    opened.project(&extra.events).await;
+    for statement in [
+        format!("DELETE FROM bank_accounts WHERE account_id = {}", id(0)),
+        format!("DELETE FROM statement_lines WHERE account_id = {}", id(1)),
+        format!("UPDATE bank_accounts SET balance_minor = balance_minor + 1 WHERE account_id = {}", id(2)),
+        format!("UPDATE bank_accounts SET version = 1 WHERE account_id = {}", id(3)),
+        format!("UPDATE bank_accounts SET version = 1000 WHERE account_id = {}", id(4)),
+        format!("UPDATE statement_lines SET amount_minor = 7 WHERE account_id = {} AND version = 2", id(5)),
+        format!("UPDATE bank_accounts SET holder = 'Nobody' WHERE account_id = {}", id(6)),
+    ] {
+        assert!(opened.execute(statement.clone()).await > 0, "{statement}");
+    }
+    let record = opened.restore(RestoreKind::Rebuild).await;
+    assert_eq!(record.status, RestoreStatus::Succeeded, "{record:?}");
+    // A row that is only behind is no difference, though the lines beyond it count for nothing either.
+    assert_eq!(record.accounts_repaired, 7, "{record:?}");
+    opened.assert_rows(&histories).await;
+}
+
+pub async fn what_waited_for_a_turn_that_has_come_is_dropped(under_test: &dyn RestoreUnderTest) {
+    let opened = Opened::new(under_test).await;
+    let history = AccountHistory::random(&mut Dice::seeded(5), 8);
+    opened.append(&history.commits()).await;
+    opened.project(&history.events[..2]).await;
+    // The third never comes.
+    opened.project(&history.events[3..]).await;
+    assert_eq!(under_test.kept_early().await, 5);
+    assert_eq!(opened.restore(RestoreKind::Rebuild).await.status, RestoreStatus::Succeeded);
+    opened.assert_rows(&[history]).await;
+}
+
+pub async fn writes_projection_and_early_events_go_on_meanwhile(under_test: &dyn RestoreUnderTest) {
+    for round in 0..3 {
+        let opened = Opened::new(under_test).await;
+        opened.execute("DELETE FROM bank_accounts".to_owned()).await;
+        opened.execute("DELETE FROM statement_lines".to_owned()).await;
+        let mut dice = Dice::seeded(60 + round);
+        let histories = random_histories(&mut dice, 40, 14);
+        let commits = in_turns(&mut dice, &histories);
+        let (before, meanwhile) = commits.split_at(commits.len() / 2);
+        opened.append(before).await;
+        let mut delivered: Vec<EventEnvelope> = before.iter().flat_map(|commit| commit.envelopes()).collect();
+        for batch in dice.cut(&delivered, 60) {
+            opened.project(&batch).await;
+        }
+        opened.request(RestoreKind::Rebuild).await;
+        let restorer = opened.restorer(SMALL_PAGES);
+        let restoring = restorer.run("a worker", None);
+        let serving = async {
+            for commits in dice.cut(meanwhile, 6) {
+                opened.append(&commits).await;
+                let mut events: Vec<EventEnvelope> = commits.iter().flat_map(|commit| commit.envelopes()).collect();
+                // Out of order, with repeats, and some of them not at all for now.
+                dice.shuffle(&mut events);
+                let repeated = delivered.iter().rev().take(5).cloned().collect::<Vec<_>>();
+                let reaching = events.len().saturating_sub(dice.below(3));
+                opened.project(&[&events[..reaching], &repeated[..]].concat()).await;
+                delivered.extend(events);
+                // Queries are answered all the while.
+                opened.read_db.repository.account(histories[0].account_id).await.expect("reads");
+            }
+        };
+        let (outcome, ()) = tokio::join!(restoring, serving);
+        let record = finished(outcome.expect("runs"));
+        assert_eq!(record.status, RestoreStatus::Succeeded, "{record:?}");
+        // What was held back comes, too.
+        dice.shuffle(&mut delivered);
+        for batch in dice.cut(&delivered, 80) {
+            opened.project(&batch).await;
+        }
+        for history in &histories {
+            assert_same_account(&*opened.read_db.repository, history).await;
+        }
+        assert_eq!(under_test.kept_early().await, 0);
+    }
+}
+
+pub async fn a_worker_that_is_gone_at_any_moment_leaves_a_restore_that_goes_on(under_test: &dyn RestoreUnderTest) {
+    let opened = Opened::new(under_test).await;
+    let histories = opened.with_histories(7, 40).await;
+    let damaged = opened.execute("UPDATE bank_accounts SET holder = 'Nobody'".to_owned()).await;
+    let mut dice = Dice::seeded(8);
+    let mut lost = 0;
+    for _ in 0..3 {
+        opened.request(RestoreKind::Rebuild).await;
+        let limits = RestoreLimits { lease: Duration::from_millis(40), ..SMALL_PAGES };
+        for attempt in 0.. {
+            let store = under_test.open_restore_store().await;
+            let restorer = Restorer::new(opened.scan.clone(), opened.personal_data.clone(), store, limits);
+            // Longer and longer, so that it ends.
+            let lives = Duration::from_micros(1_000 * dice.below(15 + 4 * attempt * attempt) as u64);
+            let worker = format!("worker {attempt}");
+            match timeout(lives, restorer.run(&worker, None)).await {
+                Ok(Ok(RunOutcome::Finished(record))) => {
+                    assert_eq!(record.status, RestoreStatus::Succeeded, "{record:?}");
+                    break;
+                }
+                // The last one's lease.
+                Ok(Ok(RunOutcome::HeldByAnother(_))) => tokio::time::sleep(Duration::from_millis(10)).await,
+                Ok(Ok(other)) => panic!("{other:?}"),
+                // On a busy machine a lease as short as these ends by itself.
+                Ok(Err(error)) => println!("given up: {error}"),
+                Err(_elapsed) => lost += 1,
+            }
+        }
+        opened.assert_rows(&histories).await;
+    }
+    assert!(damaged > 0 && lost > 5, "{lost} workers were lost");
+}
+
+pub async fn a_run_whose_time_is_up_goes_on_in_the_next(under_test: &dyn RestoreUnderTest) {
+    let opened = Opened::new(under_test).await;
+    let histories = opened.with_histories(9, 40).await;
+    let id = opened.request(RestoreKind::Rebuild).await;
+    let mut replayed = 0;
+    for run in 1.. {
+        let stop_at = Some(Instant::now() + Duration::from_millis(4 + run));
+        match opened.restorer(SMALL_PAGES).run(&format!("run {run}"), stop_at).await.expect("runs") {
+            RunOutcome::CutShort => {
+                let record = opened.store.find(id).await.expect("reads").expect("recorded");
+                assert_eq!(record.status, RestoreStatus::Running);
+                assert!(record.events_replayed >= replayed);
+                replayed = record.events_replayed;
+            }
+            outcome => {
+                let record = finished(outcome);
+                // Nothing was read twice.
+                assert_eq!((record.status, record.events_replayed), (RestoreStatus::Succeeded, events_of(&histories)));
+                assert!(run > 1, "it was not cut short at all");
+                break;
+            }
+        }
+    }
+    opened.assert_rows(&histories).await;
+}
+
+pub async fn one_restore_runs_at_a_time_and_one_worker_is_at_it(under_test: &dyn RestoreUnderTest) {
+    let opened = Opened::new(under_test).await;
+    let histories = opened.with_histories(10, 10).await;
+    assert_eq!(opened.restorer(SMALL_PAGES).run("early", None).await.expect("runs"), RunOutcome::NothingToDo);
+    let id = opened.request(RestoreKind::Rebuild).await;
+    let requests = (0..4).map(|_| opened.store.request(RestoreId::generate(), RestoreKind::Rebuild));
+    for requested in futures::future::join_all(requests).await {
+        assert!(matches!(requested, Ok(Requested::OtherRuns(other)) if other.id == id));
+    }
+    let again = opened.store.request(id, RestoreKind::Rebuild).await;
+    assert!(matches!(again, Ok(Requested::Known(known)) if known.id == id));
+
+    let lease = Lease { holder: "somebody".to_owned(), duration: Duration::from_secs(60) };
+    let taken = opened.store.take_lease(&lease).await.expect("answers");
+    assert!(matches!(taken, LeaseAnswer::Taken(record) if record.id == id));
+    let outcome = opened.restorer(SMALL_PAGES).run("another", None).await.expect("runs");
+    assert!(matches!(outcome, RunOutcome::HeldByAnother(record) if record.id == id));
+    opened.store.release_lease(id, &lease).await.expect("releases");
+
+    let (one, other) = (opened.restorer(SMALL_PAGES), opened.restorer(SMALL_PAGES));
+    let (one, other) = tokio::join!(one.run("one", None), other.run("other", None));
+    let outcomes = [one.expect("runs"), other.expect("runs")];
+    let at_it = outcomes.iter().filter(|outcome| matches!(outcome, RunOutcome::Finished(_))).count();
+    assert_eq!(at_it, 1, "{outcomes:?}");
+    opened.assert_rows(&histories).await;
+    let known = opened.store.request(id, RestoreKind::Rebuild).await;
+    assert!(matches!(known, Ok(Requested::Known(known)) if known.status == RestoreStatus::Succeeded));
+    assert_eq!(opened.restore(RestoreKind::Rebuild).await.status, RestoreStatus::Succeeded);
+}
+
+pub async fn a_worker_that_was_thought_dead_writes_nothing_more(under_test: &dyn RestoreUnderTest) {
+    let opened = Opened::new(under_test).await;
+    let histories = opened.with_histories(11, 10).await;
+    let id = opened.request(RestoreKind::Rebuild).await;
+    let frozen = Lease { holder: "frozen".to_owned(), duration: Duration::from_millis(1) };
+    opened.store.take_lease(&frozen).await.expect("answers");
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    let alive = Lease { holder: "alive".to_owned(), duration: Duration::from_secs(60) };
+    assert!(matches!(opened.store.take_lease(&alive).await, Ok(LeaseAnswer::Taken(_))));
+    let ranges = opened.scan.split(1).await.expect("splits");
+    opened.store.prepare(id, &alive, &ranges, 0).await.expect("prepares");
+    let lost = |result: Result<(), restore::RestoreStoreError>| {
+        assert!(matches!(result, Err(restore::RestoreStoreError::LeaseLost)), "{result:?}");
+    };
+    lost(opened.store.prepare(id, &frozen, &ranges, 0).await);
+    lost(opened.store.renew_lease(id, &frozen).await);
+    lost(opened.store.mark_verified(id, &frozen, 0, 0).await);
+    lost(opened.store.shadow(id, &frozen).write(&restore::ShadowChange::default()).await);
+    lost(opened.store.finish(id, &frozen, RestoreStatus::Failed, None).await);
+    let swapped = match opened.store.close_gate(id, &frozen).await {
+        Ok(gate) => gate.swap().await,
+        Err(error) => Err(error),
+    };
+    lost(swapped);
+    opened.store.release_lease(id, &alive).await.expect("releases");
+    let outcome = opened.restorer(SMALL_PAGES).run("another", None).await.expect("runs");
+    assert_eq!(finished(outcome).status, RestoreStatus::Succeeded);
+    opened.assert_rows(&histories).await;
+}
+
+pub async fn a_restore_is_rolled_back_with_what_happened_since(under_test: &dyn RestoreUnderTest) {
+    let opened = Opened::new(under_test).await;
+    let mut histories = opened.with_histories(12, 10).await;
+    let damaged = histories[3].account_id;
+    let statement =
+        format!("UPDATE bank_accounts SET holder = 'Nobody' WHERE account_id = {}", under_test.literal(damaged));
+    assert_eq!(opened.execute(statement).await, 1);
+    assert_eq!(opened.restore(RestoreKind::Rebuild).await.accounts_repaired, 1);
+    opened.assert_rows(&histories).await;
+
+    // Life goes on, for the damaged one and for others.
+    let more = AccountHistory::random(&mut Dice::seeded(13), 6);
+    opened.append(&more.commits()).await;
+    opened.project(&more.events).await;
+    let known: Vec<usize> = histories.iter().map(|history| history.commits().len()).collect();
+    for (history, known) in histories.iter_mut().zip(known) {
+        if history.row.status == bank::AccountStatus::Active {
+            history.deposit(5, Some("since"));
+            opened.append(&history.commits()[known..]).await;
+            opened.project(&history.events).await;
+        }
+    }
+    histories.push(more);
+    opened.assert_rows(&histories).await;
+
+    let record = opened.restore(RestoreKind::Rollback).await;
+    assert_eq!((record.kind, record.status), (RestoreKind::Rollback, RestoreStatus::Succeeded), "{record:?}");
+    let mut as_before = histories.clone();
+    as_before[3].row.holder = "Nobody".to_owned();
+    opened.assert_rows(&as_before).await;
+    // And what it put aside itself comes back the same way.
+    assert_eq!(opened.restore(RestoreKind::Rollback).await.status, RestoreStatus::Succeeded);
+    opened.assert_rows(&histories).await;
+}
+
+pub async fn without_old_tables_there_is_no_way_back(under_test: &dyn RestoreUnderTest) {
+    let opened = Opened::new(under_test).await;
+    let histories = opened.with_histories(14, 5).await;
+    let record = opened.restore(RestoreKind::Rollback).await;
+    assert_eq!(record.status, RestoreStatus::Failed);
+    assert!(record.failure.expect("a reason").contains("no tables to bring back"));
+    assert_eq!(opened.restore(RestoreKind::Rebuild).await.status, RestoreStatus::Succeeded);
+    opened.request(RestoreKind::Rebuild).await;
+    let refused = opened.store.drop_old().await;
+    assert!(matches!(refused, Err(restore::RestoreStoreError::Busy)), "{refused:?}");
+    finished(opened.restorer(SMALL_PAGES).run("a worker", None).await.expect("runs"));
+    opened.store.drop_old().await.expect("drops");
+    opened.store.drop_old().await.expect("has nothing left to drop");
+    assert_eq!(opened.restore(RestoreKind::Rollback).await.status, RestoreStatus::Failed);
+    opened.assert_rows(&histories).await;
+}
+
+/// A restore that has built a part and been cut short.
+async fn cut_short(opened: &Opened<'_>) -> RestoreId {
+    let id = opened.request(RestoreKind::Rebuild).await;
+    let limits = RestoreLimits { readers: 1, page_commits: 1, ..SMALL_PAGES };
+    loop {
+        let stop_at = Some(Instant::now() + Duration::from_millis(30));
+        let outcome = opened.restorer(limits).run("the first", stop_at).await.expect("runs");
+        assert_eq!(outcome, RunOutcome::CutShort);
+        // All of a run may have gone into making the tables.
+        if opened.store.find(id).await.expect("reads").expect("recorded").events_replayed > 0 {
+            return id;
+        }
+    }
+}
+
+pub async fn a_write_that_went_wrong_fails_the_restore_and_leaves_the_rows_alone(under_test: &dyn RestoreUnderTest) {
+    let opened = Opened::new(under_test).await;
+    let histories = opened.with_histories(15, 60).await;
+    for (statement, is_found) in [
+        ("UPDATE statement_lines_shadow SET occurred_at_us = occurred_at_us + 1", true),
+        ("DELETE FROM statement_lines_shadow WHERE version = 1", true),
+        ("UPDATE statement_lines_shadow SET reference = '' WHERE reference IS NULL", true),
+        ("UPDATE statement_lines_shadow SET amount_minor = amount_minor", false),
+    ] {
+        cut_short(&opened).await;
+        opened.execute(statement.to_owned()).await;
+        let record = finished(opened.restorer(SMALL_PAGES).run("a worker", None).await.expect("runs"));
+        let expected = if is_found { RestoreStatus::Failed } else { RestoreStatus::Succeeded };
+        assert_eq!(record.status, expected, "{statement}: {record:?}");
+        if is_found {
+            assert!(record.failure.expect("a reason").contains("do not hold what was folded"), "{statement}");
+        }
+        opened.assert_rows(&histories).await;
+    }
+}
+
+pub async fn shadow_tables_that_are_gone_or_of_another_form_are_begun_anew(under_test: &dyn RestoreUnderTest) {
+    let opened = Opened::new(under_test).await;
+    let histories = opened.with_histories(16, 60).await;
+    for statement in
+        ["DROP TABLE statement_lines_shadow", "ALTER TABLE bank_accounts_shadow ADD COLUMN another INTEGER"]
+    {
+        cut_short(&opened).await;
+        opened.execute(statement.to_owned()).await;
+        let record = finished(opened.restorer(SMALL_PAGES).run("a worker", None).await.expect("runs"));
+        assert_eq!(record.status, RestoreStatus::Succeeded, "{statement}: {record:?}");
+        assert_eq!(record.events_replayed, events_of(&histories));
+        opened.assert_rows(&histories).await;
+    }
+}
+
+pub async fn a_restore_takes_no_account_back(under_test: &dyn RestoreUnderTest) {
+    let opened = Opened::new(under_test).await;
+    let mut histories = opened.with_histories(17, 5).await;
+    // Its events are in the rows, and one of them is not to be read in the event store.
+    let mut history = AccountHistory::open(&Opening::default());
+    history.deposit(1, None).deposit(2, None).deposit(3, None);
+    opened.project(&history.events).await;
+    let mut damaged = history.clone();
+    damaged.events[2].event_type = "FundsConjured".to_owned();
+    opened.append(&damaged.commits()).await;
+    // The same within a commit, at the end of its stream.
+    let mut at_the_end = AccountHistory::open(&Opening::default());
+    let same_time = at_the_end.row.updated_at;
+    at_the_end.deposit_at(1, None, same_time).deposit_at(2, None, same_time);
+    opened.project(&at_the_end.events).await;
+    let mut damaged_at_the_end = at_the_end.clone();
+    damaged_at_the_end.events[2].event_type = "FundsConjured".to_owned();
+    opened.append(&damaged_at_the_end.commits()).await;
+    histories.extend([at_the_end.clone(), history.clone()]);
+    let record = opened.restore(RestoreKind::Rebuild).await;
+    assert_eq!(record.status, RestoreStatus::Failed);
+    let failure = record.failure.expect("a reason");
+    let names = |history: &AccountHistory| failure.contains(&history.account_id.to_string());
+    assert!(names(&history) || names(&at_the_end), "{failure}");
+    opened.assert_rows(&histories).await;
+    // Each by itself as well.
+    let literal = under_test.literal(history.account_id);
+    opened.execute(format!("UPDATE bank_accounts SET version = 1 WHERE account_id = {literal}")).await;
+    let record = opened.restore(RestoreKind::Rebuild).await;
+    assert!(record.failure.expect("a reason").contains(&at_the_end.account_id.to_string()));
+    opened.execute(format!("UPDATE bank_accounts SET version = 4 WHERE account_id = {literal}")).await;
+    opened.assert_rows(&histories).await;
+    let alone = opened.account_restore().restore(history.account_id).await;
+    assert!(matches!(alone, Err(AccountRestoreError::WouldTakeBack { live_version: 4, reached: 2, .. })), "{alone:?}");
+    opened.assert_rows(&histories).await;
+
+    // Without the row there is nothing to lose: what can be read is there.
+    for damaged in [&history, &at_the_end] {
+        let literal = under_test.literal(damaged.account_id);
+        opened.execute(format!("DELETE FROM bank_accounts WHERE account_id = {literal}")).await;
+    }
+    assert_eq!(opened.restore(RestoreKind::Rebuild).await.status, RestoreStatus::Succeeded);
+    let row = opened.read_db.repository.account(history.account_id).await.expect("reads").expect("a row");
+    assert_eq!(row.version, 2);
+    // And once it is mended it goes on.
+    opened.project(&history.events).await;
+    opened.project(&at_the_end.events).await;
+    opened.assert_rows(&histories).await;
+}
+
+pub async fn one_account_is_restored_in_its_place(under_test: &dyn RestoreUnderTest) {
+    let opened = Opened::new(under_test).await;
+    let histories = opened.with_histories(18, 5).await;
+    let accounts = opened.account_restore();
+    for damage in [
+        "DELETE FROM bank_accounts WHERE account_id = {}",
+        "DELETE FROM statement_lines WHERE account_id = {}",
+        "UPDATE bank_accounts SET holder = 'Nobody', version = 77 WHERE account_id = {}",
+        "UPDATE bank_accounts SET version = 2 WHERE account_id = {}",
+    ] {
+        // The long one as well.
+        for history in [&histories[0], histories.last().expect("a long one")] {
+            let statement = damage.replace("{}", &under_test.literal(history.account_id));
+            assert!(opened.execute(statement).await > 0);
+            let version = accounts.restore(history.account_id).await.expect("restores");
+            assert_eq!(version, history.row.version);
+            opened.assert_rows(&histories).await;
+        }
+    }
+    // An account that nobody has opened has no row afterwards.
+    let extra = AccountHistory::random(&mut Dice::seeded(19), 5);
+    opened.project(&extra.events).await;
+    assert_eq!(accounts.restore(extra.account_id).await.expect("restores"), 0);
+    opened.assert_rows(&histories).await;
+    // A gap is closed, and what waited behind it dropped.
+    let gap = AccountHistory::random(&mut Dice::seeded(20), 6);
+    opened.append(&gap.commits()).await;
+    opened.project(&gap.events[2..]).await;
+    assert_eq!(accounts.restore(gap.account_id).await.expect("restores"), 6);
+    opened.assert_rows(&[histories, vec![gap]].concat()).await;
+}

@@ -1,0 +1,118 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use bank::{AccountAggregate, AccountEvent, AccountKind, Money};
+use cqrs::{
+    CommandContext, Commit, CommitScan, EventHandler, EventSourcingHandler, EventStoreRepository, Idempotency,
+    StreamId, StreamRange, Timestamp,
+};
+use read_model::RowScan;
+use sqlite_embedded::TailedLog;
+use uuid::Uuid;
+use verify::{Finding, Head, HeadsFile, Outcome, Verifier, VerifyObserver};
+
+use crate::contract::Dice;
+
+/// Both sides of one test.
+pub struct AccountStore {
+    pub event_store: Arc<dyn EventStoreRepository>,
+    pub scan: Arc<dyn CommitScan>,
+    pub rows: Arc<dyn RowScan>,
+}
+
+/// What a verification said.
+#[derive(Debug, Default)]
+pub struct Heard {
+    pub findings: Vec<Finding>,
+    pub heads: Vec<Head>,
+}
+
+impl VerifyObserver for Heard {
+    fn found(&mut self, finding: &Finding) {
+        self.findings.push(finding.clone());
+    }
+
+    fn head(&mut self, head: &Head) -> std::io::Result<()> {
+        self.heads.push(*head);
+        Ok(())
+    }
+
+    fn read(&mut self, _commits: u64) {}
+}
+
+fn eur(amount_minor: i64) -> Money {
+    Money::new(amount_minor, "EUR".parse().expect("an active code")).expect("within the limit")
+}
+
+impl AccountStore {
+    /// So many accounts with 6 to 12 commits each, of which some hold two events and some have a key, written by the
+    /// write side's own code and projected.
+    pub async fn fill(&self, projector: &dyn EventHandler, accounts: usize) {
+        let mut dice = Dice::seeded(11);
+        let handler: EventSourcingHandler<AccountAggregate> =
+            EventSourcingHandler::new(self.event_store.clone(), Arc::new(TailedLog));
+        for number in 0..accounts {
+            let stream_id = StreamId(Uuid::now_v7());
+            let opened = AccountEvent::AccountOpened {
+                owner: "ann".to_owned(),
+                holder: "Ann L\u{e9}e \u{1f600}".parse().expect("a holder"),
+                kind: AccountKind::Savings,
+                opening_balance: eur(100_000),
+            };
+            let context = context(number, 0, &mut dice);
+            handler.found(stream_id, &context, |_| Ok(vec![opened.clone()])).await.expect("opens");
+            let last = 5 + dice.below(7);
+            for turn in 1..=last {
+                let amount = eur(dice.amount_up_to(1_000));
+                let reference = dice.pick(&[None, Some("rent"), Some("r\u{e9}f \"\\\u{7f}\u{2028}")]);
+                let reference = reference.map(|text| text.parse().expect("a reference"));
+                let moved = match dice.below(3) {
+                    0 => vec![AccountEvent::FundsWithdrawn { amount, reference }],
+                    1 => vec![AccountEvent::FundsDeposited { amount, reference }],
+                    _ => vec![
+                        AccountEvent::FundsDeposited { amount, reference: reference.clone() },
+                        AccountEvent::FundsWithdrawn { amount, reference },
+                    ],
+                };
+                let context = self::context(number, turn, &mut dice);
+                handler.execute(stream_id, &context, |_| Ok(moved.clone())).await.expect("moves");
+            }
+        }
+        for commit in self.commits().await {
+            projector.handle(&commit.envelopes().collect::<Vec<_>>()).await.expect("projects");
+        }
+    }
+
+    /// All commits, in order.
+    pub async fn commits(&self) -> Vec<Commit> {
+        let scanned = self.scan.scan(StreamRange::default(), None, 100_000).await.expect("scans");
+        scanned.into_iter().filter_map(|found| found.commit.ok()).collect()
+    }
+
+    /// All of it, without patience for what is behind.
+    pub async fn verify(&self, anchor: Option<HeadsFile>) -> (Heard, Outcome) {
+        let mut heard = Heard::default();
+        let verifier = Verifier::new(self.scan.clone(), self.rows.clone(), Duration::ZERO);
+        let outcome = verifier.verify(StreamRange::default(), anchor, &mut heard).await.expect("it runs");
+        assert_eq!(outcome.findings, heard.findings.len() as u64);
+        (heard, outcome)
+    }
+
+    /// Fails unless nothing is found.
+    pub async fn expect_clean(&self, when: &str) {
+        let (heard, _) = self.verify(None).await;
+        assert_eq!(heard.findings, [], "{when}");
+    }
+}
+
+fn context(account: usize, turn: usize, dice: &mut Dice) -> CommandContext {
+    let key = format!("key {account} {turn}");
+    CommandContext {
+        caller: "ann".to_owned(),
+        correlation_id: format!("correlation {account} {turn}"),
+        causation_id: format!("causation {account} {turn}"),
+        idempotency: dice.once_in(2).then(|| Idempotency::new("ann", "/accounts", &key, b"content")),
+        expected_version: None,
+        issued_at: Timestamp::now(),
+    }
+}
