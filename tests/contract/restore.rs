@@ -443,16 +443,20 @@ pub async fn without_old_tables_there_is_no_way_back(under_test: &dyn RestoreUnd
 /// A restore that has built a part and been cut short.
 async fn cut_short(opened: &Opened<'_>) -> RestoreId {
     let id = opened.request(RestoreKind::Rebuild).await;
-    let limits = RestoreLimits { readers: 1, page_commits: 1, ..SMALL_PAGES };
     loop {
-        let stop_at = Some(Instant::now() + Duration::from_millis(30));
-        let outcome = opened.restorer(limits).run("the first", stop_at).await.expect("runs");
-        assert_eq!(outcome, RunOutcome::CutShort);
+        run_for_a_moment(opened).await;
         // All of a run may have gone into making the tables.
         if opened.store.find(id).await.expect("reads").expect("recorded").events_replayed > 0 {
             return id;
         }
     }
+}
+
+async fn run_for_a_moment(opened: &Opened<'_>) {
+    let limits = RestoreLimits { readers: 1, page_commits: 1, ..SMALL_PAGES };
+    let stop_at = Some(Instant::now() + Duration::from_millis(30));
+    let outcome = opened.restorer(limits).run("the first", stop_at).await.expect("runs");
+    assert_eq!(outcome, RunOutcome::CutShort);
 }
 
 pub async fn a_write_that_went_wrong_fails_the_restore_and_leaves_the_rows_alone(under_test: &dyn RestoreUnderTest) {
@@ -465,7 +469,10 @@ pub async fn a_write_that_went_wrong_fails_the_restore_and_leaves_the_rows_alone
         ("UPDATE statement_lines_shadow SET amount_minor = amount_minor", false),
     ] {
         cut_short(&opened).await;
-        opened.execute(statement.to_owned()).await;
+        // Until there is a row that it changes.
+        while opened.execute(statement.to_owned()).await == 0 && is_found {
+            run_for_a_moment(&opened).await;
+        }
         let record = finished(opened.restorer(SMALL_PAGES).run("a worker", None).await.expect("runs"));
         let expected = if is_found { RestoreStatus::Failed } else { RestoreStatus::Succeeded };
         assert_eq!(record.status, expected, "{statement}: {record:?}");
@@ -483,7 +490,10 @@ pub async fn shadow_tables_that_are_gone_or_of_another_form_are_begun_anew(under
         ["DROP TABLE statement_lines_shadow", "ALTER TABLE bank_accounts_shadow ADD COLUMN another INTEGER"]
     {
         cut_short(&opened).await;
-        opened.execute(statement.to_owned()).await;
+        // Until there is a row that it changes.
+        while opened.execute(statement.to_owned()).await == 0 && is_found {
+            run_for_a_moment(&opened).await;
+        }
         let record = finished(opened.restorer(SMALL_PAGES).run("a worker", None).await.expect("runs"));
         assert_eq!(record.status, RestoreStatus::Succeeded, "{statement}: {record:?}");
         assert_eq!(record.events_replayed, events_of(&histories));
