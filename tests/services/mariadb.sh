@@ -44,7 +44,8 @@ SQL
 run() {
     launch "${mariadbd[@]}" "$mark" --port="$(port mariadb)" --bind-address=127.0.0.1 --socket=mariadbd.sock \
         --pid-file=mariadbd.pid --init-file="$home/init.sql" --innodb-flush-log-at-trx-commit=1 \
-        --innodb-buffer-pool-size=64M --innodb-log-file-size=64M --performance-schema=OFF
+        --innodb-buffer-pool-size=64M --innodb-log-file-size=64M --performance-schema=OFF \
+        --max-connections=1000
 }
 
 server_main "$@"

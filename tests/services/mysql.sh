@@ -37,7 +37,7 @@ run() {
     launch "${mysqld[@]}" "$mark" --port="$(port mysql)" --bind-address=127.0.0.1 --mysqlx=OFF --socket=mysqld.sock \
         --pid-file=mysqld.pid --secure-file-priv=NULL --init-file="$home/init.sql" \
         --innodb-flush-log-at-trx-commit=1 --disable-log-bin --innodb-buffer-pool-size=64M \
-        --innodb-redo-log-capacity=64M --performance-schema=OFF
+        --innodb-redo-log-capacity=64M --performance-schema=OFF --max-connections=1000
 }
 
 server_main "$@"

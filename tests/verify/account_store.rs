@@ -4,10 +4,12 @@ use std::time::Duration;
 use bank::{AccountAggregate, AccountEvent, AccountKind, Money};
 use cqrs::{
     CommandContext, Commit, CommitScan, EventHandler, EventSourcingHandler, EventStoreRepository, Idempotency,
-    StreamId, StreamRange, Timestamp,
+    OpeningScan, PersonalData, StreamId, StreamRange, Timestamp,
 };
+use personal_data::{KeyProtection, StreamKeys};
 use read_model::RowScan;
-use sqlite_embedded::TailedLog;
+use sqlite_embedded::{SqliteKeyStore, TailedLog};
+use tempfile::TempDir;
 use uuid::Uuid;
 use verify::{Finding, Head, HeadsFile, Outcome, Verifier, VerifyObserver};
 
@@ -18,6 +20,22 @@ pub struct AccountStore {
     pub event_store: Arc<dyn EventStoreRepository>,
     pub scan: Arc<dyn CommitScan>,
     pub rows: Arc<dyn RowScan>,
+    pub keys: Keys,
+}
+
+/// The keys of the holders' names, in a file of their own.
+pub struct Keys {
+    personal_data: Arc<dyn PersonalData>,
+    _home: TempDir,
+}
+
+impl Keys {
+    pub async fn in_a_new_file() -> Self {
+        let home = tempfile::tempdir().expect("a folder");
+        let keys = SqliteKeyStore::open(&home.path().join("keys.db")).await.expect("opens");
+        let personal_data = Arc::new(StreamKeys::new(Arc::new(keys), KeyProtection::none()));
+        Self { personal_data, _home: home }
+    }
 }
 
 /// What a verification said.
@@ -50,7 +68,8 @@ impl AccountStore {
     pub async fn fill(&self, projector: &dyn EventHandler, accounts: usize) {
         let mut dice = Dice::seeded(11);
         let handler: EventSourcingHandler<AccountAggregate> =
-            EventSourcingHandler::new(self.event_store.clone(), Arc::new(TailedLog));
+            EventSourcingHandler::new(self.event_store.clone(), Arc::new(TailedLog))
+                .with_personal_data(self.keys.personal_data.clone());
         for number in 0..accounts {
             let stream_id = StreamId(Uuid::now_v7());
             let opened = AccountEvent::AccountOpened {
@@ -78,7 +97,9 @@ impl AccountStore {
                 handler.execute(stream_id, &context, |_| Ok(moved.clone())).await.expect("moves");
             }
         }
-        for commit in self.commits().await {
+        let mut commits = self.commits().await;
+        self.keys.personal_data.open(&mut commits).await.expect("opens");
+        for commit in commits {
             projector.handle(&commit.envelopes().collect::<Vec<_>>()).await.expect("projects");
         }
     }
@@ -92,7 +113,8 @@ impl AccountStore {
     /// All of it, without patience for what is behind.
     pub async fn verify(&self, anchor: Option<HeadsFile>) -> (Heard, Outcome) {
         let mut heard = Heard::default();
-        let verifier = Verifier::new(self.scan.clone(), self.rows.clone(), Duration::ZERO);
+        let opened = Arc::new(OpeningScan::new(self.scan.clone(), self.keys.personal_data.clone()));
+        let verifier = Verifier::new(opened, self.rows.clone(), Duration::ZERO);
         let outcome = verifier.verify(StreamRange::default(), anchor, &mut heard).await.expect("it runs");
         assert_eq!(outcome.findings, heard.findings.len() as u64);
         (heard, outcome)

@@ -9,7 +9,7 @@ use mongodb::bson::{Binary, Bson, DateTime, Document, doc};
 use mysql_read_db::MySqlReadDb;
 use verify::{Damage, Side};
 
-use super::account_store::AccountStore;
+use super::account_store::{AccountStore, Keys};
 use super::manipulations::{Tampering, each_of_200_manipulations_is_named};
 use super::row_pages::pages_of_any_size_give_every_row_and_line_once_and_in_order;
 use crate::contract::{OnMongodb, OnServer};
@@ -28,7 +28,12 @@ impl OnServers {
         let (mongodb, mysql) = (OnMongodb::new(), OnServer::new("READ_DB_URL").await);
         let event_store = Arc::new(mongodb.open().await);
         let read_db = Arc::new(MySqlReadDb::connect(&mysql.url()).expect("a URL"));
-        let store = AccountStore { event_store: event_store.clone(), scan: event_store.clone(), rows: read_db.clone() };
+        let store = AccountStore {
+            event_store: event_store.clone(),
+            scan: event_store.clone(),
+            rows: read_db.clone(),
+            keys: Keys::in_a_new_file().await,
+        };
         store.fill(&*read_db, accounts).await;
         let database = mongodb.database().await;
         // Whoever may write may also tell the server to let anything in.

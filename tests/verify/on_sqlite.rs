@@ -9,7 +9,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
 use tempfile::TempDir;
 use verify::{Damage, Side};
 
-use super::account_store::AccountStore;
+use super::account_store::{AccountStore, Keys};
 use super::manipulations::{Tampering, each_of_200_manipulations_is_named};
 use super::row_pages::pages_of_any_size_give_every_row_and_line_once_and_in_order;
 
@@ -25,7 +25,8 @@ impl OnSqlite {
         let event_store = SqliteEventStore::open(&home.path().join("events.db")).await.expect("opens");
         let read_db = Arc::new(SqliteReadDb::open(&home.path().join("read.db")).await.expect("opens"));
         let (repository, scan) = (Arc::new(event_store.clone()), Arc::new(event_store.clone()));
-        let store = AccountStore { event_store: repository, scan, rows: read_db.clone() };
+        let store =
+            AccountStore { event_store: repository, scan, rows: read_db.clone(), keys: Keys::in_a_new_file().await };
         store.fill(&*read_db, accounts).await;
         Self { home, event_store, store }
     }
@@ -150,7 +151,8 @@ async fn a_file_is_read_in_pages_of_any_size() {
     let read_db = SqliteReadDb::open(&home.path().join("read.db")).await.expect("opens");
     pages_of_any_size_give_every_row_and_line_once_and_in_order(&read_db, &read_db).await;
     let raw = raw(&home.path().join("read.db")).await;
-    assert_eq!(run(&raw, "UPDATE statement_lines SET account_id = 'x' WHERE version = 30").await, 1);
+    let first = "version = 1 AND account_id = (SELECT MIN(account_id) FROM statement_lines)";
+    assert_eq!(run(&raw, &format!("UPDATE statement_lines SET account_id = 'x' WHERE {first}")).await, 1);
     let misplaced = read_model::RowScan::misplaced(&read_db, 10).await.expect("looks");
-    assert_eq!(misplaced, ["a statement line is of the account 'x', version 30"]);
+    assert_eq!(misplaced, ["a statement line is of the account 'x', version 1"]);
 }
