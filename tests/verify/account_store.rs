@@ -83,7 +83,7 @@ impl AccountStore {
             let last = 5 + dice.below(7);
             for turn in 1..=last {
                 let amount = eur(dice.amount_up_to(1_000));
-                let reference = dice.pick(&[None, Some("rent"), Some("r\u{e9}f \"\\\u{7f}\u{2028}")]);
+                let reference = dice.pick(&[None, Some("rent"), Some("r\u{e9}f \"\\\u{2028}")]);
                 let reference = reference.map(|text| text.parse().expect("a reference"));
                 let moved = match dice.below(3) {
                     0 => vec![AccountEvent::FundsWithdrawn { amount, reference }],
