@@ -99,7 +99,7 @@ pub fn rewritten(stream: &[Commit]) -> Vec<Commit> {
         .iter()
         .map(|commit| {
             for event in &commit.draft.events {
-                let decoded = AccountEvent::from_data(&event.event_type, event.schema_version, &event.data);
+                let decoded = AccountEvent::from_data(&event.event_type, event.schema_version, &event.readable_data());
                 aggregate.apply(&decoded.expect("an event"));
             }
             let mut draft = CommitDraft { first_version: next_version, previous_hash, ..commit.draft.clone() };

@@ -76,6 +76,10 @@ impl StreamLook {
             let Ok(commit) = &scanned.commit else { continue };
             look.events += commit.draft.events.len() as u64;
             if !is_accounts(commit) {
+                // Of another kind altogether, or one among an account's: either way it is not folded.
+                if let Some(fold) = &mut fold {
+                    fold.break_off();
+                }
                 continue;
             }
             match &mut fold {
