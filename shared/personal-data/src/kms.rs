@@ -31,13 +31,17 @@ pub enum KmsError {
     /// variable that it names.
     #[error(transparent)]
     Environment(#[from] SettingsError),
-    /// KMS did not answer, or refused to make a key. Handling: grant the role `kms:GenerateDataKey` on the key, see that the key is enabled, and that the network lets it reach KMS.
+    /// KMS did not answer, or refused to make a key. Handling: grant the role `kms:GenerateDataKey` on the key, see that the
+    /// key is enabled, and that the network lets it reach KMS.
     #[error("KMS made no key")]
     Generate(#[source] Box<SdkError<GenerateDataKeyError>>),
     /// KMS did not answer, or refused to unwrap a key. Handling: grant the role `kms:Decrypt` on the key that wrapped it,
     /// see that the key is enabled, and that the network lets it reach KMS.
     #[error("KMS did not unwrap the key")]
     Unwrap(#[source] Box<SdkError<DecryptError>>),
+    /// What is stored was not wrapped by KMS, or by another key there, or for another stream. Handling: a person must look.
+    #[error("the key was wrapped with another key of KMS or for another stream, or has been changed")]
+    NotOurs,
     /// KMS answered without what was asked for. Handling: a defect of what is at the address; see what answers there.
     #[error("KMS answered without a key")]
     NoKey,
@@ -103,7 +107,12 @@ impl KmsKey {
             .encryption_context(STREAM_ID, stream_id.to_string())
             .send()
             .await
-            .map_err(|error| KmsError::Unwrap(Box::new(error)))?;
+            .map_err(|error| match error.as_service_error() {
+                Some(refusal) if refusal.is_invalid_ciphertext_exception() || refusal.is_incorrect_key_exception() => {
+                    KmsError::NotOurs
+                }
+                _ => KmsError::Unwrap(Box::new(error)),
+            })?;
         answer.plaintext.map(Blob::into_inner).ok_or(KmsError::NoKey)
     }
 }
