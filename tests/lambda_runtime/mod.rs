@@ -22,7 +22,7 @@ pub use function_pool::FunctionPool;
 use runtime_api::FunctionProcess;
 
 /// An event of API Gateway's HTTP API, payload 2.0, with the claims that its authorizer hands on.
-fn event(method: &str, path: &str, account_id: Option<&str>, headers: &Value, body: Option<&Value>) -> Value {
+pub fn event(method: &str, path: &str, account_id: Option<&str>, headers: &Value, body: Option<&Value>) -> Value {
     let mut all_headers = json!({"host": "api.example.com", "content-type": "application/json"});
     for (name, value) in headers.as_object().into_iter().flatten() {
         all_headers[name] = value.clone();
@@ -47,7 +47,7 @@ fn event(method: &str, path: &str, account_id: Option<&str>, headers: &Value, bo
 }
 
 /// A function's answer: the status and the body.
-fn answer(response: &Value) -> (u64, Value) {
+pub fn answer(response: &Value) -> (u64, Value) {
     let status = response["statusCode"].as_u64().unwrap_or_else(|| panic!("no status in {response}"));
     let body = response["body"].as_str().filter(|body| !body.is_empty());
     (status, body.map_or(Value::Null, |body| serde_json::from_str(body).expect("JSON")))
