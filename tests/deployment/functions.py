@@ -14,12 +14,7 @@ MAPPING = "AWS::Lambda::EventSourceMapping"
 AHEAD: set[str] = set()
 
 # Settings that the template has ahead of the code, likewise.
-SETTINGS_AHEAD = {
-    "EVENT_STORE_URL_SECRET_ARN",
-    "KAFKA_CREDENTIALS_SECRET_ARN",
-    "KEY_STORE_URL_SECRET_ARN",
-    "READ_DB_URL_SECRET_ARN",
-}
+SETTINGS_AHEAD: set[str] = set()
 
 # What an operator must hear of, by the metric that tells it.
 WATCHED = {
