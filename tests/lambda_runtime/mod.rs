@@ -8,6 +8,8 @@ mod event_fixtures; // the events of tests/events/, on the real servers
 mod function_pool; // several processes of one function, each with one event at a time
 #[cfg(feature = "services")]
 mod kills; // processes that die at any moment
+#[cfg(feature = "services")]
+mod relay_log; // the line that an alarm reads
 mod restores; // asked for, done in parts, told of
 mod router; // the routes of cargo lambda watch
 mod runtime_api; // a stand-in for the Runtime API that Lambda gives a function

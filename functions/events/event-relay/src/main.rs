@@ -19,7 +19,11 @@ async fn main() -> Result<(), Error> {
     // What the schedule says is of no matter: what there is to do stands in the event store.
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {
         let relay = relay.clone();
-        async move { relay.run(event_relay::time_left(&event.context)).await.map_err(Error::from) }
+        async move {
+            let report = relay.run(event_relay::time_left(&event.context)).await?;
+            report.log();
+            Ok::<_, Error>(report)
+        }
     }))
     .await
 }
