@@ -3,6 +3,8 @@
 mod client;
 #[cfg(feature = "services")]
 mod kafka;
+#[cfg(feature = "services")]
+mod moto;
 mod openapi;
 mod raw_request;
 mod server;
@@ -15,13 +17,15 @@ mod token_issuer;
 pub use client::{Answer, Client};
 #[cfg(feature = "services")]
 pub use kafka::{KafkaTopics, kafka_settings, lag, read_cloud_events, signed_in_by};
+#[cfg(feature = "services")]
+pub use moto::Moto;
 pub use openapi::{OpenApi, escape};
 pub use raw_request::RawRequest;
 pub use server::{Data, Server, is_on_servers, passbook_program, program, without_settings};
 #[cfg(feature = "services")]
 pub use servers_stack::ServersStack;
 #[cfg(feature = "services")]
-pub use services::{address, event_store_url, kafka_bootstrap_servers, moto, mysql_server_url, python_clients};
+pub use services::{address, event_store_url, kafka_bootstrap_servers, mysql_server_url, python_clients};
 pub use token_issuer::{TokenIssuer, claims, key_set, seconds_from_now};
 
 use std::future::Future;

@@ -7,6 +7,7 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use serde_json::Value;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 use tokio::sync::{Mutex, mpsc};
@@ -17,6 +18,7 @@ use crate::harness::program;
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>).
 pub struct FunctionProcess {
     _process: Child,
+    log: Arc<std::sync::Mutex<String>>,
     events: mpsc::Sender<Value>,
     answers: Mutex<mpsc::Receiver<Result<Value, Value>>>,
 }
@@ -50,8 +52,22 @@ impl FunctionProcess {
         let mut command = command(function);
         command.env("AWS_LAMBDA_RUNTIME_API", address.to_string());
         command.envs(environment.iter().map(|(name, value)| (name, value)));
-        let process = command.kill_on_drop(true).spawn().expect("the function starts");
-        Self { _process: process, events, answers: Mutex::new(answers) }
+        let mut process = command.kill_on_drop(true).spawn().expect("the function starts");
+        let log: Arc<std::sync::Mutex<String>> = Arc::default();
+        let (mut lines, written) = (BufReader::new(process.stderr.take().expect("piped")).lines(), log.clone());
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = lines.next_line().await {
+                let mut log = written.lock().expect("nobody panicked");
+                log.push_str(&line);
+                log.push('\n');
+            }
+        });
+        Self { _process: process, log, events, answers: Mutex::new(answers) }
+    }
+
+    /// What it has logged by now, a line each.
+    pub fn log(&self) -> String {
+        self.log.lock().expect("nobody panicked").clone()
     }
 
     /// Hands it one event and waits for its answer.
@@ -63,12 +79,14 @@ impl FunctionProcess {
     pub async fn try_invoke(&self, event: &Value) -> Result<Value, Value> {
         self.events.send(event.clone()).await.expect("the function asks");
         let answer = tokio::time::timeout(Duration::from_secs(30), async { self.answers.lock().await.recv().await });
-        answer.await.expect("an answer in time").expect("an answer")
+        let answer = answer.await.unwrap_or_else(|_| panic!("no answer in time; the log:\n{}", self.log()));
+        answer.expect("an answer")
     }
 
-    /// Runs the binary without any setting of ours, until it ends: whether well, and what it said.
-    pub async fn run_without_settings(function: &str) -> (bool, String) {
+    /// Runs the binary with this environment and no other, until it ends: whether well, and what it said.
+    pub async fn run(function: &str, environment: &[(String, String)]) -> (bool, String) {
         let mut command = command(function);
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
         // Nobody listens there; the function is not to come so far.
         command.env("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9");
         let output = tokio::time::timeout(Duration::from_secs(30), command.kill_on_drop(true).output());

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use cqrs::{CommitScan, PersonalData};
 use restore::{AccountRestore, RestoreLimits, RestoreStore, Restorer};
-use settings::SettingsError;
+use settings::{Settings, SettingsError};
 use sqlite_embedded::{OpenError, SqliteEventStore, SqliteKeyStore, SqliteReadDb};
 
 use crate::Embedded;
@@ -52,10 +52,11 @@ pub enum DatabasesError {
 impl Databases {
     /// Those of `EVENT_STORE_URL` and `READ_DB_URL`, or those in the folder that `PASSBOOK_HOME` names.
     pub(crate) async fn open_from_env() -> Result<Self, DatabasesError> {
-        if settings::event_store_url_if_set()?.is_some() || settings::read_db_url_if_set()?.is_some() {
-            return Self::of_servers().await;
+        let settings = Settings::from_env();
+        if settings.event_store_url_if_set()?.is_some() || settings.read_db_url_if_set()?.is_some() {
+            return Self::of_servers(&settings).await;
         }
-        let home = Embedded::home_from_env()?;
+        let home = Embedded::home(&settings)?;
         let event_store = SqliteEventStore::open(&home.join("events.db")).await?;
         let key_store = SqliteKeyStore::open(&home.join("keys.db")).await?;
         let read_db = SqliteReadDb::open(&home.join("read.db")).await?;
@@ -69,11 +70,11 @@ impl Databases {
     }
 
     #[cfg(feature = "servers")]
-    async fn of_servers() -> Result<Self, DatabasesError> {
+    async fn of_servers(settings: &Settings) -> Result<Self, DatabasesError> {
         Ok(Self {
-            events: write_side::open_commit_scan(&settings::event_store_url()?).await?,
-            personal_data: write_side::open_personal_data(&settings::key_store()?).await?,
-            read_db: read_side::open_for_restore(&settings::read_db_url()?).await?,
+            events: write_side::open_commit_scan(&settings.event_store_url()?).await?,
+            personal_data: write_side::open_personal_data(&settings.key_store()?).await?,
+            read_db: read_side::open_for_restore(&settings.read_db_url()?).await?,
             limits: RestoreLimits::default(),
             embedded: None,
         })
@@ -81,7 +82,7 @@ impl Databases {
 
     #[cfg(not(feature = "servers"))]
     #[expect(clippy::unused_async, reason = "as with servers")]
-    async fn of_servers() -> Result<Self, DatabasesError> {
+    async fn of_servers(_: &Settings) -> Result<Self, DatabasesError> {
         Err(SettingsError::Invalid {
             variable: settings::EVENT_STORE_URL,
             reason: "this build is embedded only: build it with --features servers, as make run does",
