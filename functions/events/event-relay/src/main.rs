@@ -18,7 +18,7 @@ async fn main() -> Result<(), Error> {
     // What the schedule says is of no matter: what there is to do stands in the event store.
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {
         let relay = relay.clone();
-        async move { relay.run(event_relay::time_left(&event.context)).await.map_err(Error::from) }
+        async move { relay.run(lambda_deadline::time_left(&event.context)).await.map_err(Error::from) }
     }))
     .await
 }
