@@ -1,7 +1,9 @@
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::FutureExt as _;
 use restore::{RestoreTrigger, Restorer, RunOutcome, TriggerError};
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
@@ -62,11 +64,14 @@ impl RestoreTask {
 async fn work_for_ever(restorer: &Restorer, told: &Notify) {
     let holder = holder("serve");
     loop {
-        match restorer.run(&holder, None).await {
+        // A run keeps nothing in memory that the next one takes over, so what a defect leaves behind is the database's.
+        match AssertUnwindSafe(restorer.run(&holder, None)).catch_unwind().await {
             // It has said so itself.
-            Ok(RunOutcome::Finished(_) | RunOutcome::CutShort) => {}
-            Ok(RunOutcome::HeldByAnother(_) | RunOutcome::NothingToDo) => {}
-            Err(error) => tracing::warn!(%error, causes = telemetry::causes(&error), "the restore goes on later"),
+            Ok(Ok(RunOutcome::Finished(_) | RunOutcome::CutShort)) => {}
+            Ok(Ok(RunOutcome::HeldByAnother(_) | RunOutcome::NothingToDo)) => {}
+            Ok(Err(error)) => tracing::warn!(%error, causes = telemetry::causes(&error), "the restore goes on later"),
+            // The panic has said where by itself.
+            Err(_panic) => tracing::error!("the restore broke by a defect; it is tried again"),
         }
         // Told in between or not: it looks again soon.
         let _ = tokio::time::timeout(LOOK_INTERVAL, told.notified()).await;

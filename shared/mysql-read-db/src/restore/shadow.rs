@@ -10,7 +10,8 @@ use restore::{
     ShadowTables,
 };
 use sqlx::mysql::MySqlRow;
-use sqlx::{AssertSqlSafe, Connection as _, FromRow as _, MySql, MySqlConnection, Row as _, Transaction};
+use sqlx::pool::PoolConnection;
+use sqlx::{AssertSqlSafe, Connection as _, FromRow as _, MySql, MySqlConnection, Row as _};
 use uuid::Uuid;
 
 use super::writes::{insert_accounts, insert_lines};
@@ -34,6 +35,8 @@ const IS_ACCOUNT_ID: &str = "(ASCII(SUBSTRING(account_id, 7, 1)) & 240) = 112 \
 
 /// How long queries may be kept waiting for the swap.
 const MAX_RENAME_WAIT_S: u32 = 1;
+/// How much longer than it is to be closed the server keeps a gate closed whose closer says nothing.
+const GATE_IDLE_S: u64 = 5;
 
 /// Outside of the gate: each call is by itself.
 #[derive(Clone)]
@@ -46,17 +49,20 @@ pub(super) struct OpenShadow {
 /// Inside. The shadow tables are written as outside, by other connections than the gate's own: a transaction that has
 /// touched them would keep them from being renamed.
 pub(super) struct MySqlGate {
-    gate: Transaction<'static, MySql>,
+    /// In a transaction, which ends with the connection.
+    gate: PoolConnection<MySql>,
     shadow: OpenShadow,
 }
 
 impl MySqlGate {
-    pub(super) async fn close(shadow: OpenShadow) -> Result<Self, RestoreStoreError> {
-        let pool = &shadow.read_db.pool;
-        // There are none left but where a person made some; dropping them is nothing to do behind a closed gate.
-        let mut connection = pool.acquire().await.map_err(unavailable)?;
-        tables::drop_set(&mut connection, tables::TableSet::Old).await?;
-        let mut gate = pool.begin().await.map_err(unavailable)?;
+    pub(super) async fn close(shadow: OpenShadow, for_at_most: Duration) -> Result<Self, RestoreStoreError> {
+        let mut gate = shadow.read_db.pool.acquire().await.map_err(unavailable)?;
+        // Dropped, it opens the gate at once. Where this machine is gone without a word the server does so, by what it is
+        // set to here: else every projector would wait for hours.
+        gate.close_on_drop();
+        let idle_s = for_at_most.as_secs().saturating_add(GATE_IDLE_S);
+        let begin = format!("SET SESSION wait_timeout = {idle_s}; START TRANSACTION");
+        sqlx::raw_sql(AssertSqlSafe(begin)).execute(&mut *gate).await.map_err(unavailable)?;
         // Waits for the projectors under way, and keeps those that come after it waiting.
         let found: Option<i8> = sqlx::query_scalar("SELECT id FROM projection_gate WHERE id = 1 FOR UPDATE")
             .fetch_optional(&mut *gate)
@@ -190,6 +196,8 @@ impl ClosedGate for MySqlGate {
         sqlx::raw_sql(AssertSqlSafe(short_wait)).execute(&mut *renaming).await.map_err(unavailable)?;
         // Also shows that the gate's connection, and so its lock, is there.
         renew(&mut self.gate, self.shadow.id, &self.shadow.lease, 0).await?;
+        // It fails where tables are in the way that were put aside. Nobody drops them here: by now they may be those of
+        // another, who has swapped meanwhile.
         tables::swap(&mut renaming).await?;
         sqlx::query(
             "DELETE early FROM early_events AS early JOIN bank_accounts AS account \
@@ -198,7 +206,7 @@ impl ClosedGate for MySqlGate {
         .execute(&mut *self.gate)
         .await
         .map_err(unavailable)?;
-        self.gate.commit().await.map_err(unavailable)
+        sqlx::raw_sql("COMMIT").execute(&mut *self.gate).await.map(|_| ()).map_err(unavailable)
     }
 }
 

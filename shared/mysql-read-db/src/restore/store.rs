@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use async_trait::async_trait;
 use bank::AccountId;
 use cqrs::{CommitPlace, StreamId, StreamRange};
@@ -66,6 +68,14 @@ impl RestoreStore for MySqlReadDb {
             .map_err(unavailable)
     }
 
+    async fn count_accounts(&self) -> Result<u64, RestoreStoreError> {
+        let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM bank_accounts")
+            .fetch_one(&self.pool)
+            .await
+            .map_err(unavailable)?;
+        Ok(count.unsigned_abs())
+    }
+
     async fn stage(&self, id: RestoreId) -> Result<Stage, RestoreStoreError> {
         let mut connection = self.pool.acquire().await.map_err(unavailable)?;
         if tables::is_marked(&mut connection, TableSet::Live, id).await? {
@@ -94,7 +104,11 @@ impl RestoreStore for MySqlReadDb {
         let mut transaction = self.pool.begin().await.map_err(unavailable)?;
         renew(&mut transaction, id, lease, 0).await?;
         let mut making = self.pool.acquire().await.map_err(unavailable)?;
-        tables::drop_set(&mut making, TableSet::Old).await?;
+        for set in [TableSet::Old, TableSet::Shadow] {
+            tables::drop_set(&mut making, set).await?;
+            // Large tables may take so long to drop that the server has let go of the lock.
+            renew(&mut transaction, id, lease, 0).await?;
+        }
         tables::make_shadow(&mut making, id).await?;
         // Those of restores that have ended are of no more use.
         sqlx::query("DELETE FROM restore_ranges").execute(&mut *transaction).await.map_err(unavailable)?;
@@ -127,11 +141,13 @@ impl RestoreStore for MySqlReadDb {
         renew(&mut transaction, id, lease, 0).await?;
         let mut renaming = self.pool.acquire().await.map_err(unavailable)?;
         // One that was killed in here has done so much already.
-        if !tables::is_marked(&mut renaming, TableSet::Shadow, id).await? {
-            if !tables::fits(&mut renaming, TableSet::Old).await? {
-                let reason = "no swap has put any aside, or they are of another form".to_owned();
-                return Err(RestoreStoreError::NothingToBringBack { reason });
-            }
+        let is_renamed = tables::is_marked(&mut renaming, TableSet::Shadow, id).await?;
+        let set = if is_renamed { TableSet::Shadow } else { TableSet::Old };
+        if !tables::fits(&mut renaming, set).await? {
+            let reason = "no swap has put any aside, or they are of another form".to_owned();
+            return Err(RestoreStoreError::NothingToBringBack { reason });
+        }
+        if !is_renamed {
             tables::drop_set(&mut renaming, TableSet::Shadow).await?;
             tables::mark(&mut renaming, TableSet::Old, id).await?;
             tables::rename_set(&mut renaming, TableSet::Old, TableSet::Shadow).await?;
@@ -231,14 +247,23 @@ impl RestoreStore for MySqlReadDb {
         transaction.commit().await.map_err(unavailable)
     }
 
-    async fn close_gate(&self, id: RestoreId, lease: &Lease) -> Result<Box<dyn ClosedGate>, RestoreStoreError> {
+    async fn close_gate(
+        &self,
+        id: RestoreId,
+        lease: &Lease,
+        for_at_most: Duration,
+    ) -> Result<Box<dyn ClosedGate>, RestoreStoreError> {
         let shadow = OpenShadow { read_db: self.clone(), id, lease: lease.clone() };
-        Ok(Box::new(MySqlGate::close(shadow).await?))
+        Ok(Box::new(MySqlGate::close(shadow, for_at_most).await?))
     }
 
-    async fn ahead_in_old(&self, after: Option<AccountId>, limit: u32) -> Result<Vec<AccountId>, RestoreStoreError> {
-        let ids: Result<Vec<Uuid>, sqlx::Error> = sqlx::query_scalar(
-            "SELECT old.account_id \
+    async fn ahead_in_old(
+        &self,
+        after: Option<AccountId>,
+        limit: u32,
+    ) -> Result<Vec<(AccountId, u64)>, RestoreStoreError> {
+        let ahead: Result<Vec<(Uuid, u64)>, sqlx::Error> = sqlx::query_as(
+            "SELECT old.account_id, old.version \
              FROM bank_accounts_old AS old LEFT JOIN bank_accounts AS live ON live.account_id = old.account_id \
              WHERE old.account_id > ? AND (live.version IS NULL OR live.version < old.version) \
              ORDER BY old.account_id LIMIT ?",
@@ -247,9 +272,12 @@ impl RestoreStore for MySqlReadDb {
         .bind(limit)
         .fetch_all(&self.pool)
         .await;
-        match ids {
+        match ahead {
             // An id that is none is no account's.
-            Ok(ids) => Ok(ids.into_iter().filter_map(|id| AccountId::try_from(id).ok()).collect()),
+            Ok(ahead) => Ok(ahead
+                .into_iter()
+                .filter_map(|(id, version)| Some((AccountId::try_from(id).ok()?, version)))
+                .collect()),
             Err(error) if server_error_number(&error) == Some(NO_SUCH_TABLE) => Ok(Vec::new()),
             Err(error) => Err(unavailable(error)),
         }
