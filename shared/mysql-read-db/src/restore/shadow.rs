@@ -14,6 +14,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::{AssertSqlSafe, Connection as _, FromRow as _, MySql, MySqlConnection, Row as _};
 use uuid::Uuid;
 
+use super::asked::Asked;
 use super::writes::{insert_accounts, insert_lines};
 use super::{corrupt, renew, tables, unavailable};
 use crate::MySqlReadDb;
@@ -78,15 +79,15 @@ impl MySqlGate {
 #[async_trait]
 impl ShadowTables for OpenShadow {
     async fn account(&mut self, account_id: AccountId) -> Result<Option<BankAccountEntity>, RestoreStoreError> {
-        let row: Option<AccountRow> = sqlx::query_as(
+        let mut asked = Asked::on(&self.read_db.pool).await?;
+        let row = sqlx::query_as(
             "SELECT account_id, owner, holder, kind, currency, balance_minor, status, version, opened_at_us, \
              updated_at_us FROM bank_accounts_shadow WHERE account_id = ?",
         )
         .bind(account_id.as_uuid())
-        .fetch_optional(&self.read_db.pool)
-        .await
-        .map_err(unavailable)?;
-        row.map(|row| row.read().map_err(corrupt)).transpose()
+        .fetch_optional(&mut *asked)
+        .await;
+        asked.answered::<Option<AccountRow>>(row)?.map(|row| row.read().map_err(corrupt)).transpose()
     }
 
     async fn write(&mut self, change: &ShadowChange) -> Result<(), RestoreStoreError> {
@@ -127,16 +128,16 @@ impl ShadowTables for OpenShadow {
              ORDER BY claimed.claimed_id"
         );
         let after = after.map_or_else(Uuid::nil, AccountId::as_uuid);
+        let mut asked = Asked::on(&self.read_db.pool).await?;
         let rows = sqlx::query(AssertSqlSafe(statement))
             .bind(after)
             .bind(limit)
             .bind(after)
             .bind(limit)
             .bind(limit)
-            .fetch_all(&self.read_db.pool)
-            .await
-            .map_err(unavailable)?;
-        rows.iter().map(behind_from).collect()
+            .fetch_all(&mut *asked)
+            .await;
+        asked.answered(rows)?.iter().map(behind_from).collect()
     }
 
     async fn held_of(&mut self, accounts: &[(AccountId, u64)]) -> Result<RowsChecksum, RestoreStoreError> {
@@ -212,8 +213,8 @@ impl ClosedGate for MySqlGate {
 
 impl OpenShadow {
     async fn try_write(&self, change: &ShadowChange) -> Result<(), RestoreStoreError> {
-        let mut connection = self.read_db.pool.acquire().await.map_err(unavailable)?;
-        let mut transaction = connection.begin().await.map_err(unavailable)?;
+        let mut asked = Asked::on(&self.read_db.pool).await?;
+        let mut transaction = asked.begin().await.map_err(unavailable)?;
         let replaced: Vec<String> = change
             .accounts
             .iter()
@@ -238,15 +239,14 @@ impl OpenShadow {
         }
         // Last: its lock is what the pages that are written side by side have in common.
         renew(&mut transaction, self.id, &self.lease, change.events).await?;
-        transaction.commit().await.map_err(unavailable)
+        let committed = transaction.commit().await;
+        asked.answered(committed)
     }
 
     async fn sums(&self, statement: &str, json: &str) -> Result<(u64, u64), RestoreStoreError> {
-        let (count, sum): (i64, u64) = sqlx::query_as(AssertSqlSafe(statement.to_owned()))
-            .bind(json)
-            .fetch_one(&self.read_db.pool)
-            .await
-            .map_err(unavailable)?;
+        let mut asked = Asked::on(&self.read_db.pool).await?;
+        let sums = sqlx::query_as(AssertSqlSafe(statement.to_owned())).bind(json).fetch_one(&mut *asked).await;
+        let (count, sum) = asked.answered::<(i64, u64)>(sums)?;
         Ok((count.unsigned_abs(), sum))
     }
 }
@@ -299,12 +299,9 @@ pub(super) async fn held(read_db: &MySqlReadDb, range: StreamRange) -> Result<Ro
             up_to(range)
         );
         let (from, last) = bounds(range);
-        let (count, sum): (i64, u64) = sqlx::query_as(AssertSqlSafe(statement))
-            .bind(from)
-            .bind(last)
-            .fetch_one(&read_db.pool)
-            .await
-            .map_err(unavailable)?;
+        let mut asked = Asked::on(&read_db.pool).await?;
+        let sums = sqlx::query_as(AssertSqlSafe(statement)).bind(from).bind(last).fetch_one(&mut *asked).await;
+        let (count, sum) = asked.answered::<(i64, u64)>(sums)?;
         if name == "account" {
             (held.accounts, held.accounts_sum) = (count.unsigned_abs(), sum);
         } else {
