@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bank::AccountId;
-use cqrs::{CommitPlace, StreamRange};
+use cqrs::{CommitPlace, QueryError, StreamRange};
 use read_model::{BankAccountEntity, StatementLine};
 
 use crate::{FoldedAccount, RestoreId, RestoreRecord, RestoreRegister, RestoreStatus, RowsChecksum};
@@ -42,6 +42,16 @@ impl RestoreStoreError {
     #[must_use]
     pub const fn is_final(&self) -> bool {
         matches!(self, Self::NothingToBringBack { .. } | Self::Corrupt { .. })
+    }
+}
+
+/// As whoever asks by a function is answered.
+impl From<RestoreStoreError> for QueryError {
+    fn from(error: RestoreStoreError) -> Self {
+        match error {
+            RestoreStoreError::Corrupt { reason } => Self::Corrupt { reason },
+            error => Self::Unavailable { source: error.into() },
+        }
     }
 }
 
