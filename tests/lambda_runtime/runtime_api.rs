@@ -19,15 +19,21 @@ use crate::harness::program;
 pub struct FunctionProcess {
     _process: Child,
     log: Arc<std::sync::Mutex<String>>,
-    events: mpsc::Sender<Value>,
+    events: mpsc::Sender<(Value, DeadlineMs)>,
     answers: Mutex<mpsc::Receiver<Result<Value, Value>>>,
 }
 
+/// In milliseconds since 1970, or what AWS gives: a time to come.
+type DeadlineMs = Option<i64>;
+
 struct RuntimeApi {
-    events: Mutex<mpsc::Receiver<Value>>,
+    events: Mutex<mpsc::Receiver<(Value, DeadlineMs)>>,
     /// An error is what the function reported as one.
     answers: mpsc::Sender<Result<Value, Value>>,
 }
+
+/// Of every invocation: Lambda repeats one where it delivers a request again.
+pub const REQUEST_ID: &str = "invocation";
 
 impl FunctionProcess {
     /// Starts the binary with this environment and no other.
@@ -77,7 +83,12 @@ impl FunctionProcess {
 
     /// Hands it one event and waits for its answer, or for the error that it reports.
     pub async fn try_invoke(&self, event: &Value) -> Result<Value, Value> {
-        self.events.send(event.clone()).await.expect("the function asks");
+        self.try_invoke_until(event, None).await
+    }
+
+    /// The same with this deadline.
+    pub async fn try_invoke_until(&self, event: &Value, deadline_ms: DeadlineMs) -> Result<Value, Value> {
+        self.events.send((event.clone(), deadline_ms)).await.expect("the function asks");
         let answer = tokio::time::timeout(Duration::from_secs(30), async { self.answers.lock().await.recv().await });
         let answer = answer.await.unwrap_or_else(|_| panic!("no answer in time; the log:\n{}", self.log()));
         answer.expect("an answer")
@@ -112,11 +123,11 @@ fn command(function: &str) -> Command {
 
 async fn next(State(api): State<Arc<RuntimeApi>>) -> Response {
     match api.events.lock().await.recv().await {
-        Some(event) => {
-            // In a minute, as milliseconds since 1970.
-            let deadline_ms = cqrs::Timestamp::now().unix_millis() + 60_000;
+        Some((event, deadline_ms)) => {
+            let in_a_minute = cqrs::Timestamp::now().unix_millis() + 60_000;
+            let deadline_ms = deadline_ms.unwrap_or(in_a_minute);
             let headers = [
-                ("lambda-runtime-aws-request-id", "invocation".to_owned()),
+                ("lambda-runtime-aws-request-id", REQUEST_ID.to_owned()),
                 ("lambda-runtime-deadline-ms", deadline_ms.to_string()),
                 (
                     "lambda-runtime-invoked-function-arn",

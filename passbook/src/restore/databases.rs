@@ -1,3 +1,4 @@
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ pub(crate) const EMBEDDED_LIMITS: RestoreLimits = RestoreLimits {
     range_commits: 50_000,
     pause_between_pages: Duration::from_millis(5),
     lease: Duration::from_secs(15),
+    is_forced: false,
 };
 
 /// What a restore reads, with what opens it, and what it writes. Whatever runs between the two goes on elsewhere.
@@ -32,6 +34,12 @@ pub enum DatabasesError {
     /// The environment is wrong.
     #[error(transparent)]
     Settings(#[from] SettingsError),
+    /// There is nothing to restore from: opening the file would make an empty one, and empty rows of it.
+    #[error("there is no {}", path.display())]
+    NoFile {
+        /// Which file.
+        path: PathBuf,
+    },
     /// A file could not be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
@@ -57,8 +65,15 @@ impl Databases {
             return Self::of_servers(&settings).await;
         }
         let home = Embedded::home(&settings)?;
-        let event_store = SqliteEventStore::open(&home.join("events.db")).await?;
-        let key_store = SqliteKeyStore::open(&home.join("keys.db")).await?;
+        let (events_path, keys_path) = (home.join("events.db"), home.join("keys.db"));
+        // Without the keys every name would be taken for an erased one.
+        for path in [&events_path, &keys_path] {
+            if !path.exists() {
+                return Err(DatabasesError::NoFile { path: path.clone() });
+            }
+        }
+        let event_store = SqliteEventStore::open(&events_path).await?;
+        let key_store = SqliteKeyStore::open(&keys_path).await?;
         let read_db = SqliteReadDb::open(&home.join("read.db")).await?;
         Ok(Self {
             events: Arc::new(event_store.clone()),
