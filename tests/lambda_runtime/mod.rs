@@ -18,8 +18,10 @@ use passbook::Embedded;
 use serde_json::{Value, json};
 
 #[cfg(feature = "services")]
+pub use event_fixtures::{event_fixture, headers_of};
+#[cfg(feature = "services")]
 pub use function_pool::FunctionPool;
-use runtime_api::FunctionProcess;
+pub use runtime_api::FunctionProcess;
 
 /// An event of API Gateway's HTTP API, payload 2.0, with the claims that its authorizer hands on.
 fn event(method: &str, path: &str, account_id: Option<&str>, headers: &Value, body: Option<&Value>) -> Value {
@@ -47,7 +49,7 @@ fn event(method: &str, path: &str, account_id: Option<&str>, headers: &Value, bo
 }
 
 /// A function's answer: the status and the body.
-fn answer(response: &Value) -> (u64, Value) {
+pub fn answer(response: &Value) -> (u64, Value) {
     let status = response["statusCode"].as_u64().unwrap_or_else(|| panic!("no status in {response}"));
     let body = response["body"].as_str().filter(|body| !body.is_empty());
     (status, body.map_or(Value::Null, |body| serde_json::from_str(body).expect("JSON")))

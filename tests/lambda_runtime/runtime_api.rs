@@ -1,6 +1,6 @@
 use std::process::Stdio;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{Path, State};
@@ -9,19 +9,23 @@ use axum::routing::{get, post};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex, mpsc, watch};
 
-use crate::harness::program;
+use crate::harness::function_program;
 
 /// A function's binary as a process, and the Runtime API that it asks for events
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>).
 pub struct FunctionProcess {
-    _process: Child,
+    process: Child,
+    started_at: Instant,
+    first_asked_at: watch::Receiver<Option<Instant>>,
     events: mpsc::Sender<Value>,
     answers: Mutex<mpsc::Receiver<Result<Value, Value>>>,
 }
 
 struct RuntimeApi {
+    /// When the function first asked for an event, which is the end of its start.
+    first_asked_at: watch::Sender<Option<Instant>>,
     events: Mutex<mpsc::Receiver<Value>>,
     /// An error is what the function reported as one.
     answers: mpsc::Sender<Result<Value, Value>>,
@@ -38,7 +42,9 @@ impl FunctionProcess {
     pub async fn start_with(function: &str, environment: &[(String, String)]) -> Self {
         let (events, waiting_events) = mpsc::channel(1);
         let (answering, answers) = mpsc::channel(1);
-        let api = Arc::new(RuntimeApi { events: Mutex::new(waiting_events), answers: answering });
+        let (asking, first_asked_at) = watch::channel(None);
+        let api =
+            Arc::new(RuntimeApi { first_asked_at: asking, events: Mutex::new(waiting_events), answers: answering });
         let router = Router::new()
             .route("/2018-06-01/runtime/invocation/next", get(next))
             .route("/2018-06-01/runtime/invocation/{id}/response", post(response))
@@ -50,8 +56,36 @@ impl FunctionProcess {
         let mut command = command(function);
         command.env("AWS_LAMBDA_RUNTIME_API", address.to_string());
         command.envs(environment.iter().map(|(name, value)| (name, value)));
-        let process = command.kill_on_drop(true).spawn().expect("the function starts");
-        Self { _process: process, events, answers: Mutex::new(answers) }
+        command.kill_on_drop(true);
+        let started_at = Instant::now();
+        let process = command.spawn().expect("the function starts");
+        Self { process, started_at, first_asked_at, events, answers: Mutex::new(answers) }
+    }
+
+    /// From the start of the process to its first request for an event.
+    pub async fn time_to_first_request(&self) -> Duration {
+        let mut first_asked_at = self.first_asked_at.clone();
+        let asked = tokio::time::timeout(Duration::from_secs(30), first_asked_at.wait_for(Option::is_some));
+        let asked_at = asked.await.expect("it asks in time").expect("the API is there").expect("waited for");
+        asked_at - self.started_at
+    }
+
+    /// Since the start of the process.
+    pub fn age(&self) -> Duration {
+        self.started_at.elapsed()
+    }
+
+    /// The most memory that the process has had so far, in KiB, as Linux counts it.
+    pub fn peak_memory_kib(&self) -> u64 {
+        let id = self.process.id().expect("it runs");
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("Linux tells of its processes");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
+        peak.trim().strip_suffix(" kB").expect("in KiB").parse().expect("a number")
+    }
+
+    /// Kills the process and waits until it is gone.
+    pub async fn stop(mut self) {
+        self.process.kill().await.expect("it runs");
     }
 
     /// Hands it one event and waits for its answer.
@@ -78,7 +112,7 @@ impl FunctionProcess {
 }
 
 fn command(function: &str) -> Command {
-    let mut command = Command::new(program(function));
+    let mut command = Command::new(function_program(function));
     command
         .env_clear()
         .env("AWS_LAMBDA_FUNCTION_NAME", function)
@@ -93,6 +127,8 @@ fn command(function: &str) -> Command {
 }
 
 async fn next(State(api): State<Arc<RuntimeApi>>) -> Response {
+    let asked_at = Instant::now();
+    api.first_asked_at.send_if_modified(|first| first.replace(first.unwrap_or(asked_at)).is_none());
     match api.events.lock().await.recv().await {
         Some(event) => {
             // In a minute, as milliseconds since 1970.
