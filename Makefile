@@ -11,7 +11,9 @@ CARGO_DENY := $(TOOLS)/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
 CHECK_JSONSCHEMA_VERSION := 0.39.0
 SHELLCHECK_VERSION := 0.11.0.1
 CARGO_LAMBDA_VERSION := 1.9.2
-CARGO_LAMBDA := $(TOOLS)/cargo-lambda-$(CARGO_LAMBDA_VERSION)/bin/cargo-lambda
+ZIG_VERSION := 0.17.1
+LAMBDA_TOOLS := $(TOOLS)/cargo-lambda-$(CARGO_LAMBDA_VERSION)-zig-$(ZIG_VERSION)
+CARGO_LAMBDA := $(LAMBDA_TOOLS)/bin/cargo-lambda
 CHECKERS := $(TOOLS)/checkers-$(CHECK_JSONSCHEMA_VERSION)-$(SHELLCHECK_VERSION)
 
 # What checks the template; another list of versions is another folder.
@@ -20,6 +22,10 @@ DEPLOYMENT_CHECKS := $(TOOLS)/deployment-$(shell sha256sum tests/deployment/requ
 # What runs on AWS: arm64, or ARCH=x86_64. The names are the folders', which the template's are held to.
 ARCH := arm64
 FUNCTIONS := $(notdir $(patsubst %/src/main.rs,%,$(wildcard functions/*/*/src/main.rs)))
+# What this machine can run itself.
+ARCH_HERE := $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x86_64)
+# Relative to this folder where the target directory is its own.
+ARTIFACTS := $${CARGO_TARGET_DIR:-target}/lambda
 
 # Locked: what is built is what Cargo.lock says, and nothing writes to it on the way.
 CARGO := cargo
@@ -53,7 +59,7 @@ watch: $(CARGO_LAMBDA) ## As make run on the servers, with every function a Lamb
 	$(PASSBOOK) prepare; \
 	export AWS_REGION=local AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local; \
 	export AWS_ENDPOINT_URL_LAMBDA=http://127.0.0.1:$(INVOKE_PORT); \
-	PATH="$(dir $(CARGO_LAMBDA)):$$PATH" $(CARGO) lambda watch $(LOCKED) --all-features \
+	PATH="$(LAMBDA_TOOLS)/bin:$$PATH" $(CARGO) lambda watch $(LOCKED) --all-features \
 		--invoke-address 127.0.0.1 --invoke-port $(INVOKE_PORT) & \
 	watching=$$!; \
 	trap 'kill $$watching 2>/dev/null || :; wait $$watching || :' EXIT; \
@@ -63,7 +69,7 @@ watch: $(CARGO_LAMBDA) ## As make run on the servers, with every function a Lamb
 .PHONY: invoke
 invoke: $(CARGO_LAMBDA) ## Send a function under make watch its event of tests/events/: make invoke FN=open-account
 	@[[ -f tests/events/$(FN).json ]] || { echo "FN must be one of: $$(cd tests/events && echo *.json | sed 's/\.json//g')" >&2; exit 2; }
-	@PATH="$(dir $(CARGO_LAMBDA)):$$PATH" $(CARGO) lambda invoke --invoke-address 127.0.0.1 --invoke-port $(INVOKE_PORT) $(FN) --data-file tests/events/$(FN).json
+	@PATH="$(LAMBDA_TOOLS)/bin:$$PATH" $(CARGO) lambda invoke --invoke-address 127.0.0.1 --invoke-port $(INVOKE_PORT) $(FN) --data-file tests/events/$(FN).json
 
 .PHONY: test
 test: ## Check everything and run every test, on real servers that it starts itself; what .ci/run calls
@@ -148,19 +154,43 @@ deployment-tests: $(DEPLOYMENT_CHECKS)/complete ## Put deliberate faults into th
 	$(DEPLOYMENT_CHECKS)/bin/python -B -m pytest -p no:cacheprovider --quiet tests/deployment
 
 # One function at a time: together their features would unify, and each binary would get every driver. They share one
-# target directory, by CARGO_TARGET_DIR where it is set (cargo-lambda does not take --target-dir).
+# target directory, by CARGO_TARGET_DIR where it is set (cargo-lambda does not take --target-dir). zig is the C compiler and
+# the linker, so that a binary asks for no newer libc than Lambda has, and arm64 is built anywhere.
 .PHONY: build
-build: $(CARGO_LAMBDA) ## Build every function for Lambda into target/lambda/ (ARCH=arm64 or x86_64)
+build: build-tools $(CARGO_LAMBDA) ## Build every function for Lambda into target/lambda/ARCH/ (ARCH=arm64 or x86_64)
 	@case $(ARCH) in arm64) architecture=--arm64;; x86_64) architecture=--x86-64;; *) echo "ARCH must be arm64 or x86_64" >&2; exit 2;; esac; \
 	for function in $(FUNCTIONS); do \
-		PATH="$(dir $(CARGO_LAMBDA)):$$PATH" $(CARGO) lambda build $(LOCKED) --release $$architecture --output-format zip --package $$function; \
+		PATH="$(LAMBDA_TOOLS)/bin:$$PATH" $(CARGO) lambda build $(LOCKED) --release $$architecture --output-format zip \
+			--lambda-dir "$(ARTIFACTS)/$(ARCH)" --package $$function; \
 	done
+
+.PHONY: artifact-tests
+artifact-tests: ## Send every function's artifact its event of tests/events/, on real servers
+	@$(MAKE) --no-print-directory build ARCH=$(ARCH_HERE); \
+	SERVICES_STOP_WITH=$$$$ $(MAKE) --no-print-directory services; \
+	PASSBOOK_ARTIFACTS="$(ARTIFACTS)/$(ARCH_HERE)" $(CARGO) test $(LOCKED) $(EVERYTHING) --test passbook -- event_fixtures::
+
+# Alone on the machine: the figures are times.
+.PHONY: cold-start
+cold-start: ## Measure each function's start beside that of a function that does nothing; write target/cold-start.json and the README's table
+	@$(MAKE) --no-print-directory build ARCH=$(ARCH_HERE) FUNCTIONS="$(FUNCTIONS) floor"; \
+	SERVICES_STOP_WITH=$$$$ $(MAKE) --no-print-directory services; \
+	PASSBOOK_ARTIFACTS="$(ARTIFACTS)/$(ARCH_HERE)" $(CARGO) test $(LOCKED) $(EVERYTHING) --test passbook -- \
+		--ignored --nocapture cold_start::
+
+# Alone on the machine, which must have two cores and util-linux's taskset. The stand-in for Lambda must not be what is slow.
+.PHONY: isolation
+isolation: ## Measure what writes notice of four times too many reads, each side on a core of its own; write target/isolation.json
+	@$(MAKE) --no-print-directory build ARCH=$(ARCH_HERE) FUNCTIONS="open-account deposit-funds account-projector get-account"; \
+	SERVICES_STOP_WITH=$$$$ $(MAKE) --no-print-directory services; \
+	PASSBOOK_ARTIFACTS="$(ARTIFACTS)/$(ARCH_HERE)" $(CARGO) test $(LOCKED) $(EVERYTHING) --test passbook -- \
+		--ignored --nocapture isolation::
 
 # sam builds each function in its own folder, as the template says, and finds what make build left in the target directory.
 .PHONY: deploy
 deploy: $(DEPLOYMENT_CHECKS)/complete $(CARGO_LAMBDA) validate ## Build and deploy the stack that samconfig.toml describes
 	@[[ -f samconfig.toml ]] || { echo "copy samconfig.example.toml to samconfig.toml and fill it in" >&2; exit 2; }
-	PATH="$(dir $(CARGO_LAMBDA)):$$PATH" SAM_CLI_TELEMETRY=0 $(DEPLOYMENT_CHECKS)/bin/python -m samcli build
+	PATH="$(LAMBDA_TOOLS)/bin:$$PATH" SAM_CLI_TELEMETRY=0 $(DEPLOYMENT_CHECKS)/bin/python -m samcli build
 	SAM_CLI_TELEMETRY=0 $(DEPLOYMENT_CHECKS)/bin/python -m samcli deploy
 
 .PHONY: bench
@@ -190,7 +220,8 @@ $(DEPLOYMENT_CHECKS)/complete:
 	$(DEPLOYMENT_CHECKS)/bin/python -m pip install --quiet --requirement tests/deployment/requirements.txt
 	touch $@
 
+# cargo-lambda's package asks for zig in any version.
 $(CARGO_LAMBDA):
-	rm -rf $(TOOLS)/cargo-lambda-$(CARGO_LAMBDA_VERSION)
-	python3 -m venv $(TOOLS)/cargo-lambda-$(CARGO_LAMBDA_VERSION)
-	$(TOOLS)/cargo-lambda-$(CARGO_LAMBDA_VERSION)/bin/python -m pip install --quiet cargo-lambda==$(CARGO_LAMBDA_VERSION)
+	rm -rf $(LAMBDA_TOOLS)
+	python3 -m venv $(LAMBDA_TOOLS)
+	$(LAMBDA_TOOLS)/bin/python -m pip install --quiet cargo-lambda==$(CARGO_LAMBDA_VERSION) ziglang==$(ZIG_VERSION)

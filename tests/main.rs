@@ -2,6 +2,7 @@
 //!
 //! Every test starts from an empty data folder of its own, so that all run side by side.
 
+mod cold_start; // from a process's start to its first answer, for each function's artifact
 mod contract; // one suite per port, run on each adapter
 mod end_to_end; // the real program, over HTTP
 mod event_forms; // what an account's events are and were stored as

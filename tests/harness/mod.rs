@@ -1,5 +1,6 @@
 //! A server, a client that holds every answer to `openapi.yaml`, requests byte by byte, tokens, and small helpers.
 
+mod artifacts;
 mod client;
 #[cfg(feature = "services")]
 mod kafka;
@@ -14,6 +15,9 @@ mod servers_stack;
 mod services;
 mod token_issuer;
 
+pub use artifacts::function_program;
+#[cfg(feature = "services")]
+pub use artifacts::{Artifacts, artifacts_of_environment};
 pub use client::{Answer, Client};
 #[cfg(feature = "services")]
 pub use kafka::{KafkaTopics, kafka_settings, lag, read_cloud_events, signed_in_by};
@@ -25,7 +29,9 @@ pub use server::{Data, Server, is_on_servers, passbook_program, program, without
 #[cfg(feature = "services")]
 pub use servers_stack::ServersStack;
 #[cfg(feature = "services")]
-pub use services::{address, event_store_url, kafka_bootstrap_servers, mysql_server_url, python_clients};
+pub use services::{
+    address, address_if_any, event_store_url, kafka_bootstrap_servers, mysql_server_url, python_clients,
+};
 pub use token_issuer::{TokenIssuer, claims, key_set, seconds_from_now};
 
 use std::future::Future;

@@ -49,11 +49,15 @@ fn installed_by(script: &str) -> String {
 
 /// A service's address: of the environment's variable of that name, else of `make services`.
 pub fn address(variable: &str) -> String {
+    address_if_any(variable).unwrap_or_else(|| panic!("{variable} is not set, and `make services` does not run"))
+}
+
+/// As [`address`], for what not every way of running the services has.
+pub fn address_if_any(variable: &str) -> Option<String> {
     if let Some(value) = std::env::var(variable).ok().filter(|value| !value.is_empty()) {
-        return value;
+        return Some(value);
     }
     let asked = Command::new("make").args(["-s", "services-env"]).current_dir(PROJECT).output().expect("make is there");
     let printed = String::from_utf8(asked.stdout).expect("text");
-    let value = printed.lines().find_map(|line| line.strip_prefix(variable)?.strip_prefix('='));
-    value.unwrap_or_else(|| panic!("{variable} is not set, and `make services` does not run")).to_owned()
+    printed.lines().find_map(|line| line.strip_prefix(variable)?.strip_prefix('=')).map(str::to_owned)
 }

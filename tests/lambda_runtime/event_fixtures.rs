@@ -13,10 +13,20 @@ use super::answer;
 use super::runtime_api::FunctionProcess;
 use crate::harness::{ServersStack, workspace_folder};
 
-fn fixture(function: &str) -> Value {
+/// The event of `tests/events/` for this function.
+pub fn event_fixture(function: &str) -> Value {
     let path = workspace_folder().join(format!("tests/events/{function}.json"));
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     serde_json::from_str(&text).expect("JSON")
+}
+
+/// A record's headers as Lambda hands them on: an object for each, with the value's bytes as numbers.
+pub fn headers_of(record: &Value) -> Vec<(String, Vec<u8>)> {
+    let headers = record["headers"].as_array().expect("headers").iter();
+    headers
+        .flat_map(|header| header.as_object().expect("an object").clone())
+        .map(|(name, bytes)| (name, serde_json::from_value(bytes).expect("bytes")))
+        .collect()
 }
 
 fn names_in(folder: &Path) -> BTreeSet<String> {
@@ -40,7 +50,7 @@ async fn every_function_answers_its_event_on_the_real_servers() {
     let environment = stack.environment();
     let answer_of = async |function: &str| {
         let process = FunctionProcess::start_with(function, &environment).await;
-        process.invoke(&fixture(function)).await
+        process.invoke(&event_fixture(function)).await
     };
     for (function, status, balance, account_status) in [
         ("open-account", 201, "100.00", "active"),
@@ -83,10 +93,10 @@ async fn every_function_answers_its_event_on_the_real_servers() {
         .map(|(name, value)| (name.to_owned(), value.to_owned())),
     );
     let restore = FunctionProcess::start_with("restore-read-db", &of_restores).await;
-    let (status, begun) = answer(&restore.invoke(&fixture("restore-read-db")).await);
+    let (status, begun) = answer(&restore.invoke(&event_fixture("restore-read-db")).await);
     assert_eq!((status, &begun["status"]), (202, &json!("running")), "{begun}");
     let worker = FunctionProcess::start_with("restore-worker", &of_restores).await;
-    let report = worker.invoke(&fixture("restore-worker")).await;
+    let report = worker.invoke(&event_fixture("restore-worker")).await;
     assert_eq!((&report["outcome"], &report["restore_id"]), (&json!("succeeded"), &begun["restore_id"]), "{report}");
     let (status, body) = answer(&answer_of("get-restore").await);
     let expected = json!({
@@ -100,7 +110,7 @@ async fn every_function_answers_its_event_on_the_real_servers() {
 
 #[test]
 fn the_projectors_event_holds_records_as_the_producer_writes_them() {
-    let event = fixture("account-projector");
+    let event = event_fixture("account-projector");
     let records = event["records"]
         .as_object()
         .expect("records")
@@ -108,13 +118,7 @@ fn the_projectors_event_holds_records_as_the_producer_writes_them() {
         .flat_map(|partition| partition.as_array().expect("an array").clone());
     let mut count = 0;
     for record in records {
-        let headers: Vec<(String, Vec<u8>)> = record["headers"]
-            .as_array()
-            .expect("headers")
-            .iter()
-            .flat_map(|header| header.as_object().expect("an object").clone())
-            .map(|(name, bytes)| (name, serde_json::from_value(bytes).expect("bytes")))
-            .collect();
+        let headers = headers_of(&record);
         let value = STANDARD.decode(record["value"].as_str().expect("text")).expect("base64");
         let key = STANDARD.decode(record["key"].as_str().expect("text")).expect("base64");
         let header = |name: &str| headers.iter().find(|(header, _)| header == name).map(|(_, bytes)| bytes.as_slice());

@@ -22,8 +22,10 @@ use passbook::Embedded;
 use serde_json::{Value, json};
 
 #[cfg(feature = "services")]
+pub use event_fixtures::{event_fixture, headers_of};
+#[cfg(feature = "services")]
 pub use function_pool::FunctionPool;
-use runtime_api::FunctionProcess;
+pub use runtime_api::FunctionProcess;
 
 /// An event of API Gateway's HTTP API, payload 2.0, with the claims that its authorizer hands on.
 pub fn event(method: &str, path: &str, account_id: Option<&str>, headers: &Value, body: Option<&Value>) -> Value {

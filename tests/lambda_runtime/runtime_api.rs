@@ -1,6 +1,6 @@
 use std::process::Stdio;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{Path, State};
@@ -10,14 +10,16 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex, mpsc, watch};
 
-use crate::harness::program;
+use crate::harness::function_program;
 
 /// A function's binary as a process, and the Runtime API that it asks for events
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>).
 pub struct FunctionProcess {
-    _process: Child,
+    process: Child,
+    started_at: Instant,
+    first_asked_at: watch::Receiver<Option<Instant>>,
     log: Arc<std::sync::Mutex<String>>,
     events: mpsc::Sender<(Value, DeadlineMs)>,
     answers: Mutex<mpsc::Receiver<Result<Value, Value>>>,
@@ -27,6 +29,8 @@ pub struct FunctionProcess {
 type DeadlineMs = Option<i64>;
 
 struct RuntimeApi {
+    /// When the function first asked for an event, which is the end of its start.
+    first_asked_at: watch::Sender<Option<Instant>>,
     events: Mutex<mpsc::Receiver<(Value, DeadlineMs)>>,
     /// An error is what the function reported as one.
     answers: mpsc::Sender<Result<Value, Value>>,
@@ -46,7 +50,9 @@ impl FunctionProcess {
     pub async fn start_with(function: &str, environment: &[(String, String)]) -> Self {
         let (events, waiting_events) = mpsc::channel(1);
         let (answering, answers) = mpsc::channel(1);
-        let api = Arc::new(RuntimeApi { events: Mutex::new(waiting_events), answers: answering });
+        let (asking, first_asked_at) = watch::channel(None);
+        let api =
+            Arc::new(RuntimeApi { first_asked_at: asking, events: Mutex::new(waiting_events), answers: answering });
         let router = Router::new()
             .route("/2018-06-01/runtime/invocation/next", get(next))
             .route("/2018-06-01/runtime/invocation/{id}/response", post(response))
@@ -58,7 +64,9 @@ impl FunctionProcess {
         let mut command = command(function);
         command.env("AWS_LAMBDA_RUNTIME_API", address.to_string());
         command.envs(environment.iter().map(|(name, value)| (name, value)));
-        let mut process = command.kill_on_drop(true).spawn().expect("the function starts");
+        command.kill_on_drop(true);
+        let started_at = Instant::now();
+        let mut process = command.spawn().expect("the function starts");
         let log: Arc<std::sync::Mutex<String>> = Arc::default();
         let (mut lines, written) = (BufReader::new(process.stderr.take().expect("piped")).lines(), log.clone());
         tokio::spawn(async move {
@@ -68,12 +76,38 @@ impl FunctionProcess {
                 log.push('\n');
             }
         });
-        Self { _process: process, log, events, answers: Mutex::new(answers) }
+        Self { process, started_at, first_asked_at, log, events, answers: Mutex::new(answers) }
     }
 
     /// What it has logged by now, a line each.
     pub fn log(&self) -> String {
         self.log.lock().expect("nobody panicked").clone()
+    }
+
+    /// From the start of the process to its first request for an event.
+    pub async fn time_to_first_request(&self) -> Duration {
+        let mut first_asked_at = self.first_asked_at.clone();
+        let asked = tokio::time::timeout(Duration::from_secs(30), first_asked_at.wait_for(Option::is_some));
+        let asked_at = asked.await.expect("it asks in time").expect("the API is there").expect("waited for");
+        asked_at - self.started_at
+    }
+
+    /// Since the start of the process.
+    pub fn age(&self) -> Duration {
+        self.started_at.elapsed()
+    }
+
+    /// The most memory that the process has had so far, in KiB, as Linux counts it.
+    pub fn peak_memory_kib(&self) -> u64 {
+        let id = self.process.id().expect("it runs");
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("Linux tells of its processes");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
+        peak.trim().strip_suffix(" kB").expect("in KiB").parse().expect("a number")
+    }
+
+    /// Kills the process and waits until it is gone.
+    pub async fn stop(mut self) {
+        self.process.kill().await.expect("it runs");
     }
 
     /// Hands it one event and waits for its answer.
@@ -107,7 +141,7 @@ impl FunctionProcess {
 }
 
 fn command(function: &str) -> Command {
-    let mut command = Command::new(program(function));
+    let mut command = Command::new(function_program(function));
     command
         .env_clear()
         .env("AWS_LAMBDA_FUNCTION_NAME", function)
@@ -122,6 +156,8 @@ fn command(function: &str) -> Command {
 }
 
 async fn next(State(api): State<Arc<RuntimeApi>>) -> Response {
+    let asked_at = Instant::now();
+    api.first_asked_at.send_if_modified(|first| first.replace(first.unwrap_or(asked_at)).is_none());
     match api.events.lock().await.recv().await {
         Some((event, deadline_ms)) => {
             let in_a_minute = cqrs::Timestamp::now().unix_millis() + 60_000;

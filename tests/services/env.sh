@@ -19,3 +19,7 @@ if port kafka-scram >/dev/null; then
     echo "KAFKA_SCRAM_BOOTSTRAP_SERVERS=127.0.0.1:$(port kafka-scram)"
     echo "KAFKA_SCRAM_CA_FILE=$state/kafka/tls/ca.pem"
 fi
+# For the parameters tls=true and tlsCAFile of its URL, where it takes TLS: not under an engine.
+if [[ -f $state/mongodb/tls/ca.pem ]]; then
+    echo "MONGODB_CA_FILE=$state/mongodb/tls/ca.pem"
+fi

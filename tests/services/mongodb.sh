@@ -24,6 +24,20 @@ PY
 
 prepare() {
     mkdir -p "$home/data"
+    certify
+}
+
+# A certificate that is its own authority, for who asks for TLS; nobody has to. It says that it is no authority for others, or
+# clients would not take it for a server's. The folder gets its name when it is complete.
+certify() {
+    [[ -d $home/tls ]] && return
+    rm -rf "$home/tls.partial"
+    mkdir "$home/tls.partial"
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -noenc -days 3650 -subj /CN=127.0.0.1 \
+        -addext subjectAltName=IP:127.0.0.1 -addext basicConstraints=critical,CA:FALSE \
+        -keyout "$home/tls.partial/key.pem" -out "$home/tls.partial/ca.pem"
+    cat "$home/tls.partial/key.pem" "$home/tls.partial/ca.pem" >"$home/tls.partial/server.pem"
+    mv "$home/tls.partial" "$home/tls"
 }
 
 # No socket: it would lie in /tmp. A set of one has no member to hand over to, so that the 15 s in which a server waits for
@@ -31,7 +45,8 @@ prepare() {
 run() {
     launch "$cache/$tool/mongod" "$mark" --port="$(port mongodb)" --bind_ip=127.0.0.1 --nounixsocket --replSet=rs0 \
         --wiredTigerCacheSizeGB=0.25 --oplogSize=512 --quiet --setParameter=diagnosticDataCollectionEnabled=false \
-        --setParameter=shutdownTimeoutMillisForSignaledShutdown=0
+        --setParameter=shutdownTimeoutMillisForSignaledShutdown=0 \
+        --tlsMode=allowTLS --tlsCertificateKeyFile="$home/tls/server.pem"
 }
 
 server_main "$@"

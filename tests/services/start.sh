@@ -21,6 +21,7 @@ need() {
 start_native() {
     [[ $(uname -sm) == "Linux x86_64" ]] || fail "without a Docker engine the servers run on x86-64 Linux only: start one"
     need python3 python3-pip
+    need openssl openssl
     need java default-jre-headless
     need mvn maven
     local clients_job

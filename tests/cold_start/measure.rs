@@ -1,0 +1,146 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use axum::Router;
+use http::StatusCode;
+use serde_json::Value;
+use tokio::net::TcpListener;
+
+use super::events::RoundOfEvents;
+use super::functions_of;
+use super::report::{Figures, FunctionFigures, Report, Side};
+use crate::harness::{Artifacts, ServersStack, address, address_if_any, artifacts_of_environment, workspace_folder};
+use crate::lambda_runtime::{FunctionProcess, event_fixture};
+
+/// Of each function; one more comes first and is not counted, so that no figure is about a file's first way into memory.
+const STARTS: usize = 30;
+const FLOOR: &str = "floor";
+
+/// One start.
+struct Start {
+    init: Duration,
+    first_answer: Duration,
+    peak_memory_kib: u64,
+}
+
+/// Starts the function with its event waiting, as a request does that finds no idle instance.
+async fn start(function: &str, environment: &[(String, String)], event: &Value) -> (Start, Value) {
+    let process = FunctionProcess::start_with(function, environment).await;
+    let answer = process.invoke(event).await;
+    let first_answer = process.age();
+    let init = process.time_to_first_request().await;
+    let peak_memory_kib = process.peak_memory_kib();
+    process.stop().await;
+    (Start { init, first_answer, peak_memory_kib }, answer)
+}
+
+/// What the functions are told on Lambda, as far as it can be had here, and the servers that they are to reach by TLS. MySQL
+/// and Kafka always have it; MongoDB where `make services` says so.
+async fn environment(stack: &ServersStack) -> (Vec<(String, String)>, Vec<String>) {
+    let mut environment: BTreeMap<String, String> = stack.environment().into_iter().collect();
+    let mut tls_to = vec!["MySQL".to_owned(), "Kafka, which asks for SCRAM".to_owned()];
+    if let Some(ca_file) = address_if_any("MONGODB_CA_FILE") {
+        environment.entry("EVENT_STORE_URL".to_owned()).and_modify(|url| {
+            let separator = if url.contains('?') { '&' } else { '?' };
+            url.push_str(&format!("{separator}tls=true&tlsCAFile={ca_file}"));
+        });
+        tls_to.push("MongoDB".to_owned());
+    }
+    let lambda = lambda().await;
+    for (name, value) in [
+        ("READ_DB_URL", format!("{}?ssl-mode=REQUIRED", stack.read_db_url())),
+        ("KAFKA_BOOTSTRAP_SERVERS", address("KAFKA_SCRAM_BOOTSTRAP_SERVERS")),
+        ("KAFKA_CA_FILE", address("KAFKA_SCRAM_CA_FILE")),
+        ("KAFKA_SIGN_IN", "scram".to_owned()),
+        ("KAFKA_USERNAME", "passbook".to_owned()),
+        ("KAFKA_PASSWORD", "passbook".to_owned()),
+        ("AWS_REGION", "eu-central-1".to_owned()),
+        ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE".to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", "secret".to_owned()),
+        ("AWS_ENDPOINT_URL_LAMBDA", lambda),
+    ] {
+        environment.insert(name.to_owned(), value);
+    }
+    (environment.into_iter().collect(), tls_to)
+}
+
+/// In Lambda's place, for the functions that invoke another one: takes every invocation.
+async fn lambda() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("bound");
+    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(async || StatusCode::ACCEPTED)).await });
+    format!("http://{address}")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "it measures: `make cold-start` builds what it needs, and runs it alone"]
+async fn cold_starts_are_measured_and_the_readme_s_table_is_written() {
+    let artifacts = artifacts_of_environment().expect("PASSBOOK_ARTIFACTS, as make cold-start sets it");
+    let sides: BTreeMap<String, Side> =
+        Side::ALL.into_iter().flat_map(|side| functions_of(side).into_iter().map(move |name| (name, side))).collect();
+    let asked: BTreeSet<&str> = RoundOfEvents::ORDER.into_iter().collect();
+    assert_eq!(asked, sides.keys().map(String::as_str).collect(), "each function has its place in a round");
+
+    let stack = tokio::task::spawn_blocking(ServersStack::new).await.expect("a stack");
+    let (environment, tls_to) = environment(&stack).await;
+    let mut floor = Vec::new();
+    let mut starts: BTreeMap<&str, Vec<Start>> = BTreeMap::new();
+    for round in 0..=STARTS {
+        let mut events = RoundOfEvents::of(round);
+        for function in RoundOfEvents::ORDER {
+            // What holds up the machine for a while holds up both.
+            let (of_floor, _) = start(FLOOR, &[], &event_fixture("health")).await;
+            let (of_function, answer) = start(function, &environment, &events.event(function)).await;
+            events.take(function, &answer);
+            if round > 0 {
+                floor.push(of_floor);
+                starts.entry(function).or_default().push(of_function);
+            }
+        }
+        println!("round {round} of {STARTS}");
+    }
+
+    let floor = figures(FLOOR, &floor, artifacts);
+    let functions = sides.into_iter().map(|(name, side)| {
+        let figures = figures(&name, &starts[&*name], artifacts);
+        let init_ratio = rounded(figures.init_ms / floor.init_ms, 1000.0);
+        (name, FunctionFigures { side, init_ratio, figures })
+    });
+    let functions = functions.collect();
+    let architecture = std::env::consts::ARCH.to_owned();
+    let report = Report { starts: STARTS, architecture, tls_to, floor, functions };
+    let json = serde_json::to_string_pretty(&report).expect("figures");
+    // cargo's folder for tests is in the target directory.
+    let file = format!("{}/../cold-start.json", env!("CARGO_TARGET_TMPDIR"));
+    std::fs::write(&file, json + "\n").expect("written");
+    let readme = workspace_folder().join("README.md");
+    let text = std::fs::read_to_string(&readme).expect("a file");
+    std::fs::write(readme, report.written_into(&text)).expect("written");
+    println!("{}", report.table());
+}
+
+fn figures(program: &str, starts: &[Start], artifacts: &Artifacts) -> Figures {
+    let milliseconds = |of: fn(&Start) -> Duration, share| {
+        rounded(quantile(starts.iter().map(|start| of(start).as_secs_f64() * 1000.0), share), 1000.0)
+    };
+    Figures {
+        init_ms: milliseconds(|start| start.init, 0.5),
+        init_p90_ms: milliseconds(|start| start.init, 0.9),
+        first_answer_ms: milliseconds(|start| start.first_answer, 0.5),
+        first_answer_p90_ms: milliseconds(|start| start.first_answer, 0.9),
+        rss_mib: rounded(quantile(starts.iter().map(|start| start.peak_memory_kib as f64 / 1024.0), 0.5), 10.0),
+        zip_bytes: artifacts.zip_bytes(program),
+    }
+}
+
+/// The least value that this share of all are within.
+fn quantile(values: impl Iterator<Item = f64>, share: f64) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values[((values.len() as f64 * share).ceil() as usize).max(1) - 1]
+}
+
+/// To as many decimals as there are zeros in `steps`: the others say nothing.
+fn rounded(value: f64, steps: f64) -> f64 {
+    (value * steps).round() / steps
+}

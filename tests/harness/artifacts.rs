@@ -1,0 +1,80 @@
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use zip::ZipArchive;
+
+use super::{program, workspace_folder};
+
+/// The folder into which `make build` has put each function's artifact, where the tests are to run those and not what
+/// cargo has built for the tests.
+const ARTIFACTS_VARIABLE: &str = "PASSBOOK_ARTIFACTS";
+/// What Lambda starts, in each artifact.
+const BOOTSTRAP: &str = "bootstrap";
+
+/// What `make build` has made, unpacked as Lambda unpacks it.
+pub struct Artifacts {
+    folder: PathBuf,
+    unpacked: PathBuf,
+}
+
+impl Artifacts {
+    /// All that lie in this folder, unpacked before any is started: a program that is still being written cannot be.
+    fn unpack(folder: PathBuf) -> Self {
+        let unpacked = Path::new(env!("CARGO_TARGET_TMPDIR")).join("artifacts");
+        if unpacked.exists() {
+            std::fs::remove_dir_all(&unpacked).expect("what another run has left");
+        }
+        std::fs::create_dir_all(&unpacked).expect("a folder");
+        let artifacts = Self { folder, unpacked };
+        let entries = std::fs::read_dir(&artifacts.folder).unwrap_or_else(|error| {
+            panic!("{ARTIFACTS_VARIABLE}: {}: {error}", artifacts.folder.display());
+        });
+        for entry in entries {
+            let name = entry.expect("an entry").file_name().into_string().expect("a function's name");
+            unpack(&artifacts.artifact(&name), &artifacts.program(&name));
+        }
+        artifacts
+    }
+
+    fn artifact(&self, function: &str) -> PathBuf {
+        self.folder.join(function).join("bootstrap.zip")
+    }
+
+    fn program(&self, function: &str) -> PathBuf {
+        self.unpacked.join(function)
+    }
+
+    /// As it is uploaded.
+    #[cfg(feature = "services")]
+    pub fn zip_bytes(&self, function: &str) -> u64 {
+        std::fs::metadata(self.artifact(function)).expect("make build has made it").len()
+    }
+}
+
+/// With the mode that it has in the artifact: what is not executable there does not start on Lambda either.
+fn unpack(artifact: &Path, program: &Path) {
+    let file = File::open(artifact).unwrap_or_else(|error| panic!("{}: {error}", artifact.display()));
+    let mut archive = ZipArchive::new(file).expect("a ZIP file");
+    assert_eq!(archive.len(), 1, "{} holds more than its program", artifact.display());
+    let mut bootstrap = archive.by_name(BOOTSTRAP).expect("a program");
+    let mode = bootstrap.unix_mode().expect("a mode");
+    let mut options = OpenOptions::new();
+    let mut unpacked = options.write(true).create_new(true).mode(mode).open(program).expect("an empty folder");
+    std::io::copy(&mut bootstrap, &mut unpacked).expect("unpacked");
+}
+
+/// Those that the environment names, if it names any.
+pub fn artifacts_of_environment() -> Option<&'static Artifacts> {
+    static ARTIFACTS: LazyLock<Option<Artifacts>> = LazyLock::new(|| {
+        std::env::var_os(ARTIFACTS_VARIABLE).map(|folder| Artifacts::unpack(workspace_folder().join(folder)))
+    });
+    ARTIFACTS.as_ref()
+}
+
+/// A function's program: that of its artifact where the environment names a folder of them, else the one that cargo builds
+/// for the tests.
+pub fn function_program(function: &str) -> PathBuf {
+    artifacts_of_environment().map_or_else(|| program(function), |artifacts| artifacts.program(function))
+}
