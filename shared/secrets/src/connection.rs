@@ -5,8 +5,8 @@ use http::{Request, Response};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
-use hyper::rt::{Read, Write};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::crypto::ring;
@@ -47,9 +47,13 @@ pub(crate) struct Connector {
 }
 
 impl Connector {
+    /// Trusting the authorities that browsers trust. Built in, like those of the databases' drivers: reading the machine's
+    /// would cost a starting function milliseconds.
     pub(crate) fn new() -> Self {
-        // Built in, like those of the databases' drivers: reading the machine's would cost a starting function milliseconds.
-        let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+        Self::trusting(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() })
+    }
+
+    pub(crate) fn trusting(roots: RootCertStore) -> Self {
         let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .expect("ring can do what these versions of TLS ask for")
@@ -75,20 +79,22 @@ impl Connector {
     ) -> Result<Response<Bytes>, ConnectionError> {
         let host = place.host.trim_matches(['[', ']']);
         let tcp = TcpStream::connect((host, place.port)).await.map_err(ConnectionError::Connect)?;
-        if place.is_tls {
+        let stream: Box<dyn Stream> = if place.is_tls {
             let name = ServerName::try_from(host.to_owned())?;
-            exchange(self.tls.connect(name, tcp).await.map_err(ConnectionError::Connect)?, request).await
+            Box::new(self.tls.connect(name, tcp).await.map_err(ConnectionError::Connect)?)
         } else {
-            exchange(tcp, request).await
-        }
+            Box::new(tcp)
+        };
+        exchange(stream, request).await
     }
 }
 
-async fn exchange<S>(stream: S, request: Request<Full<Bytes>>) -> Result<Response<Bytes>, ConnectionError>
-where
-    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
-    TokioIo<S>: Read + Write,
-{
+/// With TLS or without. As a trait object, so that HTTP is in the binary once and not for each.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
+async fn exchange(stream: Box<dyn Stream>, request: Request<Full<Bytes>>) -> Result<Response<Bytes>, ConnectionError> {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     let answer = async move {
         let (head, body) = sender.send_request(request).await?.into_parts();

@@ -54,7 +54,7 @@ impl Default for Limits {
 pub(crate) struct SecretsManager {
     credentials: Credentials,
     endpoint_url: Option<Uri>,
-    connector: Connector,
+    pub(crate) connector: Connector,
     pub(crate) limits: Limits,
 }
 

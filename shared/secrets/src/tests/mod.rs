@@ -1,3 +1,5 @@
+mod over_tls;
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -93,15 +95,17 @@ fn environment(address: &str, variables: &[(&'static str, &str)]) -> Settings {
     Settings::from_variables(lambdas.into_iter().chain(variables.iter().copied()))
 }
 
+const IN_A_HURRY: Limits = Limits {
+    try_timeout: Duration::from_millis(300),
+    retry_for: Duration::from_millis(400),
+    first_pause: Duration::from_millis(5),
+    longest_pause: Duration::from_millis(20),
+};
+
 /// The secret behind `READ_DB_URL_SECRET_ARN`, without the patience of a real start.
 async fn url_in_a_hurry(stand_in: &StandIn) -> Result<String, SecretsError> {
     let mut secrets_manager = SecretsManager::from_settings(&environment(&stand_in.address, &[])).expect("settings");
-    secrets_manager.limits = Limits {
-        try_timeout: Duration::from_millis(300),
-        retry_for: Duration::from_millis(400),
-        first_pause: Duration::from_millis(5),
-        longest_pause: Duration::from_millis(20),
-    };
+    secrets_manager.limits = IN_A_HURRY;
     secrets_manager.text(READ_DB_URL_SECRET_ARN, ARN).await
 }
 
