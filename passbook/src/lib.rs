@@ -1,5 +1,6 @@
 //! The one program for people. Each subcommand is a module; `main.rs` only picks one.
 
+mod databases; // event store, keys and read database, without what runs between them
 #[cfg(feature = "servers")]
 pub mod dead_letters; // `passbook dead-letters`: what could not be applied, listed and published again
 #[cfg(feature = "servers")]

@@ -2,11 +2,11 @@
 //! `restore-worker`. It can be killed and started again: it goes on where it was.
 
 mod arguments; // the command line
-mod databases; // the two databases, without what runs between them
 mod progress; // how far it is, for people
 mod task; // the same inside `passbook serve`
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use bank::AccountId;
 use cqrs::Timestamp;
@@ -18,11 +18,21 @@ use settings::SettingsError;
 use uuid::Uuid;
 
 pub use arguments::RestoreArguments;
-use databases::Databases;
-pub use databases::DatabasesError;
-pub(crate) use databases::EMBEDDED_LIMITS;
 use progress::Progress;
 pub(crate) use task::RestoreTask;
+
+pub use crate::databases::DatabasesError;
+use crate::databases::{Databases, Missing};
+
+/// Pages short enough (some tens of milliseconds) that the bus comes in between, and a moment for it to do so.
+pub(crate) const EMBEDDED_LIMITS: RestoreLimits = RestoreLimits {
+    readers: 4,
+    page_commits: 1_000,
+    range_commits: 50_000,
+    pause_between_pages: Duration::from_millis(5),
+    lease: Duration::from_secs(15),
+    is_forced: false,
+};
 
 /// Why there was no restore, or not yet. Where it began, it can be started again and goes on.
 #[derive(Debug, thiserror::Error)]
@@ -79,7 +89,7 @@ pub enum RestoreCommandError {
 /// # Errors
 /// See [`RestoreCommandError`].
 pub async fn restore(arguments: RestoreArguments) -> Result<ExitCode, RestoreCommandError> {
-    let databases = Databases::open_from_env().await?;
+    let databases = Databases::open_from_env(Missing::ReadDb).await?;
     let result = run(&databases, &arguments).await;
     databases.close().await;
     result
@@ -121,7 +131,7 @@ async fn run(databases: &Databases, arguments: &RestoreArguments) -> Result<Exit
     };
     let limits = RestoreLimits {
         readers: arguments.readers,
-        lease: std::time::Duration::from_secs(arguments.lease_s),
+        lease: Duration::from_secs(arguments.lease_s),
         is_forced: arguments.force,
         ..databases.limits
     };

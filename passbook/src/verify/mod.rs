@@ -5,7 +5,6 @@
 //! its end.
 
 mod arguments; // the command line
-mod databases; // the two databases, without what runs between them
 mod heads_writer; // where each stream ends, into a file
 mod report; // findings and progress, for people or for programs
 
@@ -19,10 +18,11 @@ use restore::AccountRestoreError;
 use verify::{HeadsError, HeadsFile, Mending, Outcome, Verifier, VerifyError};
 
 pub use arguments::VerifyArguments;
-use databases::Databases;
-pub use databases::DatabasesError;
 use heads_writer::HeadsWriter;
 use report::Report;
+
+pub use crate::databases::DatabasesError;
+use crate::databases::{Databases, Missing};
 
 const FOUND_NOTHING: u8 = 0;
 const FOUND_SOMETHING: u8 = 1;
@@ -70,7 +70,7 @@ pub async fn verify(arguments: VerifyArguments) -> ExitCode {
 }
 
 async fn run(arguments: &VerifyArguments) -> Result<Outcome, VerifyCommandError> {
-    let databases = Databases::open_from_env().await?;
+    let databases = Databases::open_from_env(Missing::None).await?;
     let result = verify_and_repair(&databases, arguments).await;
     databases.close().await;
     result

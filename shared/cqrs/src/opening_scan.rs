@@ -31,17 +31,26 @@ impl CommitScan for OpeningScan {
         after: Option<CommitPlace>,
         limit: u32,
     ) -> Result<Vec<ScannedCommit>, ReadError> {
-        let mut scanned = self.scan.scan(range, after, limit).await?;
-        let mut commits: Vec<Commit> =
-            scanned.iter().filter_map(|scanned| scanned.commit.as_ref().ok()).cloned().collect();
+        let scanned = self.scan.scan(range, after, limit).await?;
+        // Those that can be read are opened together, and go back to their places.
+        let mut commits: Vec<Commit> = Vec::with_capacity(scanned.len());
+        let mut places = Vec::with_capacity(scanned.len());
+        for ScannedCommit { place, commit, misfits } in scanned {
+            places.push((place, commit.map(|commit| commits.push(commit)), misfits));
+        }
         match self.personal_data.open(&mut commits).await {
             Ok(()) | Err(PersonalDataError::Corrupt { .. }) => {}
             Err(error) => return Err(error.into()),
         }
-        for (commit, opened) in scanned.iter_mut().filter_map(|scanned| scanned.commit.as_mut().ok()).zip(commits) {
-            *commit = opened;
-        }
-        Ok(scanned)
+        let mut commits = commits.into_iter();
+        let back = places.into_iter().filter_map(|(place, is_read, misfits)| {
+            let commit = match is_read {
+                Ok(()) => Ok(commits.next()?),
+                Err(error) => Err(error),
+            };
+            Some(ScannedCommit { place, commit, misfits })
+        });
+        Ok(back.collect())
     }
 
     async fn split(&self, parts: u32) -> Result<Vec<StreamRange>, ReadError> {

@@ -1,9 +1,6 @@
 use std::sync::Arc;
 
-use cqrs::{
-    Commit, CommitPlace, CommitScan, EventEnvelope, PersonalData, PersonalDataError, ReadError, RecordedEvent,
-    SealedPersonalData, StreamRange,
-};
+use cqrs::{Commit, CommitPlace, CommitScan, EventEnvelope, OpeningScan, PersonalData, ReadError, StreamRange};
 
 /// A commit's events, in its place.
 pub(crate) struct ReadCommit {
@@ -15,13 +12,12 @@ pub(crate) struct ReadCommit {
 /// Reads the event store's commits as the events that the read side takes. Every event of a restore comes through here.
 #[derive(Clone)]
 pub(crate) struct CommitReader {
-    scan: Arc<dyn CommitScan>,
-    personal_data: Arc<dyn PersonalData>,
+    scan: Arc<OpeningScan>,
 }
 
 impl CommitReader {
     pub(crate) fn new(scan: Arc<dyn CommitScan>, personal_data: Arc<dyn PersonalData>) -> Self {
-        Self { scan, personal_data }
+        Self { scan: Arc::new(OpeningScan::new(scan, personal_data)) }
     }
 
     /// Up to `limit` commits of this range, those behind `after`. Fewer only at its end.
@@ -32,37 +28,18 @@ impl CommitReader {
         limit: u32,
     ) -> Result<Vec<ReadCommit>, ReadError> {
         let scanned = self.scan.scan(range, after, limit).await?;
-        let (mut places, mut commits, mut unreadable) = (Vec::new(), Vec::new(), Vec::new());
-        for scanned in scanned {
-            match scanned.commit {
-                Ok(commit) => {
-                    places.push(scanned.place);
-                    commits.push(commit);
-                }
-                Err(error) => unreadable.push(ReadCommit { place: scanned.place, events: Err(error.to_string()) }),
-            }
-        }
-        match self.personal_data.open(&mut commits).await {
-            Ok(()) => {}
-            // It stays sealed, and so cannot be folded; those beside it are open.
-            Err(error @ PersonalDataError::Corrupt { .. }) => tracing::error!(%error, "left sealed"),
-            Err(error) => return Err(error.into()),
-        }
-        let mut read: Vec<ReadCommit> = places
-            .into_iter()
-            .zip(&commits)
-            .map(|(place, commit)| ReadCommit { place, events: events_of(commit) })
-            .collect();
-        read.append(&mut unreadable);
-        read.sort_by_key(|commit| commit.place);
-        Ok(read)
+        let read = scanned.into_iter().map(|scanned| ReadCommit {
+            place: scanned.place,
+            events: scanned.commit.map_err(|error| error.to_string()).and_then(|commit| events_of(&commit)),
+        });
+        Ok(read.collect())
     }
 }
 
-/// A commit that stayed sealed must not be taken for one whose personal data has been erased.
+/// A commit that stayed sealed, since what is there cannot be opened, must not be taken for one whose personal data has been
+/// erased.
 fn events_of(commit: &Commit) -> Result<Vec<EventEnvelope>, String> {
-    let is_sealed = |event: &RecordedEvent| event.personal.as_ref().is_some_and(SealedPersonalData::is_sealed);
-    if commit.draft.events.iter().any(is_sealed) {
+    if commit.is_sealed() {
         return Err("its personal data cannot be opened".to_owned());
     }
     Ok(commit.envelopes().collect())

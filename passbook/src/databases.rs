@@ -1,28 +1,21 @@
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
-use cqrs::{CommitScan, PersonalData};
+use cqrs::{CommitScan, OpeningScan, PersonalData};
+use read_model::RowScan;
 use restore::{AccountRestore, RestoreLimits, RestoreStore, Restorer};
 use settings::{Settings, SettingsError};
 use sqlite_embedded::{OpenError, SqliteEventStore, SqliteKeyStore, SqliteReadDb};
 
 use crate::Embedded;
+use crate::restore::EMBEDDED_LIMITS;
 
-/// Pages short enough (some tens of milliseconds) that the bus comes in between, and a moment for it to do so.
-pub(crate) const EMBEDDED_LIMITS: RestoreLimits = RestoreLimits {
-    readers: 4,
-    page_commits: 1_000,
-    range_commits: 50_000,
-    pause_between_pages: Duration::from_millis(5),
-    lease: Duration::from_secs(15),
-    is_forced: false,
-};
-
-/// What a restore reads, with what opens it, and what it writes. Whatever runs between the two goes on elsewhere.
+/// What is restored from and verified, with what opens it, and what is held against it and rebuilt. Whatever runs between
+/// the two goes on elsewhere, or does not run.
 pub(crate) struct Databases {
     events: Arc<dyn CommitScan>,
     personal_data: Arc<dyn PersonalData>,
+    pub(crate) rows: Arc<dyn RowScan>,
     pub(crate) read_db: Arc<dyn RestoreStore>,
     pub(crate) limits: RestoreLimits,
     embedded: Option<(SqliteEventStore, SqliteKeyStore, SqliteReadDb)>,
@@ -34,7 +27,8 @@ pub enum DatabasesError {
     /// The environment is wrong.
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    /// There is nothing to restore from: opening the file would make an empty one, and empty rows of it.
+    /// There is nothing to restore from or to verify: opening the file would make an empty one, from which empty rows would
+    /// be made, and which is always as it was written.
     #[error("there is no {}", path.display())]
     NoFile {
         /// Which file.
@@ -51,33 +45,44 @@ pub enum DatabasesError {
     #[cfg(feature = "servers")]
     #[error(transparent)]
     Keys(#[from] write_side::PersonalDataKeysError),
-    /// Of the read side's.
+    /// The read database's URL is none.
     #[cfg(feature = "servers")]
     #[error(transparent)]
-    ReadSide(#[from] read_side::ReadSideError),
+    ReadDb(#[from] mysql_read_db::ConnectError),
+}
+
+/// Which file a command makes where it is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Missing {
+    /// None: there is nothing to look at.
+    None,
+    /// The read database: a restore fills it.
+    ReadDb,
 }
 
 impl Databases {
     /// Those of `EVENT_STORE_URL` and `READ_DB_URL`, or those in the folder that `PASSBOOK_HOME` names.
-    pub(crate) async fn open_from_env() -> Result<Self, DatabasesError> {
+    pub(crate) async fn open_from_env(makes: Missing) -> Result<Self, DatabasesError> {
         let settings = Settings::from_env();
         if settings.event_store_url_if_set()?.is_some() || settings.read_db_url_if_set()?.is_some() {
             return Self::of_servers(&settings).await;
         }
         let home = Embedded::home(&settings)?;
-        let (events_path, keys_path) = (home.join("events.db"), home.join("keys.db"));
+        let (events_path, keys_path, read_path) = (home.join("events.db"), home.join("keys.db"), home.join("read.db"));
         // Without the keys every name would be taken for an erased one.
-        for path in [&events_path, &keys_path] {
-            if !path.exists() {
+        for path in [&events_path, &keys_path, &read_path] {
+            let is_made = makes == Missing::ReadDb && path == &read_path;
+            if !is_made && !path.exists() {
                 return Err(DatabasesError::NoFile { path: path.clone() });
             }
         }
         let event_store = SqliteEventStore::open(&events_path).await?;
         let key_store = SqliteKeyStore::open(&keys_path).await?;
-        let read_db = SqliteReadDb::open(&home.join("read.db")).await?;
+        let read_db = SqliteReadDb::open(&read_path).await?;
         Ok(Self {
             events: Arc::new(event_store.clone()),
             personal_data: crate::embedded::opened_by(&key_store),
+            rows: Arc::new(read_db.clone()),
             read_db: Arc::new(read_db.clone()),
             limits: EMBEDDED_LIMITS,
             embedded: Some((event_store, key_store, read_db)),
@@ -86,10 +91,14 @@ impl Databases {
 
     #[cfg(feature = "servers")]
     async fn of_servers(settings: &Settings) -> Result<Self, DatabasesError> {
+        let events = write_side::open_commit_scan(&settings.event_store_url()?).await?;
+        // With its limits: sums are one statement over all there is.
+        let read_db = mysql_read_db::MySqlReadDb::connect_for_restore(settings.read_db_url()?.expose())?;
         Ok(Self {
-            events: write_side::open_commit_scan(&settings.event_store_url()?).await?,
+            events,
             personal_data: write_side::open_personal_data(&settings.key_store()?).await?,
-            read_db: read_side::open_for_restore(&settings.read_db_url()?).await?,
+            rows: Arc::new(read_db.clone()),
+            read_db: Arc::new(read_db),
             limits: RestoreLimits::default(),
             embedded: None,
         })
@@ -103,6 +112,11 @@ impl Databases {
             reason: "this build is embedded only: build it with --features servers, as make run does",
         }
         .into())
+    }
+
+    /// The events, with what is personal in them open.
+    pub(crate) fn opened_events(&self) -> Arc<dyn CommitScan> {
+        Arc::new(OpeningScan::new(self.events.clone(), self.personal_data.clone()))
     }
 
     pub(crate) fn restorer(&self, limits: RestoreLimits) -> Restorer {
