@@ -74,7 +74,7 @@ invoke: $(CARGO_LAMBDA) ## Send a function under make watch its event of tests/e
 .PHONY: test
 test: ## Check everything and run every test, on real servers that it starts itself; what .ci/run calls
 	@started_at=$$(date +%s); \
-	$(MAKE) --no-print-directory format-check build-tools lint docs licences services-check tests; \
+	$(MAKE) --no-print-directory format-check build-tools lint docs licences services-check deployment-tests tests; \
 	seconds=$$(( $$(date +%s) - started_at )); \
 	echo "make test passed in $$(( seconds / 60 )) min $$(( seconds % 60 )) s"
 

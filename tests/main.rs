@@ -12,6 +12,8 @@ mod event_relay; // what a command left unpublished
 mod event_source_mapping; // Kafka to the projector, as AWS brings it there, and what could not be applied
 mod harness; // a server, a client that holds every answer to openapi.yaml, small helpers
 mod import; // `passbook import`
+#[cfg(feature = "services")]
+mod isolation; // reads that are too many, and what writes notice of it
 mod lambda_runtime; // each function's own binary, as Lambda runs it
 #[cfg(feature = "services")]
 mod outages; // the servers killed and started again

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use event_relay::EventRelay;
 use kafka_events::KafkaConnection;
 use serde_json::Value;
-use settings::SettingsError;
+use settings::{Settings, SettingsError};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -128,9 +128,10 @@ impl Delivery {
 /// # Errors
 /// See [`DeliveryError`].
 pub async fn deliver() -> Result<(), DeliveryError> {
-    let invoke_url = settings::required(settings::PASSBOOK_INVOKE_URL)?;
-    let connection = KafkaConnection::connect(&settings::kafka()?).await?;
-    let delivery = Delivery::through(&connection, &MappingSettings::from_env()?, &invoke_url)?;
+    let settings = Settings::from_env();
+    let invoke_url = settings.required(settings::PASSBOOK_INVOKE_URL)?;
+    let connection = KafkaConnection::connect(&settings.kafka()?).await?;
+    let delivery = Delivery::through(&connection, &MappingSettings::from_settings(&settings)?, &invoke_url)?;
     println!("delivering the topic {} to the functions behind {invoke_url}", connection.topic());
     // In `passbook serve` a task of its own goes on with restores.
     let schedule = Schedule {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use account_projector::AccountEventConsumer;
 use cqrs::{EventPublisher, EventStoreRepository, PersonalData};
 use personal_data::{KeyProtection, KeyStore, StreamKeys};
-use settings::SettingsError;
+use settings::{Settings, SettingsError};
 use sqlite_embedded::{EmbeddedBus, OpenError, SqliteEventStore, SqliteKeyStore, SqliteReadDb};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -43,8 +43,8 @@ impl Embedded {
     ///
     /// # Errors
     /// [`SettingsError`] when the variable is not Unicode.
-    pub fn home_from_env() -> Result<PathBuf, SettingsError> {
-        Ok(PathBuf::from(settings::optional("PASSBOOK_HOME")?.unwrap_or_else(|| DEFAULT_HOME.to_owned())))
+    pub fn home(settings: &Settings) -> Result<PathBuf, SettingsError> {
+        Ok(PathBuf::from(settings.optional("PASSBOOK_HOME")?.unwrap_or_else(|| DEFAULT_HOME.to_owned())))
     }
 
     /// Opens the folder's databases, making what is missing, and starts the bus.

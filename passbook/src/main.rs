@@ -11,6 +11,7 @@ use passbook::import::ImportArguments;
 use passbook::prepare::PrepareArguments;
 use passbook::restore::RestoreArguments;
 use passbook::verify::VerifyArguments;
+use settings::Settings;
 
 /// Bank accounts as an event-sourced service.
 #[derive(Parser)]
@@ -72,7 +73,7 @@ async fn main() -> ExitCode {
 async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve => {
-            passbook::serve(ServeSettings::from_env()?).await?;
+            passbook::serve(ServeSettings::from_settings(&Settings::from_env())?).await?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Import(arguments) => Ok(passbook::import::import(*arguments).await?),

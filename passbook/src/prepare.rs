@@ -8,7 +8,7 @@ use kafka_events::KafkaConnection;
 use kafka_events::topics::{self, TopicPlan};
 use mongo_event_store::{MongoEventStore, PrepareError};
 use mongo_key_store::MongoKeyStore;
-use settings::{KeyStoreLocation, SettingsError};
+use settings::{KeyStoreLocation, Settings, SettingsError};
 
 const SECONDS_A_DAY: u64 = 24 * 60 * 60;
 
@@ -65,16 +65,17 @@ pub enum PrepareCommandError {
 /// # Errors
 /// See [`PrepareCommandError`].
 pub async fn prepare(arguments: &PrepareArguments) -> Result<(), PrepareCommandError> {
-    let event_store_url = settings::event_store_url_if_set()?;
-    let read_db_url = settings::read_db_url_if_set()?;
-    let kafka = settings::kafka_if_set()?;
+    let settings = Settings::from_env();
+    let event_store_url = settings.event_store_url_if_set()?;
+    let read_db_url = settings.read_db_url_if_set()?;
+    let kafka = settings.kafka_if_set()?;
     if event_store_url.is_none() && read_db_url.is_none() && kafka.is_none() {
         return Err(PrepareCommandError::Nothing);
     }
     if let Some(url) = event_store_url {
         MongoEventStore::connect(url.expose()).await?.prepare().await?;
         println!("event store: collection and indexes are there");
-        let keys = match settings::key_store()?.location {
+        let keys = match settings.key_store()?.location {
             KeyStoreLocation::At(url) => MongoKeyStore::connect(url.expose()).await,
             KeyStoreLocation::BesideEventStore(url) => MongoKeyStore::connect_beside(url.expose()).await,
         };

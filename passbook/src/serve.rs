@@ -1,7 +1,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use settings::SettingsError;
+use settings::{Settings, SettingsError};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -55,26 +55,26 @@ pub enum ServeError {
 
 impl ServeSettings {
     /// Reads `PORT`, `PASSBOOK_BIND`, `PASSBOOK_JWKS`, `PASSBOOK_JWT_ISSUER`, `PASSBOOK_JWT_AUDIENCE`, and what
-    /// [`StackSettings::from_env`] reads.
+    /// [`StackSettings::from_settings`] reads.
     ///
     /// # Errors
     /// [`SettingsError`] for what is not understood, and for an address other machines could reach without a
     /// key set: whoever reached it would have every scope.
-    pub fn from_env() -> Result<Self, SettingsError> {
-        let port = match settings::optional("PORT")? {
+    pub fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+        let port = match settings.optional("PORT")? {
             None => DEFAULT_PORT,
             Some(text) => text
                 .parse()
                 .map_err(|_| SettingsError::Invalid { variable: "PORT", reason: "it must be a number up to 65535" })?,
         };
-        let ip = match settings::optional("PASSBOOK_BIND")? {
+        let ip = match settings.optional("PASSBOOK_BIND")? {
             None => IpAddr::V4(Ipv4Addr::LOCALHOST),
             Some(text) => text.parse().map_err(|_| SettingsError::Invalid {
                 variable: "PASSBOOK_BIND",
                 reason: "it must be an IP address",
             })?,
         };
-        let jwks = settings::optional("PASSBOOK_JWKS")?;
+        let jwks = settings.optional("PASSBOOK_JWKS")?;
         if jwks.is_none() && !ip.is_loopback() {
             return Err(SettingsError::Invalid {
                 variable: "PASSBOOK_BIND",
@@ -82,11 +82,11 @@ impl ServeSettings {
             });
         }
         Ok(Self {
-            stack: StackSettings::from_env()?,
+            stack: StackSettings::from_settings(settings)?,
             address: SocketAddr::new(ip, port),
             jwks,
-            issuer: settings::optional("PASSBOOK_JWT_ISSUER")?,
-            audience: settings::optional("PASSBOOK_JWT_AUDIENCE")?,
+            issuer: settings.optional("PASSBOOK_JWT_ISSUER")?,
+            audience: settings.optional("PASSBOOK_JWT_AUDIENCE")?,
         })
     }
 }

@@ -9,7 +9,7 @@ use personal_data::KeyStore;
 use read_model::BankAccountRepository;
 use read_side::{ReadSide, ReadSideError};
 use restore::RestoreStore;
-use settings::{KafkaBrokers, KafkaSettings, KeyStoreSettings, SecretUrl, SettingsError};
+use settings::{KafkaBrokers, KafkaSettings, KeyStoreSettings, SecretUrl, Settings, SettingsError};
 use write_side::{MongoAndKafka, PersonalDataKeysError, WriteSideError};
 
 use crate::delivery::{Delivery, DeliveryError, INVOCATION_TIMEOUT};
@@ -54,19 +54,19 @@ pub enum ServersError {
 }
 
 impl ServersSettings {
-    /// Reads `EVENT_STORE_URL`, `READ_DB_URL`, `PASSBOOK_INVOKE_URL`, and what [`settings::key_store`],
-    /// [`settings::kafka`] and [`MappingSettings::from_env`] read.
+    /// Reads `EVENT_STORE_URL`, `READ_DB_URL`, `PASSBOOK_INVOKE_URL`, and what [`Settings::key_store`],
+    /// [`Settings::kafka`] and [`MappingSettings::from_settings`] read.
     ///
     /// # Errors
     /// [`SettingsError`] for what is missing or not understood.
-    pub fn from_env() -> Result<Self, SettingsError> {
+    pub fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
         Ok(Self {
-            event_store_url: settings::event_store_url()?,
-            key_store: settings::key_store()?,
-            read_db_url: settings::read_db_url()?,
-            kafka: settings::kafka()?,
-            mapping: MappingSettings::from_env()?,
-            invoke_url: settings::optional(settings::PASSBOOK_INVOKE_URL)?,
+            event_store_url: settings.event_store_url()?,
+            key_store: settings.key_store()?,
+            read_db_url: settings.read_db_url()?,
+            kafka: settings.kafka()?,
+            mapping: MappingSettings::from_settings(settings)?,
+            invoke_url: settings.optional(settings::PASSBOOK_INVOKE_URL)?,
         })
     }
 }

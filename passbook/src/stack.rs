@@ -6,7 +6,7 @@ use health::DependencyCheck;
 use personal_data::KeyStore;
 use read_model::BankAccountRepository;
 use restore::{RestoreLimits, RestoreStore, RestoreTrigger, Restorer};
-use settings::SettingsError;
+use settings::{Settings, SettingsError};
 
 use crate::gateway::{BusCheck, Gateway, TokenChecker};
 use crate::restore::EMBEDDED_LIMITS;
@@ -77,18 +77,16 @@ impl StackSettings {
     ///
     /// # Errors
     /// [`SettingsError`] for what is missing or not understood.
-    pub fn from_env() -> Result<Self, SettingsError> {
-        let urls = [settings::EVENT_STORE_URL, settings::READ_DB_URL];
-        let mut are_servers_named = settings::kafka_if_set()?.is_some();
-        for variable in urls {
-            are_servers_named |= settings::optional(variable)?.is_some();
-        }
+    pub fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+        let are_servers_named = settings.kafka_if_set()?.is_some()
+            || settings.event_store_url_if_set()?.is_some()
+            || settings.read_db_url_if_set()?.is_some();
         if !are_servers_named {
-            return Ok(Self::Embedded { home: Embedded::home_from_env()? });
+            return Ok(Self::Embedded { home: Embedded::home(settings)? });
         }
         #[cfg(feature = "servers")]
         {
-            Ok(Self::Servers(Box::new(ServersSettings::from_env()?)))
+            Ok(Self::Servers(Box::new(ServersSettings::from_settings(settings)?)))
         }
         #[cfg(not(feature = "servers"))]
         Err(SettingsError::Invalid {

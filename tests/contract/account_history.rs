@@ -1,4 +1,4 @@
-use bank::{AccountEvent, AccountId, AccountKind, AccountStatus, Money};
+use bank::{AccountEvent, AccountId, AccountKind, AccountStatus, HolderName, Money};
 use cqrs::{Commit, CommitDraft, Digest, DomainEvent as _, EventEnvelope, RecordedEvent, StreamId, Timestamp};
 use read_model::{BankAccountEntity, StatementLine, StatementLineKind};
 use uuid::Uuid;
@@ -111,6 +111,14 @@ impl AccountHistory {
         let occurred_at = self.next_time();
         self.record(&AccountEvent::AccountClosed { reason: None }, occurred_at);
         self.row.status = AccountStatus::Closed;
+        self
+    }
+
+    /// Of the holder's name.
+    pub fn erase(&mut self) -> &mut Self {
+        let occurred_at = self.next_time();
+        self.record(&AccountEvent::AccountHolderErased, occurred_at);
+        self.row.holder = HolderName::ERASED.to_owned();
         self
     }
 

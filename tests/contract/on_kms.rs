@@ -1,84 +1,37 @@
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_credential_types::Credentials;
 use cqrs::{PersonalData as _, PersonalDataError};
 use personal_data::{KeyProtection, KeyStore, KmsKey, StoredKey, StreamKeys, Wrapping};
-use serde_json::{Value, json};
 use sqlite_embedded::SqliteKeyStore;
 use tempfile::TempDir;
 
 use super::commits::StreamEnd;
 use super::personal_data::{PersonalDataUnderTest, sealed};
-use crate::harness::moto;
+use crate::harness::Moto;
 
-const REGION: &str = "eu-central-1";
-
-/// Keys in a file of their own, wrapped by KMS: moto in its place, as a process of this test's own, killed with it.
+/// Keys in a file of their own, wrapped by KMS: moto in its place.
 struct OnKms {
-    moto: Child,
-    address: String,
+    moto: Moto,
     key_id: String,
     home: TempDir,
 }
 
 impl OnKms {
     async fn start() -> Self {
-        let mut moto = Command::new("python3")
-            .args(["-m", "moto.server", "-H", "127.0.0.1", "-p", "0"])
-            .env("PYTHONPATH", moto())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("python3 is there");
-        let mut lines = BufReader::new(moto.stderr.take().expect("piped")).lines();
-        let address = lines
-            .by_ref()
-            .map_while(Result::ok)
-            .find_map(|line| line.split_whitespace().find(|word| word.starts_with("http://")).map(str::to_owned))
-            .expect("it says where it listens");
-        // It goes on writing a line for each request.
-        std::thread::spawn(move || lines.for_each(drop));
-        let mut on_kms = Self { moto, address, key_id: String::new(), home: tempfile::tempdir().expect("a folder") };
-        let made = on_kms.ask("CreateKey", json!({})).await;
-        on_kms.key_id = made["KeyMetadata"]["KeyId"].as_str().expect("an id").to_owned();
-        on_kms
-    }
-
-    /// What an administrator of the key asks for.
-    async fn ask(&self, operation: &str, request: Value) -> Value {
-        let credential = format!("AWS4-HMAC-SHA256 Credential=test/20260101/{REGION}/kms/aws4_request");
-        let asked = reqwest::Client::new()
-            .post(&self.address)
-            .header("X-Amz-Target", format!("TrentService.{operation}"))
-            .header("Authorization", credential)
-            .header("Content-Type", "application/x-amz-json-1.1")
-            .body(request.to_string());
-        let answer = asked.send().await.expect("answers");
-        let status = answer.status();
-        let body = answer.bytes().await.expect("a body");
-        assert!(status.is_success(), "{operation}: {status} {}", String::from_utf8_lossy(&body));
-        serde_json::from_slice(&body).unwrap_or_default()
+        let moto = Moto::start();
+        let key_id = moto.make_key().await;
+        Self { moto, key_id, home: tempfile::tempdir().expect("a folder") }
     }
 
     fn key(&self) -> KmsKey {
         let credentials = Credentials::new("test", "test", None, None, "a test");
-        KmsKey::at(Some(self.address.clone()), REGION.to_owned(), credentials, &self.key_id)
+        KmsKey::at(Some(self.moto.address().to_owned()), self.moto.region().to_owned(), credentials, &self.key_id)
     }
 
     async fn personal_data(&self) -> StreamKeys {
         StreamKeys::new(self.keys().await, self.protection())
-    }
-}
-
-impl Drop for OnKms {
-    fn drop(&mut self) {
-        // It may be gone already.
-        let _ = self.moto.kill();
-        let _ = self.moto.wait();
     }
 }
 
@@ -119,16 +72,14 @@ async fn a_key_that_kms_wrapped_opens_for_its_own_stream_alone_and_not_while_kms
     assert_eq!(wrapped.wrapping, Wrapping::Kms);
     assert!(wrapped.bytes.len() > 32, "a key of 32 bytes and what wraps it");
 
-    let unavailable = async |commit: &cqrs::Commit| {
-        let result = personal_data.open(&mut [commit.clone()]).await;
-        assert!(matches!(result, Err(PersonalDataError::Unavailable { .. })), "{result:?}");
-    };
     let mut moved = commit.clone();
     moved.draft.stream_id = StreamEnd::of_new_stream().stream_id;
     keys.create_or_get(moved.draft.stream_id, &wrapped).await.expect("stores");
-    unavailable(&moved).await;
+    let result = personal_data.open(&mut [moved]).await;
+    assert!(matches!(result, Err(PersonalDataError::Corrupt { .. })), "{result:?}");
 
     personal_data.open(&mut [commit.clone()]).await.expect("opens");
-    on_kms.moto.kill().expect("it runs");
-    unavailable(&commit).await;
+    on_kms.moto.kill();
+    let result = personal_data.open(&mut [commit]).await;
+    assert!(matches!(result, Err(PersonalDataError::Unavailable { .. })), "{result:?}");
 }

@@ -437,8 +437,8 @@ async fn a_key_that_was_wrapped_with_another_master_key_is_said_to_be_so() {
         (KeyProtection::none(), "KEY_STORE_MASTER_KEY"),
     ] {
         let error = with(protection).open(std::slice::from_mut(&mut commit)).await.expect_err("is wrapped");
-        let causes = telemetry::causes(&error);
-        assert!(causes.contains(expected), "{causes}");
+        let said = format!("{error}: {}", telemetry::causes(&error));
+        assert!(said.contains(expected), "{said}");
         assert!(commit.is_sealed());
     }
 }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use cqrs::{Commit, CommitDraft, Digest, Opening, PersonalData, PersonalDataError, SealedPersonalData, StreamId};
-use personal_data::{KeyProtection, KeyStore, StoredKey, StreamKeys};
+use personal_data::{KeyProtection, KeyStore, StoredKey, StreamKeys, WrappedKey};
 use serde_json::{Map, Value, json};
 
 use super::commits::{StreamEnd, counted, idempotency};
@@ -29,6 +29,7 @@ macro_rules! personal_data_suite {
             a_changed_ciphertext_is_corrupt_and_does_not_keep_others_from_being_opened
             a_ciphertext_that_was_moved_is_corrupt
             what_was_sealed_under_a_key_that_is_lost_is_corrupt_and_not_erased
+            a_damaged_key_is_its_own_streams_matter_alone
             nothing_is_sealed_for_a_stream_whose_data_was_erased
             a_fingerprint_can_be_compared_and_not_be_tried_out_until_it_is_erased
         }
@@ -182,6 +183,30 @@ pub async fn what_was_sealed_under_a_key_that_is_lost_is_corrupt_and_not_erased(
     let mut commit = sealed(&personal_data).await;
     commit.draft.stream_id = StreamEnd::of_new_stream().stream_id;
     assert_corrupt(&personal_data, &commit, "of a stream that there is no key for").await;
+}
+
+pub async fn a_damaged_key_is_its_own_streams_matter_alone(under_test: &dyn PersonalDataUnderTest) {
+    let (personal_data, keys) = (open_keys(under_test).await, under_test.keys().await);
+    let intact = sealed(&personal_data).await;
+    let wrapping = under_test.protection().wrapping();
+    // Too short for a key, and long enough to be a wrapped one.
+    for length in [5, 61] {
+        let mut commit = sealed(&personal_data).await;
+        commit.draft.stream_id = StreamEnd::of_new_stream().stream_id;
+        let damaged = WrappedKey { wrapping, bytes: vec![7; length] };
+        keys.create_or_get(commit.draft.stream_id, &damaged).await.expect("stores");
+        assert_corrupt(&personal_data, &commit, &format!("a key of {length} bytes")).await;
+        let stream_id = commit.draft.stream_id;
+        let mut commits = [commit, intact.clone()];
+        personal_data.open(&mut commits).await.expect_err("one is corrupt");
+        assert_eq!(read_name(&commits[1]), json!(NAME));
+        let mut draft = CommitDraft { stream_id, ..draft() };
+        let result = personal_data.seal(&mut draft).await;
+        assert!(matches!(result, Err(PersonalDataError::Corrupt { .. })), "{result:?}");
+        // It can be destroyed like any other.
+        keys.destroy(stream_id).await.expect("destroys");
+        personal_data.open(&mut commits).await.expect("finds it erased");
+    }
 }
 
 pub async fn nothing_is_sealed_for_a_stream_whose_data_was_erased(under_test: &dyn PersonalDataUnderTest) {

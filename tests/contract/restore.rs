@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -45,9 +46,16 @@ macro_rules! restore_suite {
             writes_projection_and_early_events_go_on_meanwhile
             a_worker_that_is_gone_at_any_moment_leaves_a_restore_that_goes_on
             a_run_whose_time_is_up_goes_on_in_the_next
+            runs_whose_time_is_up_before_they_begin_come_to_an_end
             one_restore_runs_at_a_time_and_one_worker_is_at_it
             a_worker_that_was_thought_dead_writes_nothing_more
+            nobody_projects_while_the_gate_is_closed
+            an_event_store_that_is_empty_or_anothers_fails_the_restore_and_leaves_the_rows_alone
+            a_name_that_is_erased_meanwhile_is_in_no_row_afterwards
             a_restore_is_rolled_back_with_what_happened_since
+            a_way_back_goes_on_from_the_middle_of_a_commit
+            old_tables_of_another_form_are_no_way_back
+            a_restore_that_nobody_is_at_is_given_up
             without_old_tables_there_is_no_way_back
             a_write_that_went_wrong_fails_the_restore_and_leaves_the_rows_alone
             shadow_tables_that_are_gone_or_of_another_form_are_begun_anew
@@ -64,44 +72,45 @@ macro_rules! restore_suite {
 }
 pub(crate) use restore_suite;
 
-const SMALL_PAGES: RestoreLimits = RestoreLimits {
+pub const SMALL_PAGES: RestoreLimits = RestoreLimits {
     readers: 3,
     page_commits: 7,
     range_commits: 40,
     pause_between_pages: Duration::ZERO,
     lease: Duration::from_secs(10),
+    is_forced: false,
 };
 
 /// Everything of one test, open.
-struct Opened<'a> {
-    under_test: &'a dyn RestoreUnderTest,
+pub struct Opened<'a> {
+    pub under_test: &'a dyn RestoreUnderTest,
     event_store: Arc<dyn EventStoreRepository>,
     scan: Arc<dyn CommitScan>,
     personal_data: Arc<dyn PersonalData>,
-    read_db: ReadDb,
-    store: Arc<dyn RestoreStore>,
+    pub read_db: ReadDb,
+    pub store: Arc<dyn RestoreStore>,
 }
 
 impl<'a> Opened<'a> {
-    async fn new(under_test: &'a dyn RestoreUnderTest) -> Self {
+    pub async fn new(under_test: &'a dyn RestoreUnderTest) -> Self {
         let (event_store, scan) = under_test.open_event_store().await;
         let (read_db, store) = (under_test.open().await, under_test.open_restore_store().await);
         let personal_data = under_test.open_keys().await;
         Self { under_test, event_store, scan, personal_data, read_db, store }
     }
 
-    async fn append(&self, commits: &[Commit]) {
+    pub async fn append(&self, commits: &[Commit]) {
         for commit in commits {
             self.event_store.append(commit).await.expect("appends");
         }
     }
 
-    async fn project(&self, events: &[EventEnvelope]) {
+    pub async fn project(&self, events: &[EventEnvelope]) {
         self.read_db.event_handler.handle(events).await.expect("handles");
     }
 
     /// Stored, and in the rows.
-    async fn with_histories(&self, seed: u64, how_many: usize) -> Vec<AccountHistory> {
+    pub async fn with_histories(&self, seed: u64, how_many: usize) -> Vec<AccountHistory> {
         let mut dice = Dice::seeded(seed);
         let mut histories = random_histories(&mut dice, how_many, 12);
         // One that is longer than many pages.
@@ -113,7 +122,7 @@ impl<'a> Opened<'a> {
         histories
     }
 
-    fn restorer(&self, limits: RestoreLimits) -> Restorer {
+    pub fn restorer(&self, limits: RestoreLimits) -> Restorer {
         Restorer::new(self.scan.clone(), self.personal_data.clone(), self.store.clone(), limits)
     }
 
@@ -121,7 +130,7 @@ impl<'a> Opened<'a> {
         AccountRestore::new(self.scan.clone(), self.personal_data.clone(), self.store.clone())
     }
 
-    async fn request(&self, kind: RestoreKind) -> RestoreId {
+    pub async fn request(&self, kind: RestoreKind) -> RestoreId {
         let id = RestoreId::generate();
         assert_eq!(self.store.request(id, kind).await.expect("answers"), Requested::Recorded);
         id
@@ -136,7 +145,29 @@ impl<'a> Opened<'a> {
         record
     }
 
-    async fn assert_rows(&self, histories: &[AccountHistory]) {
+    /// A run that has no time: it gets one step on.
+    async fn step(&self) {
+        let outcome = self.restorer(SMALL_PAGES).run("a step", Some(Instant::now())).await.expect("runs");
+        assert_eq!(outcome, RunOutcome::CutShort);
+    }
+
+    /// A restore that is to be swapped next.
+    pub async fn verified(&self) -> RestoreId {
+        let id = self.request(RestoreKind::Rebuild).await;
+        loop {
+            self.step().await;
+            let ranges = self.store.ranges(id).await.expect("reads");
+            if !ranges.is_empty() && ranges.iter().all(|range| range.is_verified) {
+                return id;
+            }
+        }
+    }
+
+    pub async fn run(&self) -> RestoreRecord {
+        finished(self.restorer(SMALL_PAGES).run("a worker", None).await.expect("runs"))
+    }
+
+    pub async fn assert_rows(&self, histories: &[AccountHistory]) {
         assert_rows(self.under_test, &self.read_db, histories).await;
     }
 
@@ -229,17 +260,23 @@ pub async fn writes_projection_and_early_events_go_on_meanwhile(under_test: &dyn
         opened.execute("DELETE FROM bank_accounts".to_owned()).await;
         opened.execute("DELETE FROM statement_lines".to_owned()).await;
         let mut dice = Dice::seeded(60 + round);
-        let histories = random_histories(&mut dice, 40, 14);
+        let mut histories = random_histories(&mut dice, 40, 14);
         let commits = in_turns(&mut dice, &histories);
         let (before, meanwhile) = commits.split_at(commits.len() / 2);
         opened.append(before).await;
         let mut delivered: Vec<EventEnvelope> = before.iter().flat_map(|commit| commit.envelopes()).collect();
+        let mut held_back: Vec<EventEnvelope> = Vec::new();
         for batch in dice.cut(&delivered, 60) {
             opened.project(&batch).await;
         }
         opened.request(RestoreKind::Rebuild).await;
-        let restorer = opened.restorer(SMALL_PAGES);
-        let restoring = restorer.run("a worker", None);
+        let is_over = AtomicBool::new(false);
+        let restoring = async {
+            let outcome = opened.restorer(SMALL_PAGES).run("a worker", None).await;
+            is_over.store(true, Ordering::SeqCst);
+            outcome
+        };
+        let first_id = histories[0].account_id;
         let serving = async {
             for commits in dice.cut(meanwhile, 6) {
                 opened.append(&commits).await;
@@ -249,17 +286,27 @@ pub async fn writes_projection_and_early_events_go_on_meanwhile(under_test: &dyn
                 let repeated = delivered.iter().rev().take(5).cloned().collect::<Vec<_>>();
                 let reaching = events.len().saturating_sub(dice.below(3));
                 opened.project(&[&events[..reaching], &repeated[..]].concat()).await;
+                held_back.extend(events.split_off(reaching));
                 delivered.extend(events);
                 // Queries are answered all the while.
-                opened.read_db.repository.account(histories[0].account_id).await.expect("reads");
+                opened.read_db.repository.account(first_id).await.expect("reads");
+            }
+            // And on until the swap is done, so that it meets projectors under way.
+            while !is_over.load(Ordering::SeqCst) {
+                let history = AccountHistory::random(&mut dice, 3);
+                opened.append(&history.commits()).await;
+                opened.project(&history.events).await;
+                histories.push(history);
+                // Each of them is one more to restore in the next round of this test.
+                tokio::time::sleep(Duration::from_millis(30)).await;
             }
         };
         let (outcome, ()) = tokio::join!(restoring, serving);
         let record = finished(outcome.expect("runs"));
         assert_eq!(record.status, RestoreStatus::Succeeded, "{record:?}");
-        // What was held back comes, too.
-        dice.shuffle(&mut delivered);
-        for batch in dice.cut(&delivered, 80) {
+        // What was held back comes, too, and nothing else: what had come is in the rows, wherever the swap met it.
+        dice.shuffle(&mut held_back);
+        for batch in dice.cut(&held_back, 80) {
             opened.project(&batch).await;
         }
         for history in &histories {
@@ -328,6 +375,26 @@ pub async fn a_run_whose_time_is_up_goes_on_in_the_next(under_test: &dyn Restore
     opened.assert_rows(&histories).await;
 }
 
+pub async fn runs_whose_time_is_up_before_they_begin_come_to_an_end(under_test: &dyn RestoreUnderTest) {
+    let opened = Opened::new(under_test).await;
+    let histories = opened.with_histories(34, 40).await;
+    opened.request(RestoreKind::Rebuild).await;
+    // A page of each reader's or a range that is verified is a step.
+    for run in 1..=200 {
+        match opened.restorer(SMALL_PAGES).run("a worker", Some(Instant::now())).await.expect("runs") {
+            RunOutcome::CutShort => {}
+            outcome => {
+                let record = finished(outcome);
+                assert_eq!((record.status, record.events_replayed), (RestoreStatus::Succeeded, events_of(&histories)));
+                assert!(run > 20, "{run} runs");
+                opened.assert_rows(&histories).await;
+                return;
+            }
+        }
+    }
+    panic!("it does not come to an end");
+}
+
 pub async fn one_restore_runs_at_a_time_and_one_worker_is_at_it(under_test: &dyn RestoreUnderTest) {
     let opened = Opened::new(under_test).await;
     let histories = opened.with_histories(10, 10).await;
@@ -377,14 +444,203 @@ pub async fn a_worker_that_was_thought_dead_writes_nothing_more(under_test: &dyn
     lost(opened.store.mark_verified(id, &frozen, 0, 0).await);
     lost(opened.store.shadow(id, &frozen).write(&restore::ShadowChange::default()).await);
     lost(opened.store.finish(id, &frozen, RestoreStatus::Failed, None).await);
-    let swapped = match opened.store.close_gate(id, &frozen).await {
+    let swap = async || match opened.store.close_gate(id, &frozen, Duration::from_secs(1)).await {
         Ok(gate) => gate.swap().await,
         Err(error) => Err(error),
     };
-    lost(swapped);
+    lost(swap().await);
     opened.store.release_lease(id, &alive).await.expect("releases");
-    let outcome = opened.restorer(SMALL_PAGES).run("another", None).await.expect("runs");
+    assert_eq!(opened.run().await.status, RestoreStatus::Succeeded);
+    opened.assert_rows(&histories).await;
+    // Nor does it take away what the other has put aside.
+    lost(swap().await);
+    assert_eq!(opened.restore(RestoreKind::Rollback).await.status, RestoreStatus::Succeeded);
+    opened.assert_rows(&histories).await;
+}
+
+pub async fn nobody_projects_while_the_gate_is_closed(under_test: &dyn RestoreUnderTest) {
+    let opened = Opened::new(under_test).await;
+    let mut histories = opened.with_histories(25, 10).await;
+    let lease = Lease { holder: "by hand".to_owned(), duration: Duration::from_secs(60) };
+    for swaps in [false, true] {
+        let id = opened.verified().await;
+        opened.store.take_lease(&lease).await.expect("answers");
+        let gate = opened.store.close_gate(id, &lease, Duration::from_secs(5)).await.expect("closes");
+        let history = AccountHistory::random(&mut Dice::seeded(26), 4);
+        opened.append(&history.commits()).await;
+        let (handler, events) = (opened.read_db.event_handler.clone(), history.events.clone());
+        let projecting = tokio::spawn(async move { handler.handle(&events).await });
+        tokio::time::sleep(Duration::from_millis(400)).await;
+        assert!(!projecting.is_finished());
+        assert_eq!(opened.read_db.repository.account(history.account_id).await.expect("reads"), None);
+        // Those that wait go on in the tables that are there by then.
+        if swaps {
+            gate.swap().await.expect("swaps");
+        } else {
+            drop(gate);
+        }
+        projecting.await.expect("no panic").expect("handles");
+        assert_same_account(&*opened.read_db.repository, &history).await;
+        histories.push(history);
+        opened.store.release_lease(id, &lease).await.expect("releases");
+        assert_eq!(opened.run().await.status, RestoreStatus::Succeeded);
+        opened.assert_rows(&histories).await;
+    }
+}
+
+pub async fn an_event_store_that_is_empty_or_anothers_fails_the_restore_and_leaves_the_rows_alone(
+    under_test: &dyn RestoreUnderTest,
+) {
+    let opened = Opened::new(under_test).await;
+    let histories = random_histories(&mut Dice::seeded(27), 30, 4);
+    for history in &histories {
+        opened.project(&history.events).await;
+    }
+    let record = opened.restore(RestoreKind::Rebuild).await;
+    assert_eq!(record.status, RestoreStatus::Failed);
+    assert!(record.failure.expect("a reason").contains("the event store holds nothing"));
+    opened.assert_rows(&histories).await;
+
+    let (own, others) = histories.split_at(19);
+    let event_store_of = |histories: &[AccountHistory]| in_turns(&mut Dice::seeded(28), histories);
+    opened.append(&event_store_of(own)).await;
+    let record = opened.restore(RestoreKind::Rebuild).await;
+    assert_eq!(record.status, RestoreStatus::Failed);
+    assert!(record.failure.expect("a reason").contains("at least 11 of 30 accounts have events that are not in"));
+    opened.assert_rows(&histories).await;
+    // Ten are damage, which a restore mends.
+    opened.append(&event_store_of(&others[..1])).await;
+    let record = opened.restore(RestoreKind::Rebuild).await;
+    assert_eq!((record.status, record.accounts_repaired), (RestoreStatus::Succeeded, 10), "{record:?}");
+    opened.assert_rows(&histories[..20]).await;
+    // And a person may say that it is the right event store.
+    let more = random_histories(&mut Dice::seeded(29), 20, 4);
+    for history in &more {
+        opened.project(&history.events).await;
+    }
+    assert_eq!(opened.restore(RestoreKind::Rebuild).await.status, RestoreStatus::Failed);
+    opened.assert_rows(&[&histories[..20], &more[..]].concat()).await;
+    opened.request(RestoreKind::Rebuild).await;
+    let forced = RestoreLimits { is_forced: true, ..SMALL_PAGES };
+    let outcome = opened.restorer(forced).run("a worker", None).await.expect("runs");
     assert_eq!(finished(outcome).status, RestoreStatus::Succeeded);
+    opened.assert_rows(&histories[..20]).await;
+}
+
+/// The erasure's event, stored and projected, of every fourth account from this one on that is not closed.
+async fn erase(opened: &Opened<'_>, histories: &mut [AccountHistory], from: usize) {
+    for history in histories.iter_mut().skip(from).step_by(4) {
+        let known = history.commits().len();
+        history.erase();
+        opened.append(&history.commits()[known..]).await;
+        opened.project(&history.events).await;
+    }
+}
+
+pub async fn a_name_that_is_erased_meanwhile_is_in_no_row_afterwards(under_test: &dyn RestoreUnderTest) {
+    let opened = Opened::new(under_test).await;
+    let mut histories = opened.with_histories(30, 40).await;
+    let id = opened.request(RestoreKind::Rebuild).await;
+    // Some are in the shadow tables by now with their names, and some are not.
+    while opened.store.find(id).await.expect("reads").expect("recorded").events_replayed < 200 {
+        opened.step().await;
+    }
+    erase(&opened, &mut histories, 0).await;
+    loop {
+        opened.step().await;
+        if opened.store.ranges(id).await.expect("reads").iter().all(|range| range.is_verified) {
+            break;
+        }
+    }
+    // All are, and only the swap is left to do.
+    erase(&opened, &mut histories, 1).await;
+    assert_eq!(opened.run().await.status, RestoreStatus::Succeeded);
+    opened.assert_rows(&histories).await;
+    // The tables that were put aside have them all.
+    erase(&opened, &mut histories, 2).await;
+    assert_eq!(opened.restore(RestoreKind::Rollback).await.status, RestoreStatus::Succeeded);
+    opened.assert_rows(&histories).await;
+    let erased = histories.iter().filter(|history| history.row.holder == bank::HolderName::ERASED).count();
+    assert!(erased > 25, "{erased}");
+}
+
+pub async fn a_way_back_goes_on_from_the_middle_of_a_commit(under_test: &dyn RestoreUnderTest) {
+    let opened = Opened::new(under_test).await;
+    let mut histories = opened.with_histories(31, 5).await;
+    // Of one commit's events the projector has had the first when the tables are put aside. One stream is longer than what
+    // is looked back by at first.
+    for (early_deposits, later) in [(0, false), (3, true), (150, true)] {
+        let mut history = AccountHistory::open(&Opening::default());
+        for _ in 0..early_deposits {
+            history.deposit(1, None);
+        }
+        history.deposit(2, None);
+        let reaching = history.events.len();
+        let same_time = history.row.updated_at;
+        history.deposit_at(3, None, same_time).deposit_at(4, None, same_time);
+        if later {
+            history.deposit(5, None);
+        }
+        opened.append(&history.commits()).await;
+        opened.project(&history.events[..reaching]).await;
+        histories.push(history);
+    }
+    assert_eq!(opened.restore(RestoreKind::Rebuild).await.status, RestoreStatus::Succeeded);
+    opened.assert_rows(&histories).await;
+    assert_eq!(opened.restore(RestoreKind::Rollback).await.status, RestoreStatus::Succeeded);
+    opened.assert_rows(&histories).await;
+}
+
+pub async fn old_tables_of_another_form_are_no_way_back(under_test: &dyn RestoreUnderTest) {
+    let opened = Opened::new(under_test).await;
+    let histories = opened.with_histories(32, 5).await;
+    let no_way_back_after = async |change: &str| {
+        assert_eq!(opened.restore(RestoreKind::Rebuild).await.status, RestoreStatus::Succeeded);
+        opened.execute(change.to_owned()).await;
+        let record = opened.restore(RestoreKind::Rollback).await;
+        assert_eq!(record.status, RestoreStatus::Failed, "{change}");
+        assert!(record.failure.expect("a reason").contains("no tables to bring back"));
+    };
+    no_way_back_after("CREATE INDEX another ON bank_accounts (balance_minor, account_id)").await;
+    opened.assert_rows(&histories).await;
+    // The tables of the next restore are of the new form, and so are those that it puts aside.
+    assert_eq!(opened.restore(RestoreKind::Rebuild).await.status, RestoreStatus::Succeeded);
+    assert_eq!(opened.restore(RestoreKind::Rollback).await.status, RestoreStatus::Succeeded);
+    opened.assert_rows(&histories).await;
+    no_way_back_after("ALTER TABLE statement_lines ADD COLUMN another INTEGER").await;
+}
+
+pub async fn a_restore_that_nobody_is_at_is_given_up(under_test: &dyn RestoreUnderTest) {
+    let opened = Opened::new(under_test).await;
+    let histories = opened.with_histories(33, 10).await;
+    let give_up = async || opened.restorer(SMALL_PAGES).abandon("a person").await.expect("answers");
+    assert_eq!(give_up().await, RunOutcome::NothingToDo);
+    // From each stage, and each kind.
+    let id = opened.request(RestoreKind::Rebuild).await;
+    let lease = Lease { holder: "somebody".to_owned(), duration: Duration::from_secs(60) };
+    opened.store.take_lease(&lease).await.expect("answers");
+    assert!(matches!(give_up().await, RunOutcome::HeldByAnother(record) if record.id == id));
+    opened.store.release_lease(id, &lease).await.expect("releases");
+    assert_eq!(finished(give_up().await).status, RestoreStatus::Failed);
+    opened.verified().await;
+    let record = finished(give_up().await);
+    assert_eq!((record.status, record.failure.as_deref()), (RestoreStatus::Failed, Some("it was given up by hand")));
+    opened.assert_rows(&histories).await;
+    assert_eq!(opened.restore(RestoreKind::Rebuild).await.status, RestoreStatus::Succeeded);
+    opened.request(RestoreKind::Rollback).await;
+    opened.step().await;
+    assert_eq!(finished(give_up().await).status, RestoreStatus::Failed);
+    opened.assert_rows(&histories).await;
+    // What it would have brought back is put aside again, and comes back the next time.
+    assert_eq!(opened.restore(RestoreKind::Rollback).await.status, RestoreStatus::Succeeded);
+    opened.assert_rows(&histories).await;
+    // Swapped is swapped.
+    let id = opened.verified().await;
+    opened.store.take_lease(&lease).await.expect("answers");
+    let gate = opened.store.close_gate(id, &lease, Duration::from_secs(5)).await.expect("closes");
+    gate.swap().await.expect("swaps");
+    opened.store.release_lease(id, &lease).await.expect("releases");
+    assert_eq!(finished(give_up().await).status, RestoreStatus::Succeeded);
     opened.assert_rows(&histories).await;
 }
 

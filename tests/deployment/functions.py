@@ -14,12 +14,9 @@ MAPPING = "AWS::Lambda::EventSourceMapping"
 AHEAD: set[str] = set()
 
 # Settings that the template has ahead of the code, likewise.
-SETTINGS_AHEAD = {
-    "EVENT_STORE_URL_SECRET_ARN",
-    "KAFKA_CREDENTIALS_SECRET_ARN",
-    "KEY_STORE_URL_SECRET_ARN",
-    "READ_DB_URL_SECRET_ARN",
-}
+SETTINGS_AHEAD: set[str] = set()
+
+KMS_KEY = "KEY_STORE_KMS_KEY_ID"
 
 # What an operator must hear of, by the metric that tells it.
 WATCHED = {
@@ -36,6 +33,7 @@ def check(template: Template) -> Iterator[str]:
     """Every finding about functions, logs, the mapping, schedules and alarms."""
     yield from _binaries(template)
     yield from _settings(template)
+    yield from _keys(template)
     yield from _logs(template)
     yield from _mapping(template)
     yield from _relay(template)
@@ -82,6 +80,37 @@ def _settings(template: Template) -> Iterator[str]:
         yield f"no code reads the variable {variable}"
     for variable in sorted(SETTINGS_AHEAD & known):
         yield f"{variable} is read by now: take it from SETTINGS_AHEAD"
+
+
+def _keys(template: Template) -> Iterator[str]:
+    """Who is named the key that wraps the keys of holders' names can ask KMS, and who can ask KMS is named it.
+
+    Without KMS in its binary a function finds out at its first name, and not before.
+    """
+    binaries = workspace_binaries()
+    for function in template.functions():
+        if function.name not in binaries:
+            continue
+        is_built_with_kms = _is_built_with_kms(binaries[function.name])
+        is_named_key = KMS_KEY in function.environment
+        if is_named_key and not is_built_with_kms:
+            yield f"{function.name} is given {KMS_KEY} and is built without kms"
+        if is_built_with_kms and not is_named_key:
+            yield f"{function.name} is built with kms and is given no {KMS_KEY}"
+
+
+def _is_built_with_kms(folder: Path) -> bool:
+    """By the features that are on by default, which is how a function is built, or by the dependency itself."""
+    manifest = tomllib.loads((folder / "Cargo.toml").read_text(encoding="utf-8"))
+    features = manifest.get("features", {})
+    switched_on, waiting = set(), ["default"]
+    while waiting:
+        feature = waiting.pop()
+        if feature not in switched_on:
+            switched_on.add(feature)
+            waiting += features.get(feature, [])
+    write_side = manifest["dependencies"].get("write-side", {})
+    return "write-side/kms" in switched_on or "kms" in write_side.get("features", [])
 
 
 def _logs(template: Template) -> Iterator[str]:

@@ -99,6 +99,16 @@ FAULTS = [
         put(FUNCTION, "Properties", "Environment", "Variables", "KAFKA_TOPICK", "t"),
         "no code reads the variable KAFKA_TOPICK",
     ),
+    Fault(
+        "a function that reads names without the key's name",
+        remove("RestoreWorkerFunction", "Properties", "Environment", "Variables", "KEY_STORE_KMS_KEY_ID"),
+        "restore-worker is built with kms and is given no KEY_STORE_KMS_KEY_ID",
+    ),
+    Fault(
+        "a key for a function that cannot ask KMS",
+        put("EraseHolderFunction", "Properties", "Environment", "Variables", "KEY_STORE_KMS_KEY_ID", {"Ref": "ErasureKeyArn"}),
+        "erase-holder is given KEY_STORE_KMS_KEY_ID and is built without kms",
+    ),
     Fault("logs that are kept for ever", remove("OpenAccountLogs", "Properties", "RetentionInDays"), "OpenAccountLogs keeps logs for ever"),
     Fault("a function that logs elsewhere", remove(FUNCTION, "Properties", "LoggingConfig"), "OpenAccountFunction does not log"),
     Fault(

@@ -23,7 +23,7 @@ async fn open(client: &Client, holder: &str) -> String {
     client.post("/accounts", &opening(holder)).await.expect(201).text("account_id").to_owned()
 }
 
-async fn erase(client: &Client, account_id: &str) -> Answer {
+pub async fn erase(client: &Client, account_id: &str) -> Answer {
     erase_with(client, account_id, &[]).await
 }
 
@@ -59,13 +59,13 @@ fn stream(account_id: &str) -> StreamId {
 }
 
 /// The server's own stores, as one more process opens them.
-struct Stores {
+pub struct Stores {
     event_store: Arc<dyn EventStoreRepository>,
     keys: Arc<dyn KeyStore>,
 }
 
 impl Stores {
-    async fn of(server: &Server) -> Self {
+    pub async fn of(server: &Server) -> Self {
         #[cfg(feature = "services")]
         if let Some(url) = event_store_url(server) {
             let event_store = mongo_event_store::MongoEventStore::connect(&url).await.expect("a URL");
@@ -75,6 +75,11 @@ impl Stores {
         let event_store = SqliteEventStore::open(&server.home().join("events.db")).await.expect("opens");
         let keys = SqliteKeyStore::open(&server.home().join("keys.db")).await.expect("opens");
         Self { event_store: Arc::new(event_store), keys: Arc::new(keys) }
+    }
+
+    /// As far as an erasure comes that is killed before its event.
+    pub async fn destroy_key(&self, account_id: &str) {
+        self.keys.destroy(stream(account_id)).await.expect("destroys");
     }
 
     async fn commits(&self, account_id: &str) -> Vec<Commit> {
@@ -249,8 +254,7 @@ async fn an_erasure_that_died_between_key_and_event_is_finished_by_the_next_what
     let client = server.client();
     let account_id = open(&client, NAME).await;
     holder_at(&client, &account_id, 1).await;
-    // As far as a process came that was killed there.
-    Stores::of(&server).await.keys.destroy(stream(&account_id)).await.expect("destroys");
+    Stores::of(&server).await.destroy_key(&account_id).await;
     assert_eq!(events(&client, &account_id).await[0]["data"]["holder"], json!("[erased]"));
     client.deposit(&account_id, "5").await.expect(200);
     let finished = erase_with(&client, &account_id, &[("If-Match", "\"1\"")]).await;
@@ -330,4 +334,45 @@ async fn the_name_on_an_account_of_before_names_were_sealed_is_not_shown_any_mor
     for commit in commits {
         assert_eq!(commit.draft.hash(), commit.hash);
     }
+}
+
+/// Embedded alone: on the servers a publisher keeps such a commit's mark, and names it in its log.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_name_that_cannot_be_opened_holds_up_its_own_account_alone_until_it_can() {
+    if is_on_servers() {
+        return;
+    }
+    let mut server = Server::start();
+    let client = server.client();
+    let (damaged, other) = (open(&client, NAME).await, open(&client, "Ann Lee").await);
+    holder_at(&client, &other, 1).await;
+    server.kill();
+    let keys = sqlx::sqlite::SqliteConnectOptions::new().filename(server.home().join("keys.db"));
+    let change = async |statement: &str| {
+        let mut connection = sqlx::ConnectOptions::connect(&keys).await.expect("opens");
+        let statement = sqlx::AssertSqlSafe(format!("{statement} WHERE stream_id = '{damaged}'"));
+        sqlx::query(statement).execute(&mut connection).await.expect("runs").rows_affected()
+    };
+    // Too short for a key, as only somebody would do it who has taken away what forbids it.
+    let trigger = "DROP TRIGGER keys_are_only_destroyed";
+    let mut connection = sqlx::ConnectOptions::connect(&keys).await.expect("opens");
+    sqlx::query(trigger).execute(&mut connection).await.expect("runs");
+    assert_eq!(change("UPDATE keys SET key = x'0102'").await, 1);
+    server.throw_read_db_away();
+
+    let mut server = server.kill_and_restart();
+    let client = server.client();
+    assert_eq!(holder_at(&client, &other, 1).await, json!("Ann Lee"));
+    client.deposit(&damaged, "5").await.expect(200);
+    client.get(&format!("/accounts/{damaged}")).await.expect_problem(404, "account_not_found");
+    client.get(&format!("/accounts/{damaged}/events")).await.expect_problem(500, "internal_error");
+    server.kill();
+    assert!(server.log().contains("kept as a dead letter"), "{}", server.log());
+    assert!(!is_in(NAME, &read(&server.home().join("read.db"))));
+
+    // A key that is gone for good is destroyed, and the account is there again.
+    let destroy = "UPDATE keys SET key = NULL, wrapping = NULL, destroyed_at_us = 1";
+    assert_eq!(change(destroy).await, 1);
+    let server = server.kill_and_restart();
+    assert_eq!(holder_at(&server.client(), &damaged, 2).await, json!("[erased]"));
 }

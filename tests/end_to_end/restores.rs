@@ -3,10 +3,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use cqrs::EventHandler as _;
 use http::Method;
+use passbook::Embedded;
+use read_model::BankAccountRepository as _;
+use restore::{RestoreId, RestoreKind, RestoreRegister as _};
 use serde_json::json;
 
-use crate::contract::Dice;
+use crate::contract::{AccountHistory, Dice};
 use crate::harness::{Client, Server, eventually, passbook_program, without_settings};
 
 const KILLS: u32 = 20;
@@ -93,6 +97,69 @@ async fn the_program_restores_rolls_back_and_says_what_it_has_done() {
         assert_eq!(output.status.success(), succeeds, "{arguments:?}: {said}");
         assert!(said.contains(says), "{arguments:?}: {said}");
         assert_eq!(client.get(&format!("/accounts/{account_id}")).await.body, account, "{arguments:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_not_there_or_not_meant_is_refused() {
+    // Nobody serves this folder, so nobody does what is recorded in it.
+    let folder = tempfile::tempdir().expect("a folder");
+    let restore = |arguments: &[&str]| {
+        let mut command = Command::new(passbook_program());
+        without_settings(&mut command).arg("restore").args(arguments).env("PASSBOOK_HOME", folder.path());
+        let output = command.output().expect("the program starts");
+        (output.status.success(), text(&output))
+    };
+    let refuses = |arguments: &[&str], says: &str| {
+        let (succeeds, said) = restore(arguments);
+        assert!(!succeeds && said.contains(says), "{arguments:?}: {said}");
+    };
+    let does = |arguments: &[&str], says: &str| {
+        let (succeeds, said) = restore(arguments);
+        assert!(succeeds && said.contains(says), "{arguments:?}: {said}");
+    };
+    refuses(&[], "events.db");
+    assert!(!folder.path().join("events.db").exists(), "it made an empty one");
+    refuses(&["--readers", "0"], "1..=16");
+    refuses(&["--readers", "17"], "1..=16");
+
+    let embedded = Embedded::open(folder.path()).await.expect("an empty folder");
+    embedded.read_db.request(RestoreId::generate(), RestoreKind::Rebuild).await.expect("records");
+    refuses(&["--rollback"], "is a rebuild: `passbook restore` goes on with it");
+    does(&["--abandon"], "is given up");
+    does(&["--abandon"], "no restore runs");
+    embedded.read_db.request(RestoreId::generate(), RestoreKind::Rollback).await.expect("records");
+    refuses(&[], "is a rollback: `passbook restore --rollback` goes on with it");
+    refuses(&["--rollback"], "there are no tables to bring back");
+
+    // Rows of another event store, or of one that has lost its events.
+    let history = AccountHistory::random(&mut Dice::seeded(37), 3);
+    embedded.read_db.handle(&history.events).await.expect("handles");
+    refuses(&[], "the event store holds nothing, and the read database 1 accounts");
+    assert_eq!(embedded.read_db.account(history.account_id).await.expect("reads"), Some(history.row.clone()));
+    does(&["--force"], "restored: 0 events");
+    assert_eq!(embedded.read_db.account(history.account_id).await.expect("reads"), None);
+    embedded.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_erased_name_does_not_come_back_with_the_rows_that_had_it() {
+    let server = Server::start();
+    let client = server.client();
+    let account_id = client.open("10").await;
+    let path = format!("/accounts/{account_id}");
+    assert_ne!(client.get_at(&path, 1).await.text("holder"), "[erased]");
+    let restored = restore(&server, &[]).await;
+    assert!(restored.status.success(), "{}", text(&restored));
+    let erasing = client.request(Method::POST, &format!("/admin{path}/erase"));
+    let version = client.send(erasing).await.expect(200).version();
+    assert_eq!(client.get_at(&path, version).await.text("holder"), "[erased]");
+    // The rows that were put aside have the name; those that the next puts aside have it not.
+    for arguments in [&["--rollback"][..], &["--rollback"], &[]] {
+        let restored = restore(&server, arguments).await;
+        assert!(restored.status.success(), "{}", text(&restored));
+        let account = client.get(&path).await;
+        assert_eq!((account.text("holder"), account.version()), ("[erased]", version), "{arguments:?}");
     }
 }
 

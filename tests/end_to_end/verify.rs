@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use sqlx::ConnectOptions as _;
 
+use super::erasure::{Stores, erase};
 use crate::harness::{Client, Server, is_on_servers, passbook_program, without_settings};
 
 /// `passbook verify` on the server's own data, beside it.
@@ -118,6 +119,34 @@ async fn rows_that_may_be_the_last_trace_of_events_are_rebuilt_only_for_who_name
     }
     let clean = verify(&server, &[]).await;
     assert!(clean.status.success(), "{}", text(&clean));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_erasure_that_stands_still_halfway_is_no_damage_and_is_named_until_it_is_finished() {
+    let server = Server::start();
+    let client = server.client();
+    let account_id = an_account(&client).await;
+    an_account(&client).await;
+    Stores::of(&server).await.destroy_key(&account_id).await;
+    // Without an event behind it, and with one.
+    for version in [4, 5] {
+        client.get_at(&format!("/accounts/{account_id}"), version).await.expect(200);
+        let halfway = verify(&server, &["--json", "--patience-s", "1"]).await;
+        assert_eq!(halfway.status.code(), Some(1), "{}", text(&halfway));
+        assert_eq!(findings(&halfway), ["erasure_unfinished"], "{}", text(&halfway));
+        client.deposit(&account_id, "1").await.expect(200);
+    }
+    // One that goes on meanwhile is waited for.
+    let (finished, waited_for) =
+        tokio::join!(erase(&client, &account_id), verify(&server, &["--json", "--patience-s", "20"]));
+    assert_eq!(finished.expect(200).version(), 7);
+    assert!(waited_for.status.success(), "{}", text(&waited_for));
+
+    // Afterwards a name in the row is damage like any other.
+    client.get_at(&format!("/accounts/{account_id}"), 7).await.expect(200);
+    change_rows(&server, &account_id, "UPDATE bank_accounts SET holder = 'Bob' WHERE account_id = ID").await;
+    let shown = verify(&server, &["--json", "--patience-s", "0"]).await;
+    assert_eq!(findings(&shown), ["row_differs"], "{}", text(&shown));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

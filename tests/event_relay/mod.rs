@@ -152,6 +152,42 @@ async fn a_bus_that_takes_nothing_ends_the_run_and_loses_nothing() {
     assert_eq!(relay.run(A_MINUTE).await.expect("runs").delivered, 30);
 }
 
+/// A commit of a stream of its own, stored so many seconds ago.
+async fn store_of(age_s: i64, store: &MongoEventStore) -> Commit {
+    let stored_at = Timestamp::from_unix_micros(Timestamp::now().unix_micros() - age_s * 1_000_000).expect("a time");
+    let draft = CommitDraft { occurred_at: stored_at, ..StreamEnd::of_new_stream().draft(counted(1)) };
+    let commit = draft.seal();
+    store.append(&commit).await.expect("appends");
+    commit
+}
+
+#[tokio::test]
+async fn a_run_says_for_how_long_the_oldest_has_waited_that_is_marked_still() {
+    let on_mongodb = OnMongodb::new();
+    let store = Arc::new(on_mongodb.open().await);
+    let (old, _, older) = (store_of(1_000, &store).await, store_of(500, &store).await, store_of(2_000, &store).await);
+    let bus = Arc::new(Bus::default());
+    // On whatever page they are.
+    let one_a_page = RelayLimits { page_commits: 1, ..at_once() };
+    let relay = EventRelay::with_limits(store.clone(), bus.clone(), one_a_page);
+    let waited = async |time_left: Duration| relay.run(time_left).await.expect("runs").oldest_marked_s;
+    let without_time = waited(Duration::ZERO).await;
+    assert!((2_000..2_100).contains(&without_time), "{without_time}");
+    bus.refuse(&older);
+    let with_it_in_the_way = waited(A_MINUTE).await;
+    assert!((2_000..2_100).contains(&with_it_in_the_way), "{with_it_in_the_way}");
+
+    bus.refuse_nothing();
+    bus.refuse(&old);
+    let relay = EventRelay::with_limits(store.clone(), bus.clone(), at_once());
+    let report = relay.run(A_MINUTE).await.expect("runs");
+    assert!(report.delivered == 2 && (1_000..1_100).contains(&report.oldest_marked_s), "{report:?}");
+    bus.refuse_nothing();
+    // Marks that vanish just now are seen and delivered once more, and are nothing that waits.
+    let report = relay.run(A_MINUTE).await.expect("runs");
+    assert!(report.delivered >= 1 && report.oldest_marked_s == 0, "{report:?}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_relays_at_once_deliver_everything_and_harm_nothing() {
     let on_mongodb = OnMongodb::new();

@@ -4,6 +4,8 @@ mod artifacts;
 mod client;
 #[cfg(feature = "services")]
 mod kafka;
+#[cfg(feature = "services")]
+mod moto;
 mod openapi;
 mod raw_request;
 mod server;
@@ -19,6 +21,8 @@ pub use artifacts::{Artifacts, artifacts_of_environment};
 pub use client::{Answer, Client};
 #[cfg(feature = "services")]
 pub use kafka::{KafkaTopics, kafka_settings, lag, read_cloud_events, signed_in_by};
+#[cfg(feature = "services")]
+pub use moto::Moto;
 pub use openapi::{OpenApi, escape};
 pub use raw_request::RawRequest;
 pub use server::{Data, Server, is_on_servers, passbook_program, program, without_settings};
@@ -26,7 +30,7 @@ pub use server::{Data, Server, is_on_servers, passbook_program, program, without
 pub use servers_stack::ServersStack;
 #[cfg(feature = "services")]
 pub use services::{
-    address, address_if_any, event_store_url, kafka_bootstrap_servers, moto, mysql_server_url, python_clients,
+    address, address_if_any, event_store_url, kafka_bootstrap_servers, mysql_server_url, python_clients,
 };
 pub use token_issuer::{TokenIssuer, claims, key_set, seconds_from_now};
 

@@ -20,14 +20,19 @@ impl FunctionPool {
         }
         Self { idle: Mutex::new(idle), back }
     }
+
+    /// What the next process that is idle answers, or the error that it reports.
+    pub async fn answer(&self, event: Value) -> Result<Value, Value> {
+        let process = self.idle.lock().await.recv().await.expect("the pool keeps the other end");
+        let answer = process.try_invoke(&event).await;
+        self.back.send(process).await.expect("there is room");
+        answer
+    }
 }
 
 #[async_trait]
 impl EventFunction for FunctionPool {
     async fn invoke(&self, event: Value) -> Result<Value, Box<dyn std::error::Error + Send + Sync>> {
-        let process = self.idle.lock().await.recv().await.ok_or("no process is left")?;
-        let answer = process.try_invoke(&event).await;
-        self.back.send(process).await?;
-        answer.map_err(|error| error["errorMessage"].as_str().unwrap_or_default().into())
+        self.answer(event).await.map_err(|error| error["errorMessage"].as_str().unwrap_or_default().into())
     }
 }

@@ -8,9 +8,13 @@ mod event_fixtures; // the events of tests/events/, on the real servers
 mod function_pool; // several processes of one function, each with one event at a time
 #[cfg(feature = "services")]
 mod kills; // processes that die at any moment
+#[cfg(feature = "services")]
+mod relay_log; // the line that an alarm reads
 mod restores; // asked for, done in parts, told of
 mod router; // the routes of cargo lambda watch
 mod runtime_api; // a stand-in for the Runtime API that Lambda gives a function
+#[cfg(feature = "services")]
+mod secret_settings; // functions that are given the ARNs of their secrets
 #[cfg(feature = "services")]
 mod whole_way; // HTTP to HTTP on the real servers, each hop a process
 
@@ -24,7 +28,7 @@ pub use function_pool::FunctionPool;
 pub use runtime_api::FunctionProcess;
 
 /// An event of API Gateway's HTTP API, payload 2.0, with the claims that its authorizer hands on.
-fn event(method: &str, path: &str, account_id: Option<&str>, headers: &Value, body: Option<&Value>) -> Value {
+pub fn event(method: &str, path: &str, account_id: Option<&str>, headers: &Value, body: Option<&Value>) -> Value {
     let mut all_headers = json!({"host": "api.example.com", "content-type": "application/json"});
     for (name, value) in headers.as_object().into_iter().flatten() {
         all_headers[name] = value.clone();
@@ -129,8 +133,8 @@ async fn every_function_answers_the_contract_from_its_own_binary() {
 
 #[tokio::test]
 async fn a_function_without_its_setting_says_which_and_does_not_start() {
-    let (success, log) = FunctionProcess::run_without_settings("get-account").await;
+    let (success, log) = FunctionProcess::run("get-account", &[]).await;
     assert!(!success && log.contains("READ_DB_URL"), "{log}");
-    let (success, log) = FunctionProcess::run_without_settings("open-account").await;
+    let (success, log) = FunctionProcess::run("open-account", &[]).await;
     assert!(!success && log.contains("EVENT_STORE_URL"), "{log}");
 }

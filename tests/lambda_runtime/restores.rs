@@ -1,6 +1,7 @@
 //! A restore by the three functions that it takes, each in its own binary: asked for, done in parts by a worker that has
 //! itself invoked again, and told of.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,11 +9,12 @@ use axum::Router;
 use axum::extract::Request;
 use http::StatusCode;
 use passbook::Embedded;
+use restore::{Lease, RestoreId, RestoreKind, RestoreRegister as _, RestoreStore as _};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
-use super::runtime_api::FunctionProcess;
+use super::runtime_api::{FunctionProcess, REQUEST_ID};
 use super::{answer, event};
 
 /// In Lambda's place: takes invocations and answers at once. Each comes out at the other end.
@@ -34,6 +36,21 @@ async fn lambda() -> (String, mpsc::Receiver<String>) {
     (address, invocations)
 }
 
+/// The functions' settings: the folder's databases, and this in Lambda's place.
+fn environment(folder: &Path, endpoint: String) -> Vec<(String, String)> {
+    [
+        ("EVENT_STORE_URL", format!("sqlite://{}", folder.join("events.db").display())),
+        ("READ_DB_URL", format!("sqlite://{}", folder.join("read.db").display())),
+        ("AWS_REGION", "eu-central-1".to_owned()),
+        ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE".to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", "secret".to_owned()),
+        ("AWS_ENDPOINT_URL_LAMBDA", endpoint),
+        ("RESTORE_WORKER_FUNCTION", "passbook-restore-worker".to_owned()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .to_vec()
+}
+
 fn admin_event(method: &str, path: &str, id: Option<&str>, headers: &Value) -> Value {
     let mut event = event(method, path, id, headers, None);
     event["requestContext"]["authorizer"]["jwt"]["claims"]["scope"] = json!("admin");
@@ -45,17 +62,7 @@ async fn a_restore_is_asked_for_done_by_the_worker_and_told_of() {
     let folder = tempfile::tempdir().expect("a folder");
     let embedded = Embedded::open(folder.path()).await.expect("an empty folder");
     let (endpoint, mut invocations) = lambda().await;
-    let environment: Vec<(String, String)> = [
-        ("EVENT_STORE_URL", format!("sqlite://{}", folder.path().join("events.db").display())),
-        ("READ_DB_URL", format!("sqlite://{}", folder.path().join("read.db").display())),
-        ("AWS_REGION", "eu-central-1".to_owned()),
-        ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE".to_owned()),
-        ("AWS_SECRET_ACCESS_KEY", "secret".to_owned()),
-        ("AWS_ENDPOINT_URL_LAMBDA", endpoint),
-        ("RESTORE_WORKER_FUNCTION", "passbook-restore-worker".to_owned()),
-    ]
-    .map(|(name, value)| (name.to_owned(), value))
-    .to_vec();
+    let environment = environment(folder.path(), endpoint);
     let open = FunctionProcess::start_with("open-account", &environment).await;
     let body = json!({"holder": "Ann Lee", "kind": "checking", "currency": "EUR", "opening_balance": "10"});
     assert_eq!(answer(&open.invoke(&event("POST", "/accounts", None, &json!({}), Some(&body))).await).0, 201);
@@ -100,5 +107,24 @@ async fn a_restore_is_asked_for_done_by_the_worker_and_told_of() {
     assert_eq!(answer(&restore.invoke(&other).await).0, 202);
     let nobody = tokio::time::timeout(Duration::from_secs(5), invocations.recv()).await.expect("one for the second");
     assert_eq!(nobody.as_deref(), Some(invoked));
+    embedded.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_that_is_delivered_twice_has_one_worker_and_one_without_a_deadline_gets_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let embedded = Embedded::open(folder.path()).await.expect("an empty folder");
+    let (endpoint, _invocations) = lambda().await;
+    let worker = FunctionProcess::start_with("restore-worker", &environment(folder.path(), endpoint)).await;
+    let id = RestoreId::generate();
+    embedded.read_db.request(id, RestoreKind::Rebuild).await.expect("records");
+    // The first delivery is at it.
+    let lease = Lease { holder: REQUEST_ID.to_owned(), duration: Duration::from_secs(60) };
+    embedded.read_db.take_lease(&lease).await.expect("answers");
+    assert_eq!(worker.invoke(&json!({})).await, json!({"outcome": "held_by_another", "restore_id": id.to_string()}));
+    embedded.read_db.release_lease(id, &lease).await.expect("releases");
+    // As `cargo lambda watch` gives it to every invocation: ten minutes after the beginning of 1970.
+    let report = worker.try_invoke_until(&json!({}), Some(600_000)).await.expect("answers");
+    assert_eq!(report, json!({"outcome": "succeeded", "restore_id": id.to_string()}));
     embedded.close().await;
 }

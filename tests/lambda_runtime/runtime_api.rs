@@ -7,6 +7,7 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use serde_json::Value;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 use tokio::sync::{Mutex, mpsc, watch};
@@ -19,17 +20,24 @@ pub struct FunctionProcess {
     process: Child,
     started_at: Instant,
     first_asked_at: watch::Receiver<Option<Instant>>,
-    events: mpsc::Sender<Value>,
+    log: Arc<std::sync::Mutex<String>>,
+    events: mpsc::Sender<(Value, DeadlineMs)>,
     answers: Mutex<mpsc::Receiver<Result<Value, Value>>>,
 }
+
+/// In milliseconds since 1970, or what AWS gives: a time to come.
+type DeadlineMs = Option<i64>;
 
 struct RuntimeApi {
     /// When the function first asked for an event, which is the end of its start.
     first_asked_at: watch::Sender<Option<Instant>>,
-    events: Mutex<mpsc::Receiver<Value>>,
+    events: Mutex<mpsc::Receiver<(Value, DeadlineMs)>>,
     /// An error is what the function reported as one.
     answers: mpsc::Sender<Result<Value, Value>>,
 }
+
+/// Of every invocation: Lambda repeats one where it delivers a request again.
+pub const REQUEST_ID: &str = "invocation";
 
 impl FunctionProcess {
     /// Starts the binary with this environment and no other.
@@ -58,8 +66,17 @@ impl FunctionProcess {
         command.envs(environment.iter().map(|(name, value)| (name, value)));
         command.kill_on_drop(true);
         let started_at = Instant::now();
-        let process = command.spawn().expect("the function starts");
-        Self { process, started_at, first_asked_at, events, answers: Mutex::new(answers) }
+        let mut process = command.spawn().expect("the function starts");
+        let log: Arc<std::sync::Mutex<String>> = Arc::default();
+        let (mut lines, written) = (BufReader::new(process.stderr.take().expect("piped")).lines(), log.clone());
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = lines.next_line().await {
+                let mut log = written.lock().expect("nobody panicked");
+                log.push_str(&line);
+                log.push('\n');
+            }
+        });
+        Self { process, started_at, first_asked_at, log, events, answers: Mutex::new(answers) }
     }
 
     /// From the start of the process to its first request for an event.
@@ -88,6 +105,11 @@ impl FunctionProcess {
         self.process.kill().await.expect("it runs");
     }
 
+    /// What it has logged by now, a line each.
+    pub fn log(&self) -> String {
+        self.log.lock().expect("nobody panicked").clone()
+    }
+
     /// Hands it one event and waits for its answer.
     pub async fn invoke(&self, event: &Value) -> Value {
         self.try_invoke(event).await.unwrap_or_else(|error| panic!("the function failed: {error}"))
@@ -95,14 +117,21 @@ impl FunctionProcess {
 
     /// Hands it one event and waits for its answer, or for the error that it reports.
     pub async fn try_invoke(&self, event: &Value) -> Result<Value, Value> {
-        self.events.send(event.clone()).await.expect("the function asks");
-        let answer = tokio::time::timeout(Duration::from_secs(30), async { self.answers.lock().await.recv().await });
-        answer.await.expect("an answer in time").expect("an answer")
+        self.try_invoke_until(event, None).await
     }
 
-    /// Runs the binary without any setting of ours, until it ends: whether well, and what it said.
-    pub async fn run_without_settings(function: &str) -> (bool, String) {
+    /// The same with this deadline.
+    pub async fn try_invoke_until(&self, event: &Value, deadline_ms: DeadlineMs) -> Result<Value, Value> {
+        self.events.send((event.clone(), deadline_ms)).await.expect("the function asks");
+        let answer = tokio::time::timeout(Duration::from_secs(30), async { self.answers.lock().await.recv().await });
+        let answer = answer.await.unwrap_or_else(|_| panic!("no answer in time; the log:\n{}", self.log()));
+        answer.expect("an answer")
+    }
+
+    /// Runs the binary with this environment and no other, until it ends: whether well, and what it said.
+    pub async fn run(function: &str, environment: &[(String, String)]) -> (bool, String) {
         let mut command = command(function);
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
         // Nobody listens there; the function is not to come so far.
         command.env("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9");
         let output = tokio::time::timeout(Duration::from_secs(30), command.kill_on_drop(true).output());
@@ -130,11 +159,11 @@ async fn next(State(api): State<Arc<RuntimeApi>>) -> Response {
     let asked_at = Instant::now();
     api.first_asked_at.send_if_modified(|first| first.replace(first.unwrap_or(asked_at)).is_none());
     match api.events.lock().await.recv().await {
-        Some(event) => {
-            // In a minute, as milliseconds since 1970.
-            let deadline_ms = cqrs::Timestamp::now().unix_millis() + 60_000;
+        Some((event, deadline_ms)) => {
+            let in_a_minute = cqrs::Timestamp::now().unix_millis() + 60_000;
+            let deadline_ms = deadline_ms.unwrap_or(in_a_minute);
             let headers = [
-                ("lambda-runtime-aws-request-id", "invocation".to_owned()),
+                ("lambda-runtime-aws-request-id", REQUEST_ID.to_owned()),
                 ("lambda-runtime-deadline-ms", deadline_ms.to_string()),
                 (
                     "lambda-runtime-invoked-function-arn",

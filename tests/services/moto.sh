@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Prints the folder of moto, a stand-in for AWS, installed once: for the tests of keys that KMS wraps.
+# Prints the folder of moto, a stand-in for AWS, installed once: for the tests of keys that KMS wraps, and of secrets.
 set -euo pipefail
 cd "$(dirname "$0")"
 source ./process.sh

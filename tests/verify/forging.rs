@@ -1,5 +1,8 @@
 use bank::{AccountAggregate, AccountEvent};
-use cqrs::{AggregateRoot as _, Commit, CommitDraft, Digest, DomainEvent as _, Idempotency, Timestamp};
+use cqrs::{
+    AggregateRoot as _, Commit, CommitDraft, Digest, DomainEvent as _, Idempotency, Opening, SealedPersonalData,
+    Timestamp,
+};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -16,6 +19,7 @@ pub const FIELDS: &[&str] = &[
     "currency",
     "reference or owner",
     "a member more",
+    "sealed name",
     "occurred_at",
     "caller",
     "correlation_id",
@@ -61,6 +65,16 @@ pub fn edited(draft: &CommitDraft, field: &str, dice: &mut Dice) -> CommitDraft 
             event.data[member] = json!("bob");
         }
         "a member more" => event.data["more"] = json!(1),
+        "sealed name" => match &mut event.personal {
+            Some(sealed) => {
+                let first = if sealed.ciphertext.starts_with('A') { "B" } else { "A" };
+                sealed.ciphertext.replace_range(..1, first);
+            }
+            none => {
+                let members = vec!["holder".to_owned()];
+                *none = Some(SealedPersonalData { members, ciphertext: "QUJD".to_owned(), opening: Opening::Sealed });
+            }
+        },
         "occurred_at" => {
             draft.occurred_at = Timestamp::from_unix_micros(draft.occurred_at.unix_micros() + 1).expect("a time");
         }

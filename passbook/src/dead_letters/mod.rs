@@ -16,7 +16,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use kafka_events::{ConnectError, KafkaConnection};
 use rdkafka::error::KafkaError;
-use settings::SettingsError;
+use settings::{Settings, SettingsError};
 
 pub use letter::LetterPlace;
 
@@ -94,7 +94,7 @@ pub enum DeadLettersError {
 /// # Errors
 /// See [`DeadLettersError`].
 pub async fn dead_letters(arguments: DeadLettersArguments) -> Result<ExitCode, DeadLettersError> {
-    let connection = KafkaConnection::connect(&settings::kafka()?).await?;
+    let connection = KafkaConnection::connect(&Settings::from_env().kafka()?).await?;
     match arguments.command {
         DeadLettersCommand::List { json } => list::list(&connection, json).await,
         DeadLettersCommand::Redrive { letters, all: _ } => redrive::redrive(&connection, &letters).await,

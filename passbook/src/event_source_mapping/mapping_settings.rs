@@ -1,7 +1,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use settings::SettingsError;
+use settings::{Settings, SettingsError};
 
 const GROUP: &str = "PASSBOOK_MAPPING_GROUP";
 const BATCH_SIZE: &str = "PASSBOOK_MAPPING_BATCH_SIZE";
@@ -72,13 +72,8 @@ impl MappingSettings {
     ///
     /// # Errors
     /// [`SettingsError`] for what is not understood.
-    pub fn from_env() -> Result<Self, SettingsError> {
-        Self::from_variables(settings::optional)
-    }
-
-    fn from_variables(
-        variable: impl Fn(&'static str) -> Result<Option<String>, SettingsError>,
-    ) -> Result<Self, SettingsError> {
+    pub fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+        let variable = |name| settings.optional(name);
         let defaults = Self::default();
         let number = |name, reason| parsed::<u32>(variable(name)?, name, reason);
         let from_1 = |name, most: usize, reason| match parsed::<usize>(variable(name)?, name, reason)? {
@@ -118,10 +113,7 @@ mod tests {
     use super::*;
 
     fn given(variables: &[(&'static str, &str)]) -> Result<MappingSettings, SettingsError> {
-        MappingSettings::from_variables(|asked| {
-            let found = variables.iter().find(|(variable, _)| *variable == asked);
-            Ok(found.map(|(_, value)| (*value).to_owned()))
-        })
+        MappingSettings::from_settings(&Settings::from_variables(variables.iter().copied()))
     }
 
     #[test]

@@ -20,7 +20,7 @@ use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use read_model::ReadDbError;
-use settings::SettingsError;
+use settings::{Settings, SettingsError};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -89,7 +89,7 @@ pub enum ImportError {
 /// # Errors
 /// See [`ImportError`].
 pub async fn import(arguments: ImportArguments) -> Result<ExitCode, ImportError> {
-    let stack = Stack::open(&StackSettings::from_env()?).await?;
+    let stack = Stack::open(&StackSettings::from_settings(&Settings::from_env())?).await?;
     let result = play(&stack, &arguments).await;
     stack.close().await;
     let report = result?;

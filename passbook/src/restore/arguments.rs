@@ -1,24 +1,30 @@
-use std::num::{NonZeroU32, NonZeroU64};
-
 use bank::AccountId;
 use clap::Args;
+use clap::builder::RangedU64ValueParser;
 
 /// What `passbook restore` is told.
 #[derive(Debug, Clone, Args)]
 pub struct RestoreArguments {
     /// Rebuild this one account in its place, and nothing else.
-    #[arg(long, value_name = "ID", conflicts_with_all = ["rollback", "drop_old"])]
+    #[arg(long, value_name = "ID", conflicts_with_all = ["rollback", "drop_old", "abandon", "force"])]
     pub account: Option<AccountId>,
     /// Bring back the rows that the last restore put aside, with what has happened since.
-    #[arg(long, conflicts_with = "drop_old")]
+    #[arg(long, conflicts_with_all = ["drop_old", "abandon"])]
     pub rollback: bool,
     /// Drop the rows that the last restore put aside.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["abandon", "force"])]
     pub drop_old: bool,
-    /// Ranges of accounts that are rebuilt at once.
-    #[arg(long, value_name = "N", default_value = "4")]
-    pub readers: NonZeroU32,
+    /// Give up the restore that runs and that nobody is at: what queries read stays as it is.
+    #[arg(long, conflicts_with = "force")]
+    pub abandon: bool,
+    /// Go on where the event store looks like another's: it is empty, or many rows have events that it lacks. Those rows
+    /// go.
+    #[arg(long)]
+    pub force: bool,
+    /// Ranges of accounts that are rebuilt at once. Each takes a connection to the read database.
+    #[arg(long, value_name = "N", default_value = "4", value_parser = RangedU64ValueParser::<u32>::new().range(1..=16))]
+    pub readers: u32,
     /// For how many seconds others leave the restore alone once nothing is heard of this process.
-    #[arg(long, value_name = "SECONDS", default_value = "15")]
-    pub lease_s: NonZeroU64,
+    #[arg(long, value_name = "SECONDS", default_value = "15", value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    pub lease_s: u64,
 }

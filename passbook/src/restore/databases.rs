@@ -1,9 +1,10 @@
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use cqrs::{CommitScan, PersonalData};
 use restore::{AccountRestore, RestoreLimits, RestoreStore, Restorer};
-use settings::SettingsError;
+use settings::{Settings, SettingsError};
 use sqlite_embedded::{OpenError, SqliteEventStore, SqliteKeyStore, SqliteReadDb};
 
 use crate::Embedded;
@@ -15,6 +16,7 @@ pub(crate) const EMBEDDED_LIMITS: RestoreLimits = RestoreLimits {
     range_commits: 50_000,
     pause_between_pages: Duration::from_millis(5),
     lease: Duration::from_secs(15),
+    is_forced: false,
 };
 
 /// What a restore reads, with what opens it, and what it writes. Whatever runs between the two goes on elsewhere.
@@ -32,6 +34,12 @@ pub enum DatabasesError {
     /// The environment is wrong.
     #[error(transparent)]
     Settings(#[from] SettingsError),
+    /// There is nothing to restore from: opening the file would make an empty one, and empty rows of it.
+    #[error("there is no {}", path.display())]
+    NoFile {
+        /// Which file.
+        path: PathBuf,
+    },
     /// A file could not be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
@@ -52,12 +60,20 @@ pub enum DatabasesError {
 impl Databases {
     /// Those of `EVENT_STORE_URL` and `READ_DB_URL`, or those in the folder that `PASSBOOK_HOME` names.
     pub(crate) async fn open_from_env() -> Result<Self, DatabasesError> {
-        if settings::event_store_url_if_set()?.is_some() || settings::read_db_url_if_set()?.is_some() {
-            return Self::of_servers().await;
+        let settings = Settings::from_env();
+        if settings.event_store_url_if_set()?.is_some() || settings.read_db_url_if_set()?.is_some() {
+            return Self::of_servers(&settings).await;
         }
-        let home = Embedded::home_from_env()?;
-        let event_store = SqliteEventStore::open(&home.join("events.db")).await?;
-        let key_store = SqliteKeyStore::open(&home.join("keys.db")).await?;
+        let home = Embedded::home(&settings)?;
+        let (events_path, keys_path) = (home.join("events.db"), home.join("keys.db"));
+        // Without the keys every name would be taken for an erased one.
+        for path in [&events_path, &keys_path] {
+            if !path.exists() {
+                return Err(DatabasesError::NoFile { path: path.clone() });
+            }
+        }
+        let event_store = SqliteEventStore::open(&events_path).await?;
+        let key_store = SqliteKeyStore::open(&keys_path).await?;
         let read_db = SqliteReadDb::open(&home.join("read.db")).await?;
         Ok(Self {
             events: Arc::new(event_store.clone()),
@@ -69,11 +85,11 @@ impl Databases {
     }
 
     #[cfg(feature = "servers")]
-    async fn of_servers() -> Result<Self, DatabasesError> {
+    async fn of_servers(settings: &Settings) -> Result<Self, DatabasesError> {
         Ok(Self {
-            events: write_side::open_commit_scan(&settings::event_store_url()?).await?,
-            personal_data: write_side::open_personal_data(&settings::key_store()?).await?,
-            read_db: read_side::open_for_restore(&settings::read_db_url()?).await?,
+            events: write_side::open_commit_scan(&settings.event_store_url()?).await?,
+            personal_data: write_side::open_personal_data(&settings.key_store()?).await?,
+            read_db: read_side::open_for_restore(&settings.read_db_url()?).await?,
             limits: RestoreLimits::default(),
             embedded: None,
         })
@@ -81,7 +97,7 @@ impl Databases {
 
     #[cfg(not(feature = "servers"))]
     #[expect(clippy::unused_async, reason = "as with servers")]
-    async fn of_servers() -> Result<Self, DatabasesError> {
+    async fn of_servers(_: &Settings) -> Result<Self, DatabasesError> {
         Err(SettingsError::Invalid {
             variable: settings::EVENT_STORE_URL,
             reason: "this build is embedded only: build it with --features servers, as make run does",

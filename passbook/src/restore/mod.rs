@@ -48,6 +48,20 @@ pub enum RestoreCommandError {
         #[source]
         source: AccountRestoreError,
     },
+    /// A rebuild was asked for and a way back is under way, or the other way round. Handling: let it end, or give it up.
+    #[error(
+        "the restore {id}, begun at {started_at}, is a {}: `passbook restore{}` goes on with it, and --abandon gives it up",
+        kind.as_str(),
+        if *kind == RestoreKind::Rollback { " --rollback" } else { "" }
+    )]
+    OtherKindRuns {
+        /// Which.
+        id: RestoreId,
+        /// What it is.
+        kind: RestoreKind,
+        /// Since when.
+        started_at: Timestamp,
+    },
     /// Somebody is at a restore, and alive. Handling: wait for it.
     #[error("the restore {id} runs already: {replayed} of {total} events")]
     RunsAlready {
@@ -86,18 +100,29 @@ async fn run(databases: &Databases, arguments: &RestoreArguments) -> Result<Exit
         println!("what the last restore put aside is gone");
         return Ok(ExitCode::SUCCESS);
     }
+    if arguments.abandon {
+        return abandon(databases).await;
+    }
     let kind = if arguments.rollback { RestoreKind::Rollback } else { RestoreKind::Rebuild };
     let id = RestoreId::generate();
     let id = match databases.read_db.request(id, kind).await? {
         Requested::Recorded | Requested::Known(_) => id,
+        Requested::OtherRuns(other) if other.kind != kind => {
+            return Err(RestoreCommandError::OtherKindRuns {
+                id: other.id,
+                kind: other.kind,
+                started_at: other.started_at,
+            });
+        }
         Requested::OtherRuns(other) => {
             println!("the restore {} was begun at {}: going on with it", other.id, other.started_at);
             other.id
         }
     };
     let limits = RestoreLimits {
-        readers: arguments.readers.get(),
-        lease: std::time::Duration::from_secs(arguments.lease_s.get()),
+        readers: arguments.readers,
+        lease: std::time::Duration::from_secs(arguments.lease_s),
+        is_forced: arguments.force,
         ..databases.limits
     };
     let restorer = databases.restorer(limits);
@@ -111,11 +136,7 @@ async fn run(databases: &Databases, arguments: &RestoreArguments) -> Result<Exit
     progress.end();
     match outcome? {
         RunOutcome::Finished(record) => Ok(report(&record)),
-        RunOutcome::HeldByAnother(other) => Err(RestoreCommandError::RunsAlready {
-            id: other.id,
-            replayed: other.events_replayed,
-            total: other.events_total,
-        }),
+        RunOutcome::HeldByAnother(other) => Err(runs_already(&other)),
         RunOutcome::NothingToDo => match databases.read_db.find(id).await? {
             Some(record) => Ok(report(&record)),
             None => Ok(ExitCode::FAILURE),
@@ -126,6 +147,23 @@ async fn run(databases: &Databases, arguments: &RestoreArguments) -> Result<Exit
             Ok(ExitCode::FAILURE)
         }
     }
+}
+
+async fn abandon(databases: &Databases) -> Result<ExitCode, RestoreCommandError> {
+    let restorer = databases.restorer(databases.limits);
+    match restorer.abandon(&holder("abandon")).await? {
+        RunOutcome::Finished(record) if record.status == RestoreStatus::Failed => {
+            println!("the restore {} is given up; what queries read was left alone", record.id);
+        }
+        RunOutcome::Finished(record) => println!("the restore {} is over: its rows were in place already", record.id),
+        RunOutcome::HeldByAnother(other) => return Err(runs_already(&other)),
+        RunOutcome::NothingToDo | RunOutcome::CutShort => println!("no restore runs"),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn runs_already(other: &RestoreRecord) -> RestoreCommandError {
+    RestoreCommandError::RunsAlready { id: other.id, replayed: other.events_replayed, total: other.events_total }
 }
 
 /// A name for a lease that no other process has.
@@ -147,6 +185,9 @@ fn report(record: &RestoreRecord) -> ExitCode {
         RestoreStatus::Running | RestoreStatus::Succeeded => {
             println!("restored: {} events in {seconds}.{tenths} s, {rate} events/s", record.events_replayed);
             println!("accounts whose rows differed from their events: {}", record.accounts_repaired);
+            if let Some(left_undone) = &record.failure {
+                println!("but: {left_undone}");
+            }
             println!("what was there before is kept until the next restore, or `passbook restore --drop-old`;");
             println!("`passbook restore --rollback` brings it back");
             ExitCode::SUCCESS

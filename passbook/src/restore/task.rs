@@ -1,7 +1,9 @@
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::FutureExt as _;
 use restore::{RestoreTrigger, Restorer, RunOutcome, TriggerError};
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
@@ -62,13 +64,78 @@ impl RestoreTask {
 async fn work_for_ever(restorer: &Restorer, told: &Notify) {
     let holder = holder("serve");
     loop {
-        match restorer.run(&holder, None).await {
+        // A run keeps nothing in memory that the next one takes over, so what a defect leaves behind is the database's.
+        match AssertUnwindSafe(restorer.run(&holder, None)).catch_unwind().await {
             // It has said so itself.
-            Ok(RunOutcome::Finished(_) | RunOutcome::CutShort) => {}
-            Ok(RunOutcome::HeldByAnother(_) | RunOutcome::NothingToDo) => {}
-            Err(error) => tracing::warn!(%error, causes = telemetry::causes(&error), "the restore goes on later"),
+            Ok(Ok(RunOutcome::Finished(_) | RunOutcome::CutShort)) => {}
+            Ok(Ok(RunOutcome::HeldByAnother(_) | RunOutcome::NothingToDo)) => {}
+            Ok(Err(error)) => tracing::warn!(%error, causes = telemetry::causes(&error), "the restore goes on later"),
+            // The panic has said where by itself.
+            Err(_panic) => tracing::error!("the restore broke by a defect; it is tried again"),
         }
         // Told in between or not: it looks again soon.
         let _ = tokio::time::timeout(LOOK_INTERVAL, told.notified()).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use cqrs::{CommitPlace, CommitScan, EventStoreSize, ReadError, ScannedCommit, StreamRange};
+    use restore::{RestoreId, RestoreKind, RestoreLimits, RestoreRegister as _, RestoreStatus};
+    use sqlite_embedded::{SqliteKeyStore, SqliteReadDb};
+
+    use super::*;
+
+    /// Empty, and broken the first time that it is counted.
+    #[derive(Default)]
+    struct BreaksOnce(AtomicBool);
+
+    #[async_trait]
+    impl CommitScan for BreaksOnce {
+        async fn scan(&self, _: StreamRange, _: Option<CommitPlace>, _: u32) -> Result<Vec<ScannedCommit>, ReadError> {
+            Ok(Vec::new())
+        }
+
+        async fn split(&self, _: u32) -> Result<Vec<StreamRange>, ReadError> {
+            Ok(vec![StreamRange::default()])
+        }
+
+        async fn size(&self) -> Result<EventStoreSize, ReadError> {
+            assert!(self.0.swap(true, Ordering::SeqCst), "a defect");
+            Ok(EventStoreSize::default())
+        }
+
+        async fn misplaced(&self, _: u32) -> Result<Vec<String>, ReadError> {
+            Ok(Vec::new())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_run_that_breaks_is_not_the_last() {
+        let home = std::env::temp_dir().join(format!("passbook-restore-task-{}", holder("test")));
+        let read_db = SqliteReadDb::open(&home.join("read.db")).await.expect("opens");
+        let key_store = SqliteKeyStore::open(&home.join("keys.db")).await.expect("opens");
+        let id = RestoreId::generate();
+        read_db.request(id, RestoreKind::Rebuild).await.expect("records");
+        let personal_data = crate::embedded::opened_by(&key_store);
+        let limits = RestoreLimits { lease: Duration::from_millis(100), ..RestoreLimits::default() };
+        let scan = Arc::new(BreaksOnce::default());
+        let task = RestoreTask::start(Restorer::new(scan, personal_data, Arc::new(read_db.clone()), limits));
+        let ended = tokio::time::timeout(4 * LOOK_INTERVAL, async {
+            loop {
+                let record = read_db.find(id).await.expect("reads").expect("recorded");
+                if record.status != RestoreStatus::Running {
+                    return record.status;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        });
+        assert_eq!(ended.await, Ok(RestoreStatus::Succeeded));
+        task.stop().await;
+        read_db.close().await;
+        key_store.close().await;
+        std::fs::remove_dir_all(&home).expect("the test's own folder");
     }
 }

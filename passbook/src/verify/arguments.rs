@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use bank::AccountId;
-use clap::Args;
+use clap::{Args, value_parser};
 
 /// What `passbook verify` is told.
 #[derive(Debug, Clone, Args)]
@@ -17,8 +17,8 @@ pub struct VerifyArguments {
     /// One JSON object a line, for programs: the findings, then a summary.
     #[arg(long)]
     pub json: bool,
-    /// For how many seconds a row that is behind may stand still before it is a finding.
-    #[arg(long, value_name = "SECONDS", default_value = "10")]
+    /// For how many seconds what is behind may stand still before it is a finding; a day at most.
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = value_parser!(u64).range(..=86_400))]
     pub patience_s: u64,
     /// Write down where each stream ends, with its hash, unless something is found. A copy that nobody can change who can
     /// change the event store finds, by --against, also what no chain of hashes can: a stream cut off at its end, or

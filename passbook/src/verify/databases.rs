@@ -4,7 +4,7 @@ use std::sync::Arc;
 use cqrs::{CommitScan, OpeningScan, PersonalData};
 use read_model::RowScan;
 use restore::{AccountRestore, RestoreStore};
-use settings::SettingsError;
+use settings::{Settings, SettingsError};
 use sqlite_embedded::{OpenError, SqliteEventStore, SqliteKeyStore, SqliteReadDb};
 
 use crate::Embedded;
@@ -50,10 +50,11 @@ pub enum DatabasesError {
 impl Databases {
     /// Those of `EVENT_STORE_URL` and `READ_DB_URL`, or those in the folder that `PASSBOOK_HOME` names.
     pub(crate) async fn open_from_env() -> Result<Self, DatabasesError> {
-        if settings::event_store_url_if_set()?.is_some() || settings::read_db_url_if_set()?.is_some() {
-            return Self::of_servers().await;
+        let settings = Settings::from_env();
+        if settings.event_store_url_if_set()?.is_some() || settings.read_db_url_if_set()?.is_some() {
+            return Self::of_servers(&settings).await;
         }
-        let home = Embedded::home_from_env()?;
+        let home = Embedded::home(&settings)?;
         let (events_path, read_path) = (home.join("events.db"), home.join("read.db"));
         for path in [&events_path, &read_path] {
             if !path.exists() {
@@ -73,13 +74,13 @@ impl Databases {
     }
 
     #[cfg(feature = "servers")]
-    async fn of_servers() -> Result<Self, DatabasesError> {
-        let events = write_side::open_commit_scan(&settings::event_store_url()?).await?;
+    async fn of_servers(settings: &Settings) -> Result<Self, DatabasesError> {
+        let events = write_side::open_commit_scan(&settings.event_store_url()?).await?;
         // With its limits: the sums are one statement over all there is.
-        let read_db = mysql_read_db::MySqlReadDb::connect_for_restore(settings::read_db_url()?.expose())?;
+        let read_db = mysql_read_db::MySqlReadDb::connect_for_restore(settings.read_db_url()?.expose())?;
         Ok(Self {
             events,
-            personal_data: write_side::open_personal_data(&settings::key_store()?).await?,
+            personal_data: write_side::open_personal_data(&settings.key_store()?).await?,
             rows: Arc::new(read_db.clone()),
             read_db: Arc::new(read_db),
             embedded: None,
@@ -88,7 +89,7 @@ impl Databases {
 
     #[cfg(not(feature = "servers"))]
     #[expect(clippy::unused_async, reason = "as with servers")]
-    async fn of_servers() -> Result<Self, DatabasesError> {
+    async fn of_servers(_: &Settings) -> Result<Self, DatabasesError> {
         Err(SettingsError::Invalid {
             variable: settings::EVENT_STORE_URL,
             reason: "this build is embedded only: build it with --features servers, as make run does",

@@ -13,8 +13,8 @@ mod text; // holder, reference, reason
 mod account_aggregate; // decides, applies
 mod account_error; // why it refuses
 mod account_event; // what can happen to it, and the stored form
-pub mod commands;
-mod upcasters; // from past stored forms to today's, a file for each event type that has one // what can be asked of it, a file each
+pub mod commands; // what can be asked of it, a file each
+mod upcasters; // from past stored forms to today's, a file for each event type that has one
 
 pub use account_aggregate::{Account, AccountAggregate, AccountStatus, UnknownStatus};
 pub use account_error::AccountError;

@@ -7,7 +7,8 @@ use crate::{Commit, DeliveryMarks, EventPublisher, PublishError};
 /// Publishes on a bus and, once the bus has the commit, takes its mark away.
 ///
 /// The command does not wait for that second write: should it be lost, or the function be frozen before it, the relay
-/// delivers the commit once more, and consumers drop what they had.
+/// delivers the commit once more, and consumers drop what they had. For the bus it does wait, so that a function has
+/// nothing to flush when it is ended.
 pub struct MarkingPublisher {
     bus: Arc<dyn EventPublisher>,
     marks: Arc<dyn DeliveryMarks>,

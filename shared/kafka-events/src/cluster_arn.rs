@@ -8,12 +8,12 @@ use aws_sdk_kafka::operation::get_bootstrap_brokers::GetBootstrapBrokersError;
 use aws_sdk_kafka::{Client, Config};
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use settings::{KafkaSignIn, SettingsError};
+use settings::{KafkaSignIn, Settings, SettingsError};
 
 use crate::{CredentialsError, aws_credentials};
 
-/// The variable by which AWS's SDKs and tools are pointed at another address than AWS's own.
-const AWS_ENDPOINT_URL: &str = "AWS_ENDPOINT_URL";
+/// The variable by which AWS's SDKs and tools are pointed at another MSK than AWS's own.
+const AWS_ENDPOINT_URL_KAFKA: &str = "AWS_ENDPOINT_URL_KAFKA";
 /// For all tries together. A function's start may take 10 s.
 const TIMEOUT: Duration = Duration::from_secs(6);
 
@@ -44,7 +44,7 @@ pub enum LookUpError {
 
 /// The bootstrap servers of this cluster for this sign-in, as AWS names them.
 pub(crate) async fn look_up(arn: &str, sign_in: &KafkaSignIn) -> Result<String, LookUpError> {
-    let endpoint_url = settings::optional(AWS_ENDPOINT_URL)?;
+    let endpoint_url = Settings::from_env().aws_endpoint_url(AWS_ENDPOINT_URL_KAFKA)?;
     look_up_at(endpoint_url, aws_credentials::from_environment()?, arn, sign_in).await
 }
 

@@ -10,14 +10,14 @@ use aws_sdk_lambda::{Client, Config};
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use restore::{RestoreTrigger, TriggerError};
-use settings::SettingsError;
+use settings::{Settings, SettingsError};
 
 /// The variable that names the function that does the work, by its name or its ARN.
 pub const RESTORE_WORKER_FUNCTION: &str = "RESTORE_WORKER_FUNCTION";
 /// The function's name where the variable is not set.
 const DEFAULT_FUNCTION: &str = "restore-worker";
-/// The variables by which AWS's SDKs and tools are pointed at another address than AWS's own; Lambda's comes first.
-const ENDPOINT_VARIABLES: [&str; 2] = ["AWS_ENDPOINT_URL_LAMBDA", "AWS_ENDPOINT_URL"];
+/// The variable by which AWS's SDKs and tools are pointed at another Lambda than AWS's own.
+const AWS_ENDPOINT_URL_LAMBDA: &str = "AWS_ENDPOINT_URL_LAMBDA";
 /// For all tries together: a caller waits.
 const TIMEOUT: Duration = Duration::from_secs(4);
 
@@ -39,17 +39,14 @@ impl LambdaRestoreTrigger {
     ///
     /// # Errors
     /// See [`InvokeSettingsError`].
-    pub fn from_env() -> Result<Self, InvokeSettingsError> {
-        let required = |variable| settings::optional(variable)?.ok_or(SettingsError::Missing { variable });
-        let (key_id, secret) = (required("AWS_ACCESS_KEY_ID")?, required("AWS_SECRET_ACCESS_KEY")?);
-        let session_token = settings::optional("AWS_SESSION_TOKEN")?;
-        let credentials = Credentials::new(key_id, secret, session_token, None, "the environment");
-        let mut endpoint_url = None;
-        for variable in ENDPOINT_VARIABLES {
-            endpoint_url = endpoint_url.or(settings::optional(variable)?);
-        }
-        let function_name = settings::optional(RESTORE_WORKER_FUNCTION)?.unwrap_or_else(|| DEFAULT_FUNCTION.to_owned());
-        Ok(Self::new(required(settings::AWS_REGION)?, credentials, endpoint_url, function_name))
+    pub fn from_settings(settings: &Settings) -> Result<Self, InvokeSettingsError> {
+        let key = settings.aws_credentials()?;
+        let session_token = key.session_token.map(|token| token.expose().to_owned());
+        let credentials =
+            Credentials::new(key.access_key_id, key.secret_access_key.expose(), session_token, None, "the environment");
+        let endpoint_url = settings.aws_endpoint_url(AWS_ENDPOINT_URL_LAMBDA)?;
+        let function_name = settings.optional(RESTORE_WORKER_FUNCTION)?.unwrap_or_else(|| DEFAULT_FUNCTION.to_owned());
+        Ok(Self::new(settings.aws_region()?, credentials, endpoint_url, function_name))
     }
 
     fn new(region: String, credentials: Credentials, endpoint_url: Option<String>, function_name: String) -> Self {

@@ -8,7 +8,7 @@
 use cqrs::StreamId;
 use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{Binary, Bson, DateTime, Document, doc};
-use personal_data::{KeyStoreError, StoredKey, WrappedKey};
+use personal_data::{StoredKey, WrappedKey};
 use uuid::Uuid;
 
 /// What names a stream's key.
@@ -22,22 +22,22 @@ pub(crate) fn to_members(key: &WrappedKey) -> Document {
     doc! { "wrapping": key.wrapping.as_str(), "key": bytes, "created_at": DateTime::now() }
 }
 
-/// What a document holds, and for which stream.
-pub(crate) fn from_document(document: &Document) -> Result<(StreamId, StoredKey), KeyStoreError> {
+/// What a document holds, and for which stream; none for one whose id is no stream's, which nobody asks for.
+pub(crate) fn from_document(document: &Document) -> Option<(StreamId, StoredKey)> {
     let stream_id = match document.get("_id") {
         Some(Bson::Binary(Binary { subtype: BinarySubtype::Uuid, bytes })) => {
             Uuid::from_slice(bytes).ok().map(StreamId)
         }
         _ => None,
     };
-    let corrupt = |stream_id, reason: &str| KeyStoreError::Corrupt { stream_id, reason: reason.to_owned() };
-    let stream_id = stream_id.ok_or_else(|| corrupt(StreamId(Uuid::nil()), "_id is no UUID"))?;
-    match (document.get("destroyed_at"), document.get("wrapping"), document.get("key")) {
-        (Some(_), None, None) => Ok((stream_id, StoredKey::Destroyed)),
-        (None, Some(Bson::String(wrapping)), Some(Bson::Binary(key))) => {
-            let wrapping = wrapping.parse().map_err(|_| corrupt(stream_id, "its wrapping is not known"))?;
-            Ok((stream_id, StoredKey::Wrapped(WrappedKey { wrapping, bytes: key.bytes.clone() })))
-        }
-        _ => Err(corrupt(stream_id, "it is neither a key nor the mark of a destroyed one")),
-    }
+    let damaged = |reason: &str| StoredKey::Damaged { reason: reason.to_owned() };
+    let stored = match (document.get("destroyed_at"), document.get("wrapping"), document.get("key")) {
+        (Some(_), None, None) => StoredKey::Destroyed,
+        (None, Some(Bson::String(wrapping)), Some(Bson::Binary(key))) => match wrapping.parse() {
+            Ok(wrapping) => StoredKey::Wrapped(WrappedKey { wrapping, bytes: key.bytes.clone() }),
+            Err(_) => damaged("its wrapping is not known"),
+        },
+        _ => damaged("what is stored is neither a key nor the mark of a destroyed one"),
+    };
+    Some((stream_id?, stored))
 }

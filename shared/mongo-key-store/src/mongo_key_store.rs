@@ -72,7 +72,9 @@ impl KeyStore for MongoKeyStore {
         let document = bounded(Box::pin(created)).await.map_err(unavailable)?;
         let document =
             document.ok_or_else(|| KeyStoreError::Unavailable { source: "an upsert has a document".into() })?;
-        from_document(&document).map(|(_, key)| key)
+        let (_, key) = from_document(&document)
+            .ok_or_else(|| KeyStoreError::Unavailable { source: "the document has another id".into() })?;
+        Ok(key)
     }
 
     async fn get_many(&self, stream_ids: &[StreamId]) -> Result<HashMap<StreamId, StoredKey>, KeyStoreError> {
@@ -83,7 +85,7 @@ impl KeyStore for MongoKeyStore {
             find.await?.try_collect::<Vec<Document>>().await
         };
         let documents = bounded(Box::pin(found)).await.map_err(unavailable)?;
-        documents.iter().map(from_document).collect()
+        Ok(documents.iter().filter_map(from_document).collect())
     }
 
     /// Replaces all of the document but its id, and keeps the time of the first time.

@@ -39,6 +39,9 @@ pub struct Limits {
     pub handle_timeout: Duration,
     /// Tries of a batch after lost races, beyond the first.
     pub max_race_retries: usize,
+    /// After which the server itself ends a connection from which nothing comes, and lets go of what its transaction has
+    /// locked: the machine may be gone without a word. None leaves it at what the server is set to, mostly hours.
+    pub idle_timeout: Option<Duration>,
 }
 
 impl Default for Limits {
@@ -53,6 +56,8 @@ impl Default for Limits {
             // invocation of a function.
             handle_timeout: Duration::from_secs(20),
             max_race_retries: 6,
+            // Functions that are frozen between two requests keep their connection.
+            idle_timeout: None,
         }
     }
 }
@@ -109,6 +114,9 @@ impl MySqlReadDb {
                 max_connections: 20,
                 acquire_timeout: Duration::from_secs(10),
                 statement_timeout: Duration::from_secs(300),
+                // Its transactions lock the restore's row, the gate, or an account. None is silent for so long: a page of
+                // the event store is read between two statements at most.
+                idle_timeout: Some(Duration::from_secs(60)),
                 ..Limits::default()
             },
         )
@@ -156,9 +164,13 @@ pub(crate) fn options_of(url: &str) -> Result<MySqlConnectOptions, ConnectError>
 /// - The two servers have different names for the limit of a statement, each in a comment that only that server
 ///   reads.
 fn session(limits: Limits) -> String {
+    let idle = limits.idle_timeout.map_or_else(String::new, |timeout| {
+        // Whole seconds, and no less than one.
+        format!(", wait_timeout = {}", timeout.as_secs().max(1))
+    });
     format!(
         "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00', \
-         innodb_lock_wait_timeout = {lock_wait_s}, lock_wait_timeout = {lock_wait_s} \
+         innodb_lock_wait_timeout = {lock_wait_s}, lock_wait_timeout = {lock_wait_s}{idle} \
          /*!80000 , max_execution_time = {statement_ms} */ /*M!100101 , max_statement_time = {statement_s} */, \
          NAMES utf8mb4; \
          SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",

@@ -24,8 +24,9 @@ pub enum KeyProtectionError {
         /// The setting that is missing.
         variable: &'static str,
     },
-    /// A key does not unwrap with this master key. Handling: set the master key that wrapped it.
-    #[error("the key was wrapped with another master key, or for another stream")]
+    /// A key does not unwrap with this master key. Handling: set the master key that wrapped it; where others unwrap, a
+    /// person must look at this one.
+    #[error("the key was wrapped with another master key or for another stream, or has been changed")]
     NotOurs,
     /// An unwrapped key has not 32 bytes. Handling: the key store is damaged; a person must look.
     #[error("the key has not 32 bytes")]
@@ -38,6 +39,18 @@ pub enum KeyProtectionError {
     #[cfg(feature = "kms")]
     #[error(transparent)]
     Kms(#[from] KmsError),
+}
+
+impl KeyProtectionError {
+    /// Whether it says something of one key alone, and nothing of what keys are unwrapped with.
+    pub(crate) fn is_of_the_key(&self) -> bool {
+        match self {
+            Self::NotOurs | Self::Length => true,
+            #[cfg(feature = "kms")]
+            Self::Kms(error) => matches!(error, KmsError::NotOurs),
+            _ => false,
+        }
+    }
 }
 
 /// What keys are wrapped with where they lie. The best that is set wraps new ones; all that is set unwraps.

@@ -68,6 +68,11 @@ pub enum StoredKey {
     Wrapped(WrappedKey),
     /// That it has none, and never will again.
     Destroyed,
+    /// Something that is neither. Handling: a person must look; the other streams' keys are none the worse.
+    Damaged {
+        /// What did not fit.
+        reason: String,
+    },
 }
 
 /// Why a key store did not answer.
@@ -80,14 +85,6 @@ pub enum KeyStoreError {
         /// The driver's error.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// What is stored is no key. Handling: a person must look.
-    #[error("the key store holds something for stream {stream_id} that is no key: {reason}")]
-    Corrupt {
-        /// The stream.
-        stream_id: StreamId,
-        /// What did not fit.
-        reason: String,
     },
 }
 

@@ -12,13 +12,10 @@ use aws_sdk_kms::{Client, Config};
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use cqrs::StreamId;
-use settings::SettingsError;
+use settings::{Settings, SettingsError};
 
-/// The variable by which AWS's SDKs and tools are pointed at another address than AWS's own.
-const AWS_ENDPOINT_URL: &str = "AWS_ENDPOINT_URL";
-const AWS_ACCESS_KEY_ID: &str = "AWS_ACCESS_KEY_ID";
-const AWS_SECRET_ACCESS_KEY: &str = "AWS_SECRET_ACCESS_KEY";
-const AWS_SESSION_TOKEN: &str = "AWS_SESSION_TOKEN";
+/// The variable by which AWS's SDKs and tools are pointed at another KMS than AWS's own.
+const AWS_ENDPOINT_URL_KMS: &str = "AWS_ENDPOINT_URL_KMS";
 /// For all tries together. A command has 10 s, and other things to wait for.
 const TIMEOUT: Duration = Duration::from_secs(3);
 /// What KMS binds a wrapped key to, and writes into CloudTrail: the key opens for this stream alone.
@@ -31,13 +28,17 @@ pub enum KmsError {
     /// variable that it names.
     #[error(transparent)]
     Environment(#[from] SettingsError),
-    /// KMS did not answer, or refused to make a key. Handling: grant the role `kms:GenerateDataKey` on the key, see that the key is enabled, and that the network lets it reach KMS.
+    /// KMS did not answer, or refused to make a key. Handling: grant the role `kms:GenerateDataKey` on the key, see that the
+    /// key is enabled, and that the network lets it reach KMS.
     #[error("KMS made no key")]
     Generate(#[source] Box<SdkError<GenerateDataKeyError>>),
     /// KMS did not answer, or refused to unwrap a key. Handling: grant the role `kms:Decrypt` on the key that wrapped it,
     /// see that the key is enabled, and that the network lets it reach KMS.
     #[error("KMS did not unwrap the key")]
     Unwrap(#[source] Box<SdkError<DecryptError>>),
+    /// What is stored was not wrapped by KMS, or by another key there, or for another stream. Handling: a person must look.
+    #[error("the key was wrapped with another key of KMS or for another stream, or has been changed")]
+    NotOurs,
     /// KMS answered without what was asked for. Handling: a defect of what is at the address; see what answers there.
     #[error("KMS answered without a key")]
     NoKey,
@@ -55,12 +56,12 @@ impl KmsKey {
     /// # Errors
     /// [`KmsError::Environment`].
     pub fn from_environment(key_id: &str) -> Result<Self, KmsError> {
-        let session_token = settings::optional(AWS_SESSION_TOKEN)?;
-        let access_key_id = settings::required(AWS_ACCESS_KEY_ID)?;
-        let secret_access_key = settings::required(AWS_SECRET_ACCESS_KEY)?;
-        let credentials = Credentials::new(access_key_id, secret_access_key, session_token, None, "the environment");
-        let region = settings::required(settings::AWS_REGION)?;
-        Ok(Self::at(settings::optional(AWS_ENDPOINT_URL)?, region, credentials, key_id))
+        let settings = Settings::from_env();
+        let key = settings.aws_credentials()?;
+        let session_token = key.session_token.map(|token| token.expose().to_owned());
+        let credentials =
+            Credentials::new(key.access_key_id, key.secret_access_key.expose(), session_token, None, "the environment");
+        Ok(Self::at(settings.aws_endpoint_url(AWS_ENDPOINT_URL_KMS)?, settings.aws_region()?, credentials, key_id))
     }
 
     /// The key of this id, ARN or alias at this address, AWS's own where there is none.
@@ -103,7 +104,12 @@ impl KmsKey {
             .encryption_context(STREAM_ID, stream_id.to_string())
             .send()
             .await
-            .map_err(|error| KmsError::Unwrap(Box::new(error)))?;
+            .map_err(|error| match error.as_service_error() {
+                Some(refusal) if refusal.is_invalid_ciphertext_exception() || refusal.is_incorrect_key_exception() => {
+                    KmsError::NotOurs
+                }
+                _ => KmsError::Unwrap(Box::new(error)),
+            })?;
         answer.plaintext.map(Blob::into_inner).ok_or(KmsError::NoKey)
     }
 }

@@ -30,6 +30,8 @@ pub struct StreamKeys {
 enum Key {
     Usable(DataKey),
     Destroyed,
+    /// Why what there is unwraps to no key.
+    Damaged(String),
 }
 
 impl StreamKeys {
@@ -41,9 +43,12 @@ impl StreamKeys {
     async fn usable(&self, stream_id: StreamId, stored: StoredKey) -> Result<Key, PersonalDataError> {
         match stored {
             StoredKey::Destroyed => Ok(Key::Destroyed),
-            StoredKey::Wrapped(wrapped) => {
-                Ok(Key::Usable(self.protection.unwrap(stream_id, &wrapped).await.map_err(unavailable)?))
-            }
+            StoredKey::Damaged { reason } => Ok(Key::Damaged(reason)),
+            StoredKey::Wrapped(wrapped) => match self.protection.unwrap(stream_id, &wrapped).await {
+                Ok(key) => Ok(Key::Usable(key)),
+                Err(error) if error.is_of_the_key() => Ok(Key::Damaged(error.to_string())),
+                Err(error) => Err(unavailable(error)),
+            },
         }
     }
 
@@ -69,8 +74,10 @@ impl PersonalData for StreamKeys {
             // The stream has one already.
             stored => self.usable(stream_id, stored).await?,
         };
-        let Key::Usable(key) = key else {
-            return Err(PersonalDataError::Erased { stream_id });
+        let key = match key {
+            Key::Usable(key) => key,
+            Key::Destroyed => return Err(PersonalDataError::Erased { stream_id }),
+            Key::Damaged(reason) => return Err(PersonalDataError::Corrupt { stream_id, reason }),
         };
         for event in &mut draft.events {
             let place = place_of(stream_id, event);
@@ -101,7 +108,7 @@ impl PersonalData for StreamKeys {
             let stream_id = commit.draft.stream_id;
             for event in &mut commit.draft.events {
                 if let Err(reason) = open(stream_id, keys.get(&stream_id), event) {
-                    result = result.and(Err(PersonalDataError::Corrupt { stream_id, reason: reason.to_owned() }));
+                    result = result.and(Err(PersonalDataError::Corrupt { stream_id, reason }));
                 }
             }
         }
@@ -116,6 +123,7 @@ impl PersonalData for StreamKeys {
         match self.keys_of(&[stream_id]).await?.remove(&stream_id) {
             Some(Key::Usable(key)) => Ok(Some(key.keyed(request_fingerprint))),
             Some(Key::Destroyed) => Ok(None),
+            Some(Key::Damaged(reason)) => Err(PersonalDataError::Corrupt { stream_id, reason }),
             None => Err(PersonalDataError::Corrupt { stream_id, reason: NO_KEY.to_owned() }),
         }
     }
@@ -125,7 +133,7 @@ impl PersonalData for StreamKeys {
 const NO_KEY: &str = "the key store knows nothing of its key";
 
 /// Opens one event's personal part, where it is sealed.
-fn open(stream_id: StreamId, key: Option<&Key>, event: &mut RecordedEvent) -> Result<(), &'static str> {
+fn open(stream_id: StreamId, key: Option<&Key>, event: &mut RecordedEvent) -> Result<(), String> {
     let place = place_of(stream_id, event);
     let Some(personal) = event.personal.as_mut().filter(|personal| personal.is_sealed()) else {
         return Ok(());
@@ -133,7 +141,8 @@ fn open(stream_id: StreamId, key: Option<&Key>, event: &mut RecordedEvent) -> Re
     personal.opening = match key {
         Some(Key::Usable(key)) => Opening::Opened(decrypt(key, personal, &place)?),
         Some(Key::Destroyed) => Opening::Erased,
-        None => return Err(NO_KEY),
+        Some(Key::Damaged(reason)) => return Err(reason.clone()),
+        None => return Err(NO_KEY.to_owned()),
     };
     Ok(())
 }
@@ -164,6 +173,5 @@ fn unavailable(error: KeyProtectionError) -> PersonalDataError {
 fn of_the_store(error: KeyStoreError) -> PersonalDataError {
     match error {
         KeyStoreError::Unavailable { source } => PersonalDataError::Unavailable { source },
-        KeyStoreError::Corrupt { stream_id, reason } => PersonalDataError::Corrupt { stream_id, reason },
     }
 }

@@ -20,14 +20,15 @@ use async_trait::async_trait;
 use bank::{AccountAggregate, AccountEvent, AccountId, AccountKind, Money};
 use cqrs::{
     AggregateRoot as _, CommandContext, Commit, CommitDraft, CommitScan, Digest, DomainEvent as _, EventHandler,
-    EventPublisher, EventSourcingHandler, EventStoreRepository, PersonalData, PublishError, RecordedEvent,
-    RecordedState, StreamId, StreamRange, Timestamp,
+    EventPublisher, EventSourcingHandler, EventStoreRepository, Opening, PersonalData, PublishError, RecordedEvent,
+    RecordedState, SealedPersonalData, StreamId, StreamRange, Timestamp,
 };
-use futures::TryStreamExt as _;
+use futures::{StreamExt as _, TryStreamExt as _};
 use mongo_event_store::MongoEventStore;
+use mongo_key_store::MongoKeyStore;
 use mongodb::bson::{Binary, Document, doc, spec::BinarySubtype};
 use mysql_read_db::MySqlReadDb;
-use personal_data::{KeyProtection, StreamKeys};
+use personal_data::{KeyProtection, KeyStore, StreamKeys};
 use read_model::BankAccountRepository;
 use restore::{RestoreId, RestoreKind, RestoreLimits, RestoreStatus, RestoreStore, Restorer, RunOutcome};
 use serde_json::{Value, json};
@@ -40,6 +41,8 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 const EVENTS_AN_ACCOUNT: u64 = 50;
 const RAW_ROWS: usize = 2_000;
+/// Accounts whose holders are sealed at once while the events are made.
+const SEALED_AT_ONCE: usize = 64;
 const LATENCY_TIME: Duration = Duration::from_secs(8);
 
 /// The databases of a run: files in a folder, or on servers.
@@ -52,7 +55,6 @@ struct Place {
 struct Databases {
     event_store: Arc<dyn EventStoreRepository>,
     scan: Arc<dyn CommitScan>,
-    /// Of no account: what is seeded is open.
     personal_data: Arc<dyn PersonalData>,
     event_handler: Arc<dyn EventHandler>,
     accounts: Arc<dyn BankAccountRepository>,
@@ -69,9 +71,17 @@ impl Place {
         Self { folder: std::env::var("BENCH_CHILD_FOLDER").expect("a folder").into(), servers }
     }
 
+    /// With the keys unwrapped: what wraps them is elsewhere, and each is asked of it by itself.
+    async fn personal_data(&self) -> Result<Arc<dyn PersonalData>, Failure> {
+        let keys: Arc<dyn KeyStore> = match &self.servers {
+            Some((event_store_url, _)) => Arc::new(MongoKeyStore::connect_beside(event_store_url).await?),
+            None => Arc::new(SqliteKeyStore::open(&self.folder.join("keys.db")).await?),
+        };
+        Ok(Arc::new(StreamKeys::new(keys, KeyProtection::none())))
+    }
+
     async fn open(&self) -> Result<Databases, Failure> {
-        let keys = SqliteKeyStore::open(&self.folder.join("keys.db")).await?;
-        let personal_data = Arc::new(StreamKeys::new(Arc::new(keys), KeyProtection::none()));
+        let personal_data = self.personal_data().await?;
         if let Some((event_store_url, read_db_url)) = &self.servers {
             let event_store = Arc::new(MongoEventStore::connect(event_store_url).await?);
             let read_db = Arc::new(MySqlReadDb::connect(read_db_url)?);
@@ -156,12 +166,15 @@ fn with_database(url: &str, name: &str) -> String {
 
 async fn make_databases(event_store_url: &str, read_db_url: &str, name: &str) -> Result<(), Failure> {
     MongoEventStore::connect(event_store_url).await?.prepare().await?;
+    MongoKeyStore::connect_beside(event_store_url).await?.prepare().await?;
     administrator(read_db_url).await?.execute(AssertSqlSafe(format!("CREATE DATABASE {name}"))).await?;
     Ok(mysql_read_db::migrate(read_db_url).await?)
 }
 
 async fn drop_databases(event_store_url: &str, read_db_url: &str, name: &str) -> Result<(), Failure> {
-    mongodb::Client::with_uri_str(event_store_url).await?.database(name).drop().await?;
+    let client = mongodb::Client::with_uri_str(event_store_url).await?;
+    client.database(name).drop().await?;
+    client.database(&format!("{name}_keys")).drop().await?;
     administrator(read_db_url).await?.execute(AssertSqlSafe(format!("DROP DATABASE {name}"))).await?;
     Ok(())
 }
@@ -231,17 +244,16 @@ async fn child(place: &Place, role: &str, events: u64) -> Result<Value, Failure>
 /// Commits of one event each, stream after stream as they come, thousands in one statement.
 async fn seed(place: &Place, events: u64) -> Result<Value, Failure> {
     let started = Instant::now();
-    let mut commits = (0..events / EVENTS_AN_ACCOUNT).flat_map(|_| account_commits());
+    let personal_data = place.personal_data().await?;
+    let accounts = (0..events / EVENTS_AN_ACCOUNT).map(|_| account_commits(&*personal_data));
+    let mut accounts = futures::stream::iter(accounts).buffered(SEALED_AT_ONCE);
     if let Some((event_store_url, _)) = &place.servers {
         let client = mongodb::Client::with_uri_str(event_store_url).await?;
         let database = client.default_database().ok_or("a URL with a database")?;
         let collection = database.collection::<Document>("commits");
-        loop {
-            let documents: Vec<Document> = commits.by_ref().take(5_000).map(|commit| document(&commit)).collect();
-            if documents.is_empty() {
-                break;
-            }
-            collection.insert_many(documents).ordered(false).await?;
+        let mut batches = accounts.try_chunks(100);
+        while let Some(batch) = batches.try_next().await? {
+            collection.insert_many(batch.iter().flatten().map(document)).ordered(false).await?;
         }
     } else {
         let databases = place.open().await?;
@@ -250,15 +262,17 @@ async fn seed(place: &Place, events: u64) -> Result<Value, Failure> {
         let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file);
         let mut connection = sqlx::SqliteConnection::connect_with(&options).await?;
         let mut transaction = connection.begin().await?;
-        for commit in commits {
-            insert_sqlite(&mut transaction, &commit).await?;
+        while let Some(commits) = accounts.try_next().await? {
+            for commit in commits {
+                insert_sqlite(&mut transaction, &commit).await?;
+            }
         }
         transaction.commit().await?;
     }
     Ok(json!({"seconds": started.elapsed().as_secs_f64()}))
 }
 
-fn account_commits() -> Vec<Commit> {
+async fn account_commits(personal_data: &dyn PersonalData) -> Result<Vec<Commit>, Failure> {
     let account_id = AccountId::derived_from(Digest::of(Uuid::now_v7().as_bytes()).as_bytes());
     let eur = |minor| Money::new(minor, "EUR".parse().expect("an active code")).expect("within the limit");
     let mut aggregate = AccountAggregate::default();
@@ -276,7 +290,8 @@ fn account_commits() -> Vec<Commit> {
             AccountEvent::FundsDeposited { amount: eur(125), reference: Some("rent".parse().expect("a reference")) }
         };
         aggregate.apply(&event);
-        let commit = CommitDraft {
+        let (data, personal) = without_personal(&event);
+        let mut draft = CommitDraft {
             stream_id: StreamId(account_id.as_uuid()),
             aggregate_type: AccountAggregate::AGGREGATE_TYPE.to_owned(),
             first_version: version,
@@ -284,8 +299,8 @@ fn account_commits() -> Vec<Commit> {
                 event_id: Uuid::now_v7(),
                 event_type: event.event_type().to_owned(),
                 schema_version: event.schema_version(),
-                data: event.to_data(),
-                personal: None,
+                data,
+                personal,
             }],
             occurred_at: Timestamp::now(),
             caller: "auth0|5f7c8ec7c33c6c004bbafe82".to_owned(),
@@ -297,12 +312,28 @@ fn account_commits() -> Vec<Commit> {
                 data: serde_json::to_value(&aggregate).expect("plain JSON"),
             },
             previous_hash,
+        };
+        if draft.has_personal_data() {
+            personal_data.seal(&mut draft).await?;
         }
-        .seal();
+        let commit = draft.seal();
         previous_hash = Some(commit.hash);
         commits.push(commit);
     }
-    commits
+    Ok(commits)
+}
+
+/// The event's data, and apart from it what is personal in there, to be sealed.
+fn without_personal(event: &AccountEvent) -> (Value, Option<SealedPersonalData>) {
+    let mut data = event.to_data();
+    let members: Vec<String> = event.personal_members().iter().map(|&name| name.to_owned()).collect();
+    if members.is_empty() {
+        return (data, None);
+    }
+    let object = data.as_object_mut().expect("an event's data is an object");
+    let opened = members.iter().filter_map(|name| Some((name.clone(), object.remove(name)?))).collect();
+    let personal = SealedPersonalData { members, ciphertext: String::new(), opening: Opening::Opened(opened) };
+    (data, Some(personal))
 }
 
 /// As the adapter writes it, without the mark: these are delivered.
@@ -327,6 +358,11 @@ fn document(commit: &Commit) -> Document {
         }],
         "state": { "state_version": i64::from(draft.state.state_version), "data": bson(&draft.state.data) },
     };
+    if let Some(SealedPersonalData { members, ciphertext, .. }) = &event.personal {
+        let events = document.get_array_mut("events").expect("just made");
+        let event = events[0].as_document_mut().expect("just made");
+        event.insert("personal", doc! { "members": members, "ciphertext": ciphertext });
+    }
     if let Some(hash) = draft.previous_hash {
         document.insert("previous_hash", hash.to_string());
     }

@@ -29,7 +29,7 @@ pub enum RestoreStatus {
     Running,
     /// Its tables are those that queries read.
     Succeeded,
-    /// It was given up, and the tables that queries read were left alone.
+    /// It ended before its tables were in place, and the tables that queries read were left alone.
     Failed,
 }
 
@@ -49,11 +49,11 @@ pub struct RestoreRecord {
     pub status: RestoreStatus,
     /// Events that have been read and folded.
     pub events_replayed: u64,
-    /// Events that there were when it began; it may find more, since the service goes on.
+    /// Events that there were when they were counted, or 0; it may find more, since the service goes on.
     pub events_total: u64,
     /// Accounts whose rows were not what the events make of them, as far as that has been looked at.
     pub accounts_repaired: u64,
-    /// Why it failed.
+    /// Why it failed; of one that succeeded, what it left undone.
     pub failure: Option<String>,
     /// When it was asked for.
     pub started_at: Timestamp,

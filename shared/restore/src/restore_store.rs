@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bank::AccountId;
-use cqrs::{CommitPlace, StreamRange};
+use cqrs::{CommitPlace, QueryError, StreamRange};
 use read_model::{BankAccountEntity, StatementLine};
 
 use crate::{FoldedAccount, RestoreId, RestoreRecord, RestoreRegister, RestoreStatus, RowsChecksum};
@@ -35,6 +35,24 @@ pub enum RestoreStoreError {
         /// What did not fit.
         reason: String,
     },
+}
+
+impl RestoreStoreError {
+    /// Whether the step again would end the same way.
+    #[must_use]
+    pub const fn is_final(&self) -> bool {
+        matches!(self, Self::NothingToBringBack { .. } | Self::Corrupt { .. })
+    }
+}
+
+/// As whoever asks by a function is answered.
+impl From<RestoreStoreError> for QueryError {
+    fn from(error: RestoreStoreError) -> Self {
+        match error {
+            RestoreStoreError::Corrupt { reason } => Self::Corrupt { reason },
+            error => Self::Unavailable { source: error.into() },
+        }
+    }
 }
 
 /// The right to work on a restore, for a while: whoever holds it is the only one who writes the shadow tables.
@@ -164,6 +182,9 @@ pub trait RestoreStore: RestoreRegister {
     /// Gives it back, so that the next need not wait for its end.
     async fn release_lease(&self, id: RestoreId, lease: &Lease) -> Result<(), RestoreStoreError>;
 
+    /// How many accounts queries read.
+    async fn count_accounts(&self) -> Result<u64, RestoreStoreError>;
+
     /// How far its tables have come.
     async fn stage(&self, id: RestoreId) -> Result<Stage, RestoreStoreError>;
 
@@ -202,14 +223,25 @@ pub trait RestoreStore: RestoreRegister {
         differing: u64,
     ) -> Result<(), RestoreStoreError>;
 
-    /// Keeps every projector from committing.
-    async fn close_gate(&self, id: RestoreId, lease: &Lease) -> Result<Box<dyn ClosedGate>, RestoreStoreError>;
+    /// Keeps every projector from committing. The gate opens by itself soon after `for_at_most`, too: its closer may have
+    /// vanished without a word.
+    async fn close_gate(
+        &self,
+        id: RestoreId,
+        lease: &Lease,
+        for_at_most: Duration,
+    ) -> Result<Box<dyn ClosedGate>, RestoreStoreError>;
 
     /// Up to `limit` accounts that had more events in the tables that the swap put aside than in those that queries read,
-    /// in the order of their ids and after this one.
-    async fn ahead_in_old(&self, after: Option<AccountId>, limit: u32) -> Result<Vec<AccountId>, RestoreStoreError>;
+    /// each with its version there, in the order of their ids and after this one.
+    async fn ahead_in_old(
+        &self,
+        after: Option<AccountId>,
+        limit: u32,
+    ) -> Result<Vec<(AccountId, u64)>, RestoreStoreError>;
 
-    /// Ends the restore. Where it failed its shadow tables are dropped; those of a rollback are put aside again.
+    /// Ends the restore, with what is to be told of it. Where it failed its shadow tables are dropped; those of a rollback are
+    /// put aside again.
     async fn finish(
         &self,
         id: RestoreId,

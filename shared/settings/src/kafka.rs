@@ -1,7 +1,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::{SettingsError, optional};
+use crate::{Settings, SettingsError};
 
 /// The variable that names brokers: `host:port`, several with commas between.
 pub const KAFKA_BOOTSTRAP_SERVERS: &str = "KAFKA_BOOTSTRAP_SERVERS";
@@ -19,8 +19,6 @@ pub const KAFKA_CA_FILE: &str = "KAFKA_CA_FILE";
 pub const KAFKA_TOPIC: &str = "KAFKA_TOPIC";
 /// The variable that names the topic of what could not be applied.
 pub const KAFKA_DEAD_LETTER_TOPIC: &str = "KAFKA_DEAD_LETTER_TOPIC";
-/// The variable in which Lambda says where it runs.
-pub const AWS_REGION: &str = "AWS_REGION";
 
 const DEFAULT_TOPIC: &str = "passbook.account-events";
 
@@ -91,75 +89,69 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Kafka's settings, as a publisher or a consumer needs them.
-///
-/// Where both `KAFKA_BOOTSTRAP_SERVERS` and `KAFKA_CLUSTER_ARN` are set, the servers win: they save the look-up at every
-/// start. The sign-in is IAM's wherever an ARN is set, unless `KAFKA_SIGN_IN` says otherwise.
-///
-/// # Errors
-/// See [`SettingsError`]; [`SettingsError::Missing`] names `KAFKA_BOOTSTRAP_SERVERS` where neither is set.
-pub fn kafka() -> Result<KafkaSettings, SettingsError> {
-    kafka_if_set()?.ok_or(SettingsError::Missing { variable: KAFKA_BOOTSTRAP_SERVERS })
-}
+impl Settings {
+    /// Kafka's settings, as a publisher or a consumer needs them.
+    ///
+    /// Where both `KAFKA_BOOTSTRAP_SERVERS` and `KAFKA_CLUSTER_ARN` are set, the servers win: they save the look-up at
+    /// every start. The sign-in is IAM's wherever an ARN is set, unless `KAFKA_SIGN_IN` says otherwise.
+    ///
+    /// # Errors
+    /// See [`SettingsError`]; [`SettingsError::Missing`] names `KAFKA_BOOTSTRAP_SERVERS` where neither is set.
+    pub fn kafka(&self) -> Result<KafkaSettings, SettingsError> {
+        self.kafka_if_set()?.ok_or(SettingsError::Missing { variable: KAFKA_BOOTSTRAP_SERVERS })
+    }
 
-/// Kafka's settings where there is a Kafka; none on the embedded stack, which sets neither servers nor a cluster.
-///
-/// # Errors
-/// See [`SettingsError`].
-pub fn kafka_if_set() -> Result<Option<KafkaSettings>, SettingsError> {
-    kafka_from(optional)
-}
-
-fn kafka_from(
-    optional: impl Fn(&'static str) -> Result<Option<String>, SettingsError>,
-) -> Result<Option<KafkaSettings>, SettingsError> {
-    let required = |variable| optional(variable)?.ok_or(SettingsError::Missing { variable });
-    let cluster_arn = optional(KAFKA_CLUSTER_ARN)?;
-    let is_msk = cluster_arn.is_some();
-    let brokers = match (optional(KAFKA_BOOTSTRAP_SERVERS)?, cluster_arn) {
-        (Some(servers), _) => KafkaBrokers::BootstrapServers(servers),
-        (None, Some(arn)) => KafkaBrokers::ClusterArn(arn),
-        (None, None) => return Ok(None),
-    };
-    let sign_in = match optional(KAFKA_SIGN_IN)?.as_deref() {
-        Some("plaintext") => KafkaSignIn::Plaintext,
-        Some("scram") => KafkaSignIn::ScramSha512 {
-            username: required(KAFKA_USERNAME)?,
-            password: Secret(required(KAFKA_PASSWORD)?),
-        },
-        Some("iam") => KafkaSignIn::MskIam { region: required(AWS_REGION)? },
-        None if is_msk => KafkaSignIn::MskIam { region: required(AWS_REGION)? },
-        None => KafkaSignIn::Plaintext,
-        Some(_) => {
-            let reason = "it must be plaintext, scram or iam";
-            return Err(SettingsError::Invalid { variable: KAFKA_SIGN_IN, reason });
+    /// Kafka's settings where there is a Kafka; none on the embedded stack, which sets neither servers nor a cluster.
+    ///
+    /// # Errors
+    /// See [`SettingsError`].
+    pub fn kafka_if_set(&self) -> Result<Option<KafkaSettings>, SettingsError> {
+        let cluster_arn = self.optional(KAFKA_CLUSTER_ARN)?;
+        let is_msk = cluster_arn.is_some();
+        let brokers = match (self.optional(KAFKA_BOOTSTRAP_SERVERS)?, cluster_arn) {
+            (Some(servers), _) => KafkaBrokers::BootstrapServers(servers),
+            (None, Some(arn)) => KafkaBrokers::ClusterArn(arn),
+            (None, None) => return Ok(None),
+        };
+        let sign_in = match self.optional(KAFKA_SIGN_IN)?.as_deref() {
+            Some("plaintext") => KafkaSignIn::Plaintext,
+            Some("scram") => KafkaSignIn::ScramSha512 {
+                username: self.required(KAFKA_USERNAME)?,
+                password: Secret(self.required(KAFKA_PASSWORD)?),
+            },
+            Some("iam") => KafkaSignIn::MskIam { region: self.aws_region()? },
+            None if is_msk => KafkaSignIn::MskIam { region: self.aws_region()? },
+            None => KafkaSignIn::Plaintext,
+            Some(_) => {
+                let reason = "it must be plaintext, scram or iam";
+                return Err(SettingsError::Invalid { variable: KAFKA_SIGN_IN, reason });
+            }
+        };
+        let ca_file = self.optional(KAFKA_CA_FILE)?.map(PathBuf::from);
+        if ca_file.is_some() && sign_in == KafkaSignIn::Plaintext {
+            let reason = "there is no TLS without a sign-in: KAFKA_SIGN_IN must be scram or iam";
+            return Err(SettingsError::Invalid { variable: KAFKA_CA_FILE, reason });
         }
-    };
-    let ca_file = optional(KAFKA_CA_FILE)?.map(PathBuf::from);
-    if ca_file.is_some() && sign_in == KafkaSignIn::Plaintext {
-        let reason = "there is no TLS without a sign-in: KAFKA_SIGN_IN must be scram or iam";
-        return Err(SettingsError::Invalid { variable: KAFKA_CA_FILE, reason });
+        let topic = self.optional(KAFKA_TOPIC)?.unwrap_or_else(|| DEFAULT_TOPIC.to_owned());
+        let dead_letter_topic =
+            self.optional(KAFKA_DEAD_LETTER_TOPIC)?.unwrap_or_else(|| format!("{topic}.dead-letters"));
+        if dead_letter_topic == topic {
+            let reason = "it must be another topic than the events'";
+            return Err(SettingsError::Invalid { variable: KAFKA_DEAD_LETTER_TOPIC, reason });
+        }
+        Ok(Some(KafkaSettings { brokers, sign_in, ca_file, topic, dead_letter_topic }))
     }
-    let topic = optional(KAFKA_TOPIC)?.unwrap_or_else(|| DEFAULT_TOPIC.to_owned());
-    let dead_letter_topic = optional(KAFKA_DEAD_LETTER_TOPIC)?.unwrap_or_else(|| format!("{topic}.dead-letters"));
-    if dead_letter_topic == topic {
-        let reason = "it must be another topic than the events'";
-        return Err(SettingsError::Invalid { variable: KAFKA_DEAD_LETTER_TOPIC, reason });
-    }
-    Ok(Some(KafkaSettings { brokers, sign_in, ca_file, topic, dead_letter_topic }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::AWS_REGION;
 
     const ARN: &str = "arn:aws:kafka:eu-central-1:123456789012:cluster/passbook/0d1f8f3c-1";
 
     fn given(variables: &[(&str, &str)]) -> Result<Option<KafkaSettings>, SettingsError> {
-        kafka_from(|asked| {
-            let found = variables.iter().find(|(variable, _)| *variable == asked);
-            Ok(found.map(|(_, value)| (*value).to_owned()))
-        })
+        Settings::from_variables(variables.iter().copied()).kafka_if_set()
     }
 
     fn some(variables: &[(&str, &str)]) -> KafkaSettings {
@@ -168,7 +160,9 @@ mod tests {
 
     fn refused(variables: &[(&str, &str)]) -> &'static str {
         match given(variables).expect_err("refuses") {
-            SettingsError::Missing { variable } | SettingsError::Invalid { variable, .. } => variable,
+            SettingsError::Missing { variable }
+            | SettingsError::Invalid { variable, .. }
+            | SettingsError::SecretNotRead { variable, .. } => variable,
         }
     }
 

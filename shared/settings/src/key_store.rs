@@ -1,4 +1,4 @@
-use crate::{Secret, SecretUrl, SettingsError, event_store_url, optional};
+use crate::{Secret, SecretUrl, Settings, SettingsError};
 
 /// The variable that names the store of the keys.
 pub const KEY_STORE_URL: &str = "KEY_STORE_URL";
@@ -35,19 +35,21 @@ pub struct KeyProtectionSettings {
     pub master_key: Option<Secret>,
 }
 
-/// The key store's settings: `KEY_STORE_URL`, or beside `EVENT_STORE_URL`; `KEY_STORE_KMS_KEY_ID` and
-/// `KEY_STORE_MASTER_KEY`.
-///
-/// # Errors
-/// See [`SettingsError`].
-pub fn key_store() -> Result<KeyStoreSettings, SettingsError> {
-    let location = match optional(KEY_STORE_URL)? {
-        Some(url) => KeyStoreLocation::At(SecretUrl::new(url)),
-        None => KeyStoreLocation::BesideEventStore(event_store_url()?),
-    };
-    let protection = KeyProtectionSettings {
-        kms_key_id: optional(KEY_STORE_KMS_KEY_ID)?,
-        master_key: optional(KEY_STORE_MASTER_KEY)?.map(Secret::new),
-    };
-    Ok(KeyStoreSettings { location, protection })
+impl Settings {
+    /// The key store's settings: `KEY_STORE_URL`, or beside `EVENT_STORE_URL`; `KEY_STORE_KMS_KEY_ID` and
+    /// `KEY_STORE_MASTER_KEY`.
+    ///
+    /// # Errors
+    /// See [`SettingsError`].
+    pub fn key_store(&self) -> Result<KeyStoreSettings, SettingsError> {
+        let location = match self.optional(KEY_STORE_URL)? {
+            Some(url) => KeyStoreLocation::At(SecretUrl::new(url)),
+            None => KeyStoreLocation::BesideEventStore(self.event_store_url()?),
+        };
+        let protection = KeyProtectionSettings {
+            kms_key_id: self.optional(KEY_STORE_KMS_KEY_ID)?,
+            master_key: self.optional(KEY_STORE_MASTER_KEY)?.map(Secret::new),
+        };
+        Ok(KeyStoreSettings { location, protection })
+    }
 }

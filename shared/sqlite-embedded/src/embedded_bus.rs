@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use cqrs::{
-    Commit, EventConsumer, EventEnvelope, EventHandlerError, EventPublisher, PersonalData, PersonalDataError,
-    PublishError, ReadError, RejectedEvent,
+    Commit, EventConsumer, EventEnvelope, EventHandlerError, EventPublisher, EventStoreRepository as _, PersonalData,
+    PersonalDataError, PublishError, ReadError, RejectedEvent, StreamId,
 };
 use sqlx::Row as _;
 use tokio::sync::Notify;
+use uuid::Uuid;
 
 use crate::version_column::version_to_column;
 use crate::{SqliteEventStore, SqliteReadDb};
@@ -43,7 +44,7 @@ pub struct BusProgress {
     pub delivered_position: i64,
     /// The log's last position.
     pub last_position: i64,
-    /// Events that the consumer rejected and that are kept aside.
+    /// Events that could not be delivered, or that the consumer rejected: their places in the log are kept.
     pub dead_letters: u64,
 }
 
@@ -110,10 +111,10 @@ impl EmbeddedBus {
             return Ok(false);
         };
         let mut commits: Vec<Commit> = logged.into_iter().map(|logged| logged.commit).collect();
-        self.personal_data.open(&mut commits).await?;
+        let sealed = self.open(&mut commits).await?;
         let events = commits.iter().flat_map(Commit::envelopes).collect();
         let rejected = consumer.consume(events).await?;
-        self.keep_dead_letters(&rejected).await?;
+        self.keep_dead_letters(sealed.iter().chain(&rejected)).await?;
         // MAX: another process may run a bus on the same files.
         sqlx::query("UPDATE bus_checkpoint SET position = MAX(position, ?) WHERE id = 1")
             .bind(position)
@@ -122,37 +123,54 @@ impl EmbeddedBus {
         Ok(true)
     }
 
+    /// Opens personal data, and takes out of these commits those of which it cannot be opened: delivered without it, they
+    /// would look erased. One that is damaged is its own stream's matter, and the others go on.
+    async fn open(&self, commits: &mut Vec<Commit>) -> Result<Vec<RejectedEvent>, PersonalDataError> {
+        let reason = match self.personal_data.open(commits).await {
+            Ok(()) => return Ok(Vec::new()),
+            Err(error @ PersonalDataError::Corrupt { .. }) => error.to_string(),
+            Err(error) => return Err(error),
+        };
+        let sealed = commits.extract_if(.., |commit| commit.is_sealed());
+        let rejected = |event| RejectedEvent { event, reason: reason.clone() };
+        Ok(sealed.flat_map(|commit| commit.envelopes().map(rejected).collect::<Vec<_>>()).collect())
+    }
+
     async fn checkpoint(&self) -> Result<i64, sqlx::Error> {
         sqlx::query_scalar("SELECT position FROM bus_checkpoint WHERE id = 1")
             .fetch_one(&self.read_db.database.readers)
             .await
     }
 
-    async fn keep_dead_letters(&self, rejected: &[RejectedEvent]) -> Result<(), sqlx::Error> {
+    /// Keeps where they are in the log. What they say stays there alone: here it would outlive an erasure.
+    async fn keep_dead_letters(&self, rejected: impl Iterator<Item = &RejectedEvent>) -> Result<(), sqlx::Error> {
         for RejectedEvent { event, reason } in rejected {
             tracing::error!(stream_id = %event.stream_id, version = event.version, reason, "kept as a dead letter");
-            sqlx::query(
-                "INSERT OR REPLACE INTO dead_letters (stream_id, version, envelope, reason) VALUES (?, ?, ?, ?)",
-            )
-            .bind(event.stream_id.to_string())
-            .bind(version_to_column(event.version))
-            .bind(serde_json::to_string(event).expect("an envelope is plain JSON"))
-            .bind(reason)
-            .execute(&self.read_db.database.writer)
-            .await?;
+            sqlx::query("INSERT OR REPLACE INTO dead_letters (stream_id, version, reason) VALUES (?, ?, ?)")
+                .bind(event.stream_id.to_string())
+                .bind(version_to_column(event.version))
+                .bind(reason)
+                .execute(&self.read_db.database.writer)
+                .await?;
         }
         Ok(())
     }
 
     /// A newer build may understand what an older one rejected.
     async fn redeliver_dead_letters(&self, consumer: &dyn EventConsumer) -> Result<(), EmbeddedBusError> {
-        let rows = sqlx::query("SELECT envelope FROM dead_letters ORDER BY stream_id, version")
+        let rows = sqlx::query("SELECT stream_id, version FROM dead_letters ORDER BY stream_id, version")
             .fetch_all(&self.read_db.database.readers)
             .await?;
         let mut events: Vec<EventEnvelope> = Vec::with_capacity(rows.len());
         for row in rows {
-            let envelope: String = row.try_get("envelope")?;
-            events.push(serde_json::from_str(&envelope).map_err(|error| sqlx::Error::Decode(error.into()))?);
+            let decode = |error: Box<dyn std::error::Error + Send + Sync>| sqlx::Error::Decode(error);
+            let stream_id: String = row.try_get("stream_id")?;
+            let stream_id = StreamId(Uuid::try_parse(&stream_id).map_err(|error| decode(error.into()))?);
+            let version = u64::try_from(row.try_get::<i64, _>("version")?).map_err(|error| decode(error.into()))?;
+            let mut commits = self.event_store.commits_from(stream_id, version, 1).await?;
+            // What still cannot be opened stays where it is.
+            self.open(&mut commits).await?;
+            events.extend(commits.iter().flat_map(Commit::envelopes).find(|event| event.version == version));
         }
         if events.is_empty() {
             return Ok(());

@@ -38,7 +38,7 @@ impl SqliteKeyStore {
             .fetch_optional(&self.database.readers)
             .await
             .map_err(unavailable)?;
-        row.map(|row| stored_key(stream_id, &row)).transpose()
+        Ok(row.map(|row| stored_key(&row)))
     }
 }
 
@@ -53,7 +53,8 @@ impl KeyStore for SqliteKeyStore {
             .await
             .map_err(unavailable)?;
         // Rows are never deleted.
-        self.get(stream_id).await?.ok_or_else(|| corrupt(stream_id, "it vanished as soon as it was stored"))
+        let vanished = || KeyStoreError::Unavailable { source: "the key vanished as soon as it was stored".into() };
+        self.get(stream_id).await?.ok_or_else(vanished)
     }
 
     async fn get_many(&self, stream_ids: &[StreamId]) -> Result<HashMap<StreamId, StoredKey>, KeyStoreError> {
@@ -99,18 +100,18 @@ impl KeyStore for SqliteKeyStore {
     }
 }
 
-fn stored_key(stream_id: StreamId, row: &SqliteRow) -> Result<StoredKey, KeyStoreError> {
-    let wrapping: Option<String> = row.try_get("wrapping").map_err(unavailable)?;
-    let bytes: Option<Vec<u8>> = row.try_get("key").map_err(unavailable)?;
-    let Some((wrapping, bytes)) = wrapping.zip(bytes) else {
-        return Ok(StoredKey::Destroyed);
-    };
-    let wrapping = wrapping.parse().map_err(|_| corrupt(stream_id, "its wrapping is not known"))?;
-    Ok(StoredKey::Wrapped(WrappedKey { wrapping, bytes }))
-}
-
-fn corrupt(stream_id: StreamId, reason: &str) -> KeyStoreError {
-    KeyStoreError::Corrupt { stream_id, reason: reason.to_owned() }
+fn stored_key(row: &SqliteRow) -> StoredKey {
+    let damaged = |reason: &str| StoredKey::Damaged { reason: reason.to_owned() };
+    let wrapping: Result<Option<String>, _> = row.try_get("wrapping");
+    let bytes: Result<Option<Vec<u8>>, _> = row.try_get("key");
+    match (wrapping, bytes) {
+        (Ok(None), Ok(None)) => StoredKey::Destroyed,
+        (Ok(Some(wrapping)), Ok(Some(bytes))) => match wrapping.parse() {
+            Ok(wrapping) => StoredKey::Wrapped(WrappedKey { wrapping, bytes }),
+            Err(_) => damaged("its wrapping is not known"),
+        },
+        _ => damaged("what is stored is neither a key nor the mark of a destroyed one"),
+    }
 }
 
 fn unavailable(error: sqlx::Error) -> KeyStoreError {

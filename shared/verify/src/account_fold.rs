@@ -10,11 +10,18 @@ pub(crate) struct AccountFold {
     row: Option<BankAccountEntity>,
     aggregate: AccountAggregate,
     is_broken: bool,
+    is_holder_erased: bool,
 }
 
 impl AccountFold {
     pub(crate) fn new(account_id: AccountId) -> Self {
-        Self { account_id, row: None, aggregate: AccountAggregate::default(), is_broken: false }
+        Self {
+            account_id,
+            row: None,
+            aggregate: AccountAggregate::default(),
+            is_broken: false,
+            is_holder_erased: false,
+        }
     }
 
     /// The row after the events so far.
@@ -25,6 +32,11 @@ impl AccountFold {
     /// Whether an event could not be folded, or one is missing: nothing behind it says anything about the account.
     pub(crate) const fn is_broken(&self) -> bool {
         self.is_broken
+    }
+
+    /// Whether one of the events so far says that the holder was erased.
+    pub(crate) const fn is_holder_erased(&self) -> bool {
+        self.is_holder_erased
     }
 
     /// No event from here on can be folded.
@@ -54,6 +66,7 @@ impl AccountFold {
         // Only after the row has taken it: the aggregate cannot refuse.
         self.aggregate.apply(&decoded);
         self.row = Some(row);
+        self.is_holder_erased |= matches!(decoded, AccountEvent::AccountHolderErased);
         Ok(line)
     }
 

@@ -28,7 +28,7 @@ pub enum Side {
     ReadDb,
     /// One of the two: their contents differ, and the stream shows signs of damage, or is not there.
     Either,
-    /// Neither is damaged. The read side stands still behind the event store.
+    /// Neither is damaged. The read side stands still behind the event store, or an erasure stands still halfway.
     Behind,
 }
 
@@ -172,6 +172,9 @@ pub enum Damage {
         /// The row's.
         found: u64,
     },
+    /// The key of the holder's name is destroyed, no event says so, and the row still shows the name: an erasure was left
+    /// halfway. Erasing the account once more completes it.
+    ErasureUnfinished,
     /// A statement line cannot be read.
     LineUnreadable {
         /// What did not fit.
@@ -240,7 +243,7 @@ impl Damage {
             Self::StreamEndMissing { .. } | Self::StreamMissing { .. } | Self::StreamOfAnotherKind { .. } => {
                 Side::Either
             }
-            Self::RowBehind { .. } => Side::Behind,
+            Self::RowBehind { .. } | Self::ErasureUnfinished => Side::Behind,
             Self::RowMisplaced { .. }
             | Self::RowUnreadable { .. }
             | Self::RowDiffers { .. }
@@ -360,6 +363,9 @@ impl fmt::Display for Damage {
             Self::RowMissing { expected } => write!(formatter, "has no row, and the stream is at version {expected}"),
             Self::RowBehind { expected, found } => {
                 write!(formatter, "the row stands still at version {found}, the stream is at {expected}")
+            }
+            Self::ErasureUnfinished => {
+                write!(formatter, "shows the holder's name, whose key is destroyed: erase the account once more")
             }
             Self::LineUnreadable { reason } => write!(formatter, "the statement line cannot be read: {reason}"),
             Self::LineDiffers { member, expected, found } => {

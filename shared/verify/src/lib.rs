@@ -1,8 +1,8 @@
 //! Verification: is every stored commit as it was written, and does the read database hold what the events make?
 //!
 //! [`Verifier`] reads both databases side by side in the order of streams, through [`CommitScan`](cqrs::CommitScan) and
-//! [`RowScan`](read_model::RowScan), and holds no more than a page of each. `docs/commit-hash.md` gives the form that is
-//! hashed, for other programs.
+//! [`RowScan`](read_model::RowScan), and holds no more than a page of each, and some words of each account that
+//! is not as it should be. `docs/commit-hash.md` gives the form that is hashed, for other programs.
 
 mod account_fold; // what an account's events make of its row, lines and state
 mod chain_check; // hashes, versions and times of one stream

@@ -37,7 +37,7 @@ impl<'a> BothSides<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct StreamLook {
     pub(crate) findings: Vec<Finding>,
-    /// The row is behind the stream; it may only be on its way.
+    /// The row is behind the stream, or the stream behind the keys; it may only be on its way.
     pub(crate) lag: Option<Lag>,
     /// The stream's end.
     pub(crate) head: Option<Head>,
@@ -47,12 +47,23 @@ pub(crate) struct StreamLook {
     pub(crate) account: Option<BankAccountEntity>,
 }
 
-/// How far a row is behind.
+/// What is behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Lag {
-    /// 0 where there is no row.
-    pub(crate) row_version: u64,
-    pub(crate) stream_version: u64,
+pub(crate) enum Lag {
+    /// The row, which is at version 0 where there is none, is behind the stream.
+    Row { row_version: u64, stream_version: u64 },
+    /// Row and stream are at this version, the holder's key is destroyed, and no event says so yet.
+    Erasure { version: u64 },
+}
+
+impl Lag {
+    /// The row's version.
+    pub(crate) const fn row_version(self) -> u64 {
+        match self {
+            Self::Row { row_version, .. } => row_version,
+            Self::Erasure { version } => version,
+        }
+    }
 }
 
 impl StreamLook {
@@ -143,7 +154,8 @@ impl StreamLook {
             match fold.apply(&event) {
                 Ok(line) => {
                     if let Some(row) = fold.row() {
-                        rows.expect(row, line.as_ref(), lines, &mut self.findings).await?;
+                        let is_erased = fold.is_holder_erased();
+                        rows.expect(row, is_erased, line.as_ref(), lines, &mut self.findings).await?;
                     }
                 }
                 Err(damage) => self.add(stream_id, Some(event.version), damage),
@@ -177,7 +189,9 @@ impl StreamLook {
         } else if row_version == 0 && rows.seen_version().is_some() {
             self.add(stream_id, None, Damage::RowMissing { expected: stream_version });
         } else if row_version < stream_version {
-            self.lag = Some(Lag { row_version, stream_version });
+            self.lag = Some(Lag::Row { row_version, stream_version });
+        } else if rows.is_name_outliving_key() {
+            self.lag = Some(Lag::Erasure { version: stream_version });
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use read_model::{ReadDbError, RowScan};
 use crate::stream_look::{BothSides, Lag, StreamLook};
 use crate::{Damage, Finding, Head, HeadsError, HeadsFile, Side};
 
-/// How often a row that is behind is looked at again.
+/// How often what is behind is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 /// Of what has no place, so much is listed.
 const MAX_MISPLACED: u32 = 1_000;
@@ -199,11 +199,16 @@ impl Verifier {
         let give_up_at = Instant::now() + self.patience;
         // With the version that the row was at when the waiting began.
         let mut waiting: Vec<(Suspect, u64, Lag)> =
-            waiting.into_iter().map(|(suspect, lag)| (suspect, lag.row_version, lag)).collect();
+            waiting.into_iter().map(|(suspect, lag)| (suspect, lag.row_version(), lag)).collect();
         while !waiting.is_empty() && Instant::now() < give_up_at {
             tokio::time::sleep(LOOK_AGAIN.min(self.patience)).await;
             let mut still_waiting = Vec::new();
-            for (suspect, version_at_first, _) in waiting {
+            for (suspect, version_at_first, lag) in waiting {
+                // There may be many: those that there is no time left to look at are as they were.
+                if Instant::now() >= give_up_at {
+                    still_waiting.push((suspect, version_at_first, lag));
+                    continue;
+                }
                 let look = self.confirmed(suspect).await?;
                 match look.lag {
                     Some(lag) if look.findings.is_empty() => still_waiting.push((suspect, version_at_first, lag)),
@@ -213,14 +218,16 @@ impl Verifier {
             waiting = still_waiting;
         }
         for (suspect, version_at_first, lag) in waiting {
-            if lag.row_version > version_at_first {
+            if lag.row_version() > version_at_first {
                 outcome.moving += 1;
                 continue;
             }
-            let (expected, found) = (lag.stream_version, lag.row_version);
-            let (version, damage) = match found {
-                0 => (None, Damage::RowMissing { expected }),
-                _ => (Some(found), Damage::RowBehind { expected, found }),
+            let (version, damage) = match lag {
+                Lag::Row { row_version: 0, stream_version: expected } => (None, Damage::RowMissing { expected }),
+                Lag::Row { row_version: found, stream_version: expected } => {
+                    (Some(found), Damage::RowBehind { expected, found })
+                }
+                Lag::Erasure { version } => (Some(version), Damage::ErasureUnfinished),
             };
             report(suspect, &[Finding::in_stream(suspect.stream_id, version, damage)], outcome, observer);
         }

@@ -62,6 +62,5 @@ impl CommandHandler<EraseHolder> for EraseHolderHandler {
 fn of_the_store(error: KeyStoreError) -> CommandErrorOf<AccountAggregate> {
     match error {
         KeyStoreError::Unavailable { source } => CommandError::Unavailable { source },
-        KeyStoreError::Corrupt { stream_id, reason } => CommandError::Corrupt { stream_id, reason },
     }
 }

@@ -7,8 +7,9 @@ use lambda_http::Error;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     telemetry::init();
-    let write_side = write_side::open(&settings::event_store_url()?, settings::kafka_if_set()?.as_ref()).await?;
-    let keys = write_side::open_key_store(&settings::key_store()?.location).await?;
+    let settings = secrets::settings().await?;
+    let write_side = write_side::open(&settings.event_store_url()?, settings.kafka_if_set()?.as_ref()).await?;
+    let keys = write_side::open_key_store(&settings.key_store()?.location).await?;
     let function = EraseHolderFunction::new(write_side.event_store, write_side.publisher, keys);
     http_api::run(function).await
 }

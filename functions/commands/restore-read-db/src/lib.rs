@@ -1,10 +1,12 @@
 //! `POST /admin/read-db/restore`: records a restore of the read database, and tells whoever does the work.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
+use cqrs::{DispatchLimits, QueryError};
 use http::{HeaderName, HeaderValue, StatusCode, header};
-use http_api::{Answer, ApiRequest, HttpFunction, Problem, ProblemCode, Scope, version_entity_tag};
+use http_api::{Answer, ApiRequest, HttpFunction, Problem, ProblemCode, Scope, query_problem, version_entity_tag};
 use restore::{Requested, RestoreId, RestoreKind, RestoreRegister, RestoreStatus, RestoreTrigger};
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +14,7 @@ use serde::{Deserialize, Serialize};
 pub struct RestoreReadDbFunction {
     restores: Arc<dyn RestoreRegister>,
     trigger: Arc<dyn RestoreTrigger>,
+    timeout: Duration,
 }
 
 /// The body, which may be left out.
@@ -28,7 +31,15 @@ struct RestoreBody {
 impl RestoreReadDbFunction {
     /// Recorded here, and told to this.
     pub fn new(restores: Arc<dyn RestoreRegister>, trigger: Arc<dyn RestoreTrigger>) -> Self {
-        Self { restores, trigger }
+        // As a command's. What the trigger may take besides is less than what Lambda gives in all.
+        Self { restores, trigger, timeout: DispatchLimits::default().timeout }
+    }
+
+    async fn request(&self, id: RestoreId) -> Result<Requested, QueryError> {
+        let requested = tokio::time::timeout(self.timeout, self.restores.request(id, RestoreKind::Rebuild)).await;
+        // Where it was recorded all the same, it is done all the same: whoever looks every few minutes finds it, and the same
+        // request again finds it, too.
+        Ok(requested.map_err(|_elapsed| QueryError::DeadlineExceeded)??)
     }
 }
 
@@ -47,9 +58,7 @@ impl HttpFunction for RestoreReadDbFunction {
             );
         }
         let id = context.idempotency.map_or_else(RestoreId::generate, |sent| RestoreId::derived_from(&sent.key));
-        let requested =
-            self.restores.request(id, RestoreKind::Rebuild).await.map_err(|error| Problem::unavailable(&error))?;
-        match requested {
+        match self.request(id).await.map_err(|error| query_problem(&error))? {
             Requested::Recorded => {
                 // Whoever looks for recorded restores every few minutes finds it all the same.
                 if let Err(error) = self.trigger.trigger().await {
@@ -74,4 +83,51 @@ fn accepted(id: RestoreId) -> Answer {
     let location = format!("/admin/read-db/restore/{id}");
     let location = HeaderValue::from_str(&location).expect("a UUID is plain ASCII");
     Answer::json(StatusCode::ACCEPTED, &body).with_header(header::LOCATION, location)
+}
+
+#[cfg(test)]
+mod tests {
+    use restore::{RestoreRecord, RestoreStoreError, TriggerError};
+
+    use super::*;
+
+    /// A database that gives no answer, or this one.
+    struct Restores(Option<fn() -> RestoreStoreError>);
+
+    #[async_trait]
+    impl RestoreRegister for Restores {
+        async fn request(&self, _: RestoreId, _: RestoreKind) -> Result<Requested, RestoreStoreError> {
+            match self.0 {
+                Some(error) => Err(error()),
+                None => std::future::pending().await,
+            }
+        }
+
+        async fn find(&self, _: RestoreId) -> Result<Option<RestoreRecord>, RestoreStoreError> {
+            Ok(None)
+        }
+    }
+
+    #[async_trait]
+    impl RestoreTrigger for Restores {
+        async fn trigger(&self) -> Result<(), TriggerError> {
+            Ok(())
+        }
+    }
+
+    async fn refusal(restores: Restores) -> ProblemCode {
+        let restores = Arc::new(restores);
+        let timeout = Duration::from_millis(20);
+        let function = RestoreReadDbFunction { restores: restores.clone(), trigger: restores, timeout };
+        let error = function.request(RestoreId::generate()).await.expect_err("there is no answer");
+        query_problem(&error).code()
+    }
+
+    #[tokio::test]
+    async fn a_database_that_falls_silent_is_unavailable_and_one_that_is_damaged_is_not() {
+        assert_eq!(refusal(Restores(None)).await, ProblemCode::Unavailable);
+        assert_eq!(refusal(Restores(Some(|| RestoreStoreError::Busy))).await, ProblemCode::Unavailable);
+        let corrupt = || RestoreStoreError::Corrupt { reason: "no status".to_owned() };
+        assert_eq!(refusal(Restores(Some(corrupt))).await, ProblemCode::InternalError);
+    }
 }

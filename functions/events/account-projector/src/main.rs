@@ -7,7 +7,8 @@ use lambda_runtime::{Error, LambdaEvent, service_fn};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     telemetry::init();
-    let read_side = read_side::open(&settings::read_db_url()?).await?;
+    let settings = secrets::settings().await?;
+    let read_side = read_side::open(&settings.read_db_url()?).await?;
     let function = &AccountProjectorFunction::new(read_side.event_handler);
     // An error is the invocation's: the mapping then delivers the whole batch again.
     lambda_runtime::run(service_fn(move |event: LambdaEvent<KafkaEvent>| async move {

@@ -50,6 +50,17 @@ pub struct RelayReport {
     pub unreadable: u64,
     /// Whether the run ended before it had seen all.
     pub is_cut_short: bool,
+    /// How long the oldest commit has waited that is marked still, in seconds; 0 when none is left that was old enough to
+    /// be published. Of a run that was cut short it may be more than that, and never less.
+    pub oldest_marked_s: u64,
+}
+
+impl RelayReport {
+    /// The line at the end of a run. An alarm of `template.yaml` reads `oldest_marked_s` from it.
+    pub fn log(&self) {
+        let Self { delivered, still_marked, failed, unreadable, is_cut_short, oldest_marked_s } = self;
+        tracing::info!(delivered, still_marked, failed, unreadable, is_cut_short, oldest_marked_s, "the run ends");
+    }
 }
 
 /// Publishes what is marked, oldest first and each stream's commits in order.
@@ -67,7 +78,8 @@ struct StreamReport {
     stream_id: StreamId,
     /// First versions of what the bus took.
     published: Vec<u64>,
-    still_marked: u64,
+    /// Those among them whose mark could not be taken away.
+    still_marked: Vec<u64>,
     has_failed: bool,
 }
 
@@ -91,6 +103,7 @@ impl EventRelay {
         let older_than = before_now(self.limits.min_age);
         let mut report = RelayReport::default();
         let mut published: HashSet<(StreamId, u64)> = HashSet::new();
+        let mut still_marked: HashSet<(StreamId, u64)> = HashSet::new();
         // What follows a commit that the bus did not take waits behind it.
         let mut failed: HashSet<StreamId> = HashSet::new();
         let mut looks_in_vain = 0;
@@ -101,12 +114,13 @@ impl EventRelay {
             }
             report.unreadable = page.unreadable.len() as u64;
             let is_last_page = page.commits.len() + page.unreadable.len() < self.limits.page_commits as usize;
+            let times: Vec<_> = page.commits.iter().map(|commit| (key(commit), commit.draft.occurred_at)).collect();
             let mut streams: BTreeMap<StreamId, Vec<Commit>> = BTreeMap::new();
             let mut is_any_published = false;
             for commit in page.commits {
                 let stream_id = commit.draft.stream_id;
-                is_any_published |= published.contains(&(stream_id, commit.draft.first_version));
-                if !failed.contains(&stream_id) && !published.contains(&(stream_id, commit.draft.first_version)) {
+                is_any_published |= published.contains(&key(&commit));
+                if !failed.contains(&stream_id) && !published.contains(&key(&commit)) {
                     streams.entry(stream_id).or_default().push(commit);
                 }
             }
@@ -115,14 +129,21 @@ impl EventRelay {
                 .map(|(stream_id, commits)| self.relay_stream(stream_id, commits, stop_at))
                 .buffer_unordered(self.limits.max_streams_at_once);
             while let Some(stream) = at_once.next().await {
-                report.delivered += stream.published.len() as u64 - stream.still_marked;
-                report.still_marked += stream.still_marked;
-                published.extend(stream.published.into_iter().map(|first_version| (stream.stream_id, first_version)));
+                report.delivered += (stream.published.len() - stream.still_marked.len()) as u64;
+                report.still_marked += stream.still_marked.len() as u64;
+                let key = |first_version| (stream.stream_id, first_version);
+                published.extend(stream.published.into_iter().map(key));
+                still_marked.extend(stream.still_marked.into_iter().map(key));
                 if stream.has_failed {
                     report.failed += 1;
                     failed.insert(stream.stream_id);
                 }
             }
+            // A mark that has been taken away can be seen a moment longer. The oldest come first: what is behind this page is
+            // no older than its last.
+            let is_left = |key| still_marked.contains(key) || !published.contains(key);
+            let left = times.iter().find(|(key, _)| is_left(key)).or(times.last().filter(|_| !is_last_page));
+            report.oldest_marked_s = left.map_or(0, |(_, occurred_at)| age_s(*occurred_at));
             report.is_cut_short = Instant::now() >= stop_at;
             if is_last_page || report.is_cut_short {
                 break;
@@ -143,7 +164,7 @@ impl EventRelay {
 
     /// In order, and no further than the first that the bus does not take.
     async fn relay_stream(&self, stream_id: StreamId, commits: Vec<Commit>, stop_at: Instant) -> StreamReport {
-        let mut report = StreamReport { stream_id, published: Vec::new(), still_marked: 0, has_failed: false };
+        let mut report = StreamReport { stream_id, published: Vec::new(), still_marked: Vec::new(), has_failed: false };
         for commit in commits {
             if Instant::now() >= stop_at {
                 break;
@@ -157,11 +178,22 @@ impl EventRelay {
             report.published.push(first_version);
             if let Err(error) = self.marks.mark_delivered(stream_id, first_version).await {
                 tracing::warn!(%stream_id, first_version, error = %error.source, "published, and still marked");
-                report.still_marked += 1;
+                report.still_marked.push(first_version);
             }
         }
         report
     }
+}
+
+/// What there is one of in the event store.
+const fn key(commit: &Commit) -> (StreamId, u64) {
+    (commit.draft.stream_id, commit.draft.first_version)
+}
+
+/// A clock that is ahead elsewhere makes nothing older than new.
+fn age_s(occurred_at: Timestamp) -> u64 {
+    let age_us = Timestamp::now().unix_micros().saturating_sub(occurred_at.unix_micros());
+    u64::try_from(age_us).unwrap_or(0) / 1_000_000
 }
 
 fn before_now(age: Duration) -> Timestamp {

@@ -11,14 +11,19 @@ use write_side::MongoAndKafka;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     telemetry::init();
-    let write_side = MongoAndKafka::open(&settings::event_store_url()?, &settings::kafka()?).await?;
-    let personal_data = write_side::open_personal_data(&settings::key_store()?).await?;
+    let settings = secrets::settings().await?;
+    let write_side = MongoAndKafka::open(&settings.event_store_url()?, &settings.kafka()?).await?;
+    let personal_data = write_side::open_personal_data(&settings.key_store()?).await?;
     let bus = Arc::new(OpeningPublisher::new(write_side.bus, personal_data));
     let relay = Arc::new(EventRelay::new(write_side.event_store, bus));
     // What the schedule says is of no matter: what there is to do stands in the event store.
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {
         let relay = relay.clone();
-        async move { relay.run(event_relay::time_left(&event.context)).await.map_err(Error::from) }
+        async move {
+            let report = relay.run(lambda_deadline::time_left(&event.context)).await?;
+            report.log();
+            Ok::<_, Error>(report)
+        }
     }))
     .await
 }

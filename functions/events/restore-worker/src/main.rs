@@ -11,10 +11,11 @@ use serde_json::Value;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     telemetry::init();
-    let events = write_side::open_commit_scan(&settings::event_store_url()?).await?;
-    let personal_data = write_side::open_personal_data(&settings::key_store()?).await?;
-    let read_db = read_side::open_for_restore(&settings::read_db_url()?).await?;
-    let trigger = LambdaRestoreTrigger::from_env()?;
+    let settings = secrets::settings().await?;
+    let events = write_side::open_commit_scan(&settings.event_store_url()?).await?;
+    let personal_data = write_side::open_personal_data(&settings.key_store()?).await?;
+    let read_db = read_side::open_for_restore(&settings.read_db_url()?).await?;
+    let trigger = LambdaRestoreTrigger::from_settings(&settings)?;
     let restorer = Restorer::new(events, personal_data, read_db, RestoreLimits::default());
     let worker = Arc::new(RestoreWorker::new(restorer, Arc::new(trigger)));
     // What the event says is of no matter: what there is to do stands in the read database.

@@ -1,10 +1,11 @@
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use lambda_runtime::Context;
 use restore::{RestoreError, RestoreStatus, RestoreTrigger, Restorer, RunOutcome};
 use serde::Serialize;
 use tokio::time::Instant;
+use uuid::Uuid;
 
 /// What an invocation leaves of its time: a page under way is written to its end, and the next invocation asked for.
 const RESERVE: Duration = Duration::from_secs(20);
@@ -35,10 +36,12 @@ impl RestoreWorker {
     /// # Errors
     /// See [`RestoreError`]. Nothing is lost: the next invocation goes on where this one ended.
     pub async fn work(&self, context: &Context) -> Result<WorkerReport, RestoreError> {
-        let time_left = context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
+        let time_left = lambda_deadline::time_left(context);
         // Of an invocation that is shorter than the reserve, half.
         let working_time = time_left.saturating_sub(RESERVE).max(time_left / 2);
-        let outcome = self.restorer.run(&context.request_id, Some(Instant::now() + working_time)).await?;
+        // Lambda may deliver one request twice, and at once: its id is no name that nobody else has.
+        let holder = format!("{}-{}", context.request_id, Uuid::now_v7().simple());
+        let outcome = self.restorer.run(&holder, Some(Instant::now() + working_time)).await?;
         if outcome == RunOutcome::CutShort
             && let Err(error) = self.trigger.trigger().await
         {

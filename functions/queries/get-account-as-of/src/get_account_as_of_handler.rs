@@ -24,8 +24,8 @@ pub struct GetAccountAsOf {
 /// Handles [`GetAccountAsOf`].
 ///
 /// From the events and from nothing else: the state that each commit carries is a shortcut for commands, and has no
-/// holder. So it costs a read for each 500 commits up to the time and one of the newest, and holds two pages
-/// of them. Times never run backwards within a stream, so that the first commit after the time ends it.
+/// holder. So it costs a read for each 500 commits up to the time and one of the newest, and holds one page of
+/// them. Times never run backwards within a stream, so that the first commit after the time ends it.
 pub struct GetAccountAsOfHandler {
     event_store: Arc<dyn EventStoreRepository>,
     accounts: EventStore<AccountAggregate>,

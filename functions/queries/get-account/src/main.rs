@@ -6,6 +6,7 @@ use lambda_http::Error;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     telemetry::init();
-    let read_side = read_side::open(&settings::read_db_url()?).await?;
+    let settings = secrets::settings().await?;
+    let read_side = read_side::open(&settings.read_db_url()?).await?;
     http_api::run(GetAccountFunction::new(read_side.accounts)).await
 }

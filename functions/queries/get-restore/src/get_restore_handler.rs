@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use cqrs::{QueryEnvelope, QueryError, QueryHandler};
-use restore::{RestoreId, RestoreRecord, RestoreRegister, RestoreStoreError};
+use restore::{RestoreId, RestoreRecord, RestoreRegister};
 
 /// How a restore stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,10 +26,6 @@ impl QueryHandler<GetRestore> for GetRestoreHandler {
     type Answer = RestoreRecord;
 
     async fn handle(&self, envelope: &QueryEnvelope<GetRestore>) -> Result<RestoreRecord, QueryError> {
-        let found = self.restores.find(envelope.query.restore_id).await.map_err(|error| match error {
-            RestoreStoreError::Corrupt { reason } => QueryError::Corrupt { reason },
-            error => QueryError::Unavailable { source: error.into() },
-        })?;
-        found.ok_or(QueryError::NotFound)
+        self.restores.find(envelope.query.restore_id).await?.ok_or(QueryError::NotFound)
     }
 }

@@ -6,6 +6,7 @@ use lambda_http::Error;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     telemetry::init();
-    let restores = read_side::open_for_restore(&settings::read_db_url()?).await?;
+    let settings = secrets::settings().await?;
+    let restores = read_side::open_for_restore(&settings.read_db_url()?).await?;
     http_api::run(GetRestoreFunction::new(restores)).await
 }

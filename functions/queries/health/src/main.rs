@@ -8,9 +8,10 @@ use lambda_http::Error;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     telemetry::init();
-    let event_store = write_side::open_event_store(&settings::event_store_url()?).await?;
-    let keys = write_side::open_key_store(&settings::key_store()?.location).await?;
-    let read_side = read_side::open(&settings::read_db_url()?).await?;
+    let settings = secrets::settings().await?;
+    let event_store = write_side::open_event_store(&settings.event_store_url()?).await?;
+    let keys = write_side::open_key_store(&settings.key_store()?.location).await?;
+    let read_side = read_side::open(&settings.read_db_url()?).await?;
     let function = HealthFunction::new(vec![
         Arc::new(EventStoreCheck { event_store }),
         Arc::new(KeyStoreCheck { keys }),

@@ -7,7 +7,8 @@ use list_account_events::ListAccountEventsFunction;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     telemetry::init();
-    let event_store = write_side::open_event_store(&settings::event_store_url()?).await?;
-    let personal_data = write_side::open_personal_data(&settings::key_store()?).await?;
+    let settings = secrets::settings().await?;
+    let event_store = write_side::open_event_store(&settings.event_store_url()?).await?;
+    let personal_data = write_side::open_personal_data(&settings.key_store()?).await?;
     http_api::run(ListAccountEventsFunction::new(event_store, personal_data)).await
 }

@@ -6,6 +6,7 @@ use list_transactions::ListTransactionsFunction;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     telemetry::init();
-    let read_side = read_side::open(&settings::read_db_url()?).await?;
+    let settings = secrets::settings().await?;
+    let read_side = read_side::open(&settings.read_db_url()?).await?;
     http_api::run(ListTransactionsFunction::new(read_side.accounts)).await
 }

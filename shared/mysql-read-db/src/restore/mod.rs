@@ -3,6 +3,7 @@
 //! Its statements are not among those that the compiler checks: most of them are about tables that are there only while
 //! a restore runs.
 
+mod asked; // a connection, until its answer is there
 mod locked_account; // one account, rebuilt in its place
 mod register; // RestoreRegister
 mod shadow; // the shadow tables, outside of the gate and inside

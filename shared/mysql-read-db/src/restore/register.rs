@@ -5,7 +5,8 @@ use sqlx::mysql::MySqlRow;
 use sqlx::{AssertSqlSafe, Row as _};
 use uuid::Uuid;
 
-use super::{NOW_US, corrupt, unavailable};
+use super::asked::Asked;
+use super::{NOW_US, corrupt};
 use crate::MySqlReadDb;
 
 /// One that ends just now is in the way of an insert and not found afterwards.
@@ -19,16 +20,17 @@ impl RestoreRegister for MySqlReadDb {
                 "INSERT INTO restores (restore_id, kind, status, started_at_us) VALUES (?, ?, 'running', {NOW_US})"
             );
             let insert = sqlx::query(AssertSqlSafe(statement)).bind(id.as_uuid()).bind(kind.as_str());
-            match insert.execute(&self.pool).await {
-                Ok(_) => return Ok(Requested::Recorded),
-                Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {}
-                Err(error) => return Err(unavailable(error)),
+            let mut asked = Asked::on(&self.pool).await?;
+            match insert.execute(&mut *asked).await {
+                Err(sqlx::Error::Database(error)) if error.is_unique_violation() => asked.answered(Ok(()))?,
+                inserted => return asked.answered(inserted.map(|_| Requested::Recorded)),
             }
             if let Some(record) = self.find(id).await? {
                 return Ok(Requested::Known(record));
             }
-            let running = sqlx::query("SELECT * FROM restores WHERE is_running = 1").fetch_optional(&self.pool);
-            if let Some(row) = running.await.map_err(unavailable)? {
+            let mut asked = Asked::on(&self.pool).await?;
+            let running = sqlx::query("SELECT * FROM restores WHERE is_running = 1").fetch_optional(&mut *asked).await;
+            if let Some(row) = asked.answered(running)? {
                 return Ok(Requested::OtherRuns(record_from(&row)?));
             }
         }
@@ -36,12 +38,12 @@ impl RestoreRegister for MySqlReadDb {
     }
 
     async fn find(&self, id: RestoreId) -> Result<Option<RestoreRecord>, RestoreStoreError> {
+        let mut asked = Asked::on(&self.pool).await?;
         let row = sqlx::query("SELECT * FROM restores WHERE restore_id = ?")
             .bind(id.as_uuid())
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(unavailable)?;
-        row.as_ref().map(record_from).transpose()
+            .fetch_optional(&mut *asked)
+            .await;
+        asked.answered(row)?.as_ref().map(record_from).transpose()
     }
 }
 

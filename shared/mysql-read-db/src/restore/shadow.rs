@@ -10,9 +10,11 @@ use restore::{
     ShadowTables,
 };
 use sqlx::mysql::MySqlRow;
-use sqlx::{AssertSqlSafe, Connection as _, FromRow as _, MySql, MySqlConnection, Row as _, Transaction};
+use sqlx::pool::PoolConnection;
+use sqlx::{AssertSqlSafe, Connection as _, FromRow as _, MySql, MySqlConnection, Row as _};
 use uuid::Uuid;
 
+use super::asked::Asked;
 use super::writes::{insert_accounts, insert_lines};
 use super::{corrupt, renew, tables, unavailable};
 use crate::MySqlReadDb;
@@ -34,6 +36,8 @@ const IS_ACCOUNT_ID: &str = "(ASCII(SUBSTRING(account_id, 7, 1)) & 240) = 112 \
 
 /// How long queries may be kept waiting for the swap.
 const MAX_RENAME_WAIT_S: u32 = 1;
+/// How much longer than it is to be closed the server keeps a gate closed whose closer says nothing.
+const GATE_IDLE_S: u64 = 5;
 
 /// Outside of the gate: each call is by itself.
 #[derive(Clone)]
@@ -46,17 +50,20 @@ pub(super) struct OpenShadow {
 /// Inside. The shadow tables are written as outside, by other connections than the gate's own: a transaction that has
 /// touched them would keep them from being renamed.
 pub(super) struct MySqlGate {
-    gate: Transaction<'static, MySql>,
+    /// In a transaction, which ends with the connection.
+    gate: PoolConnection<MySql>,
     shadow: OpenShadow,
 }
 
 impl MySqlGate {
-    pub(super) async fn close(shadow: OpenShadow) -> Result<Self, RestoreStoreError> {
-        let pool = &shadow.read_db.pool;
-        // There are none left but where a person made some; dropping them is nothing to do behind a closed gate.
-        let mut connection = pool.acquire().await.map_err(unavailable)?;
-        tables::drop_set(&mut connection, tables::TableSet::Old).await?;
-        let mut gate = pool.begin().await.map_err(unavailable)?;
+    pub(super) async fn close(shadow: OpenShadow, for_at_most: Duration) -> Result<Self, RestoreStoreError> {
+        let mut gate = shadow.read_db.pool.acquire().await.map_err(unavailable)?;
+        // Dropped, it opens the gate at once. Where this machine is gone without a word the server does so, by what it is
+        // set to here: else every projector would wait for hours.
+        gate.close_on_drop();
+        let idle_s = for_at_most.as_secs().saturating_add(GATE_IDLE_S);
+        let begin = format!("SET SESSION wait_timeout = {idle_s}; START TRANSACTION");
+        sqlx::raw_sql(AssertSqlSafe(begin)).execute(&mut *gate).await.map_err(unavailable)?;
         // Waits for the projectors under way, and keeps those that come after it waiting.
         let found: Option<i8> = sqlx::query_scalar("SELECT id FROM projection_gate WHERE id = 1 FOR UPDATE")
             .fetch_optional(&mut *gate)
@@ -72,15 +79,15 @@ impl MySqlGate {
 #[async_trait]
 impl ShadowTables for OpenShadow {
     async fn account(&mut self, account_id: AccountId) -> Result<Option<BankAccountEntity>, RestoreStoreError> {
-        let row: Option<AccountRow> = sqlx::query_as(
+        let mut asked = Asked::on(&self.read_db.pool).await?;
+        let row = sqlx::query_as(
             "SELECT account_id, owner, holder, kind, currency, balance_minor, status, version, opened_at_us, \
              updated_at_us FROM bank_accounts_shadow WHERE account_id = ?",
         )
         .bind(account_id.as_uuid())
-        .fetch_optional(&self.read_db.pool)
-        .await
-        .map_err(unavailable)?;
-        row.map(|row| row.read().map_err(corrupt)).transpose()
+        .fetch_optional(&mut *asked)
+        .await;
+        asked.answered::<Option<AccountRow>>(row)?.map(|row| row.read().map_err(corrupt)).transpose()
     }
 
     async fn write(&mut self, change: &ShadowChange) -> Result<(), RestoreStoreError> {
@@ -121,16 +128,16 @@ impl ShadowTables for OpenShadow {
              ORDER BY claimed.claimed_id"
         );
         let after = after.map_or_else(Uuid::nil, AccountId::as_uuid);
+        let mut asked = Asked::on(&self.read_db.pool).await?;
         let rows = sqlx::query(AssertSqlSafe(statement))
             .bind(after)
             .bind(limit)
             .bind(after)
             .bind(limit)
             .bind(limit)
-            .fetch_all(&self.read_db.pool)
-            .await
-            .map_err(unavailable)?;
-        rows.iter().map(behind_from).collect()
+            .fetch_all(&mut *asked)
+            .await;
+        asked.answered(rows)?.iter().map(behind_from).collect()
     }
 
     async fn held_of(&mut self, accounts: &[(AccountId, u64)]) -> Result<RowsChecksum, RestoreStoreError> {
@@ -190,6 +197,8 @@ impl ClosedGate for MySqlGate {
         sqlx::raw_sql(AssertSqlSafe(short_wait)).execute(&mut *renaming).await.map_err(unavailable)?;
         // Also shows that the gate's connection, and so its lock, is there.
         renew(&mut self.gate, self.shadow.id, &self.shadow.lease, 0).await?;
+        // It fails where tables are in the way that were put aside. Nobody drops them here: by now they may be those of
+        // another, who has swapped meanwhile.
         tables::swap(&mut renaming).await?;
         sqlx::query(
             "DELETE early FROM early_events AS early JOIN bank_accounts AS account \
@@ -198,14 +207,14 @@ impl ClosedGate for MySqlGate {
         .execute(&mut *self.gate)
         .await
         .map_err(unavailable)?;
-        self.gate.commit().await.map_err(unavailable)
+        sqlx::raw_sql("COMMIT").execute(&mut *self.gate).await.map(|_| ()).map_err(unavailable)
     }
 }
 
 impl OpenShadow {
     async fn try_write(&self, change: &ShadowChange) -> Result<(), RestoreStoreError> {
-        let mut connection = self.read_db.pool.acquire().await.map_err(unavailable)?;
-        let mut transaction = connection.begin().await.map_err(unavailable)?;
+        let mut asked = Asked::on(&self.read_db.pool).await?;
+        let mut transaction = asked.begin().await.map_err(unavailable)?;
         let replaced: Vec<String> = change
             .accounts
             .iter()
@@ -230,15 +239,14 @@ impl OpenShadow {
         }
         // Last: its lock is what the pages that are written side by side have in common.
         renew(&mut transaction, self.id, &self.lease, change.events).await?;
-        transaction.commit().await.map_err(unavailable)
+        let committed = transaction.commit().await;
+        asked.answered(committed)
     }
 
     async fn sums(&self, statement: &str, json: &str) -> Result<(u64, u64), RestoreStoreError> {
-        let (count, sum): (i64, u64) = sqlx::query_as(AssertSqlSafe(statement.to_owned()))
-            .bind(json)
-            .fetch_one(&self.read_db.pool)
-            .await
-            .map_err(unavailable)?;
+        let mut asked = Asked::on(&self.read_db.pool).await?;
+        let sums = sqlx::query_as(AssertSqlSafe(statement.to_owned())).bind(json).fetch_one(&mut *asked).await;
+        let (count, sum) = asked.answered::<(i64, u64)>(sums)?;
         Ok((count.unsigned_abs(), sum))
     }
 }
@@ -291,12 +299,9 @@ pub(super) async fn held(read_db: &MySqlReadDb, range: StreamRange) -> Result<Ro
             up_to(range)
         );
         let (from, last) = bounds(range);
-        let (count, sum): (i64, u64) = sqlx::query_as(AssertSqlSafe(statement))
-            .bind(from)
-            .bind(last)
-            .fetch_one(&read_db.pool)
-            .await
-            .map_err(unavailable)?;
+        let mut asked = Asked::on(&read_db.pool).await?;
+        let sums = sqlx::query_as(AssertSqlSafe(statement)).bind(from).bind(last).fetch_one(&mut *asked).await;
+        let (count, sum) = asked.answered::<(i64, u64)>(sums)?;
         if name == "account" {
             (held.accounts, held.accounts_sum) = (count.unsigned_abs(), sum);
         } else {

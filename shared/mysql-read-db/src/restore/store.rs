@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use async_trait::async_trait;
 use bank::AccountId;
 use cqrs::{CommitPlace, StreamId, StreamRange};
@@ -6,9 +8,10 @@ use restore::{
     RestoreStoreError, RowsChecksum, ShadowTables, Stage,
 };
 use sqlx::mysql::MySqlRow;
-use sqlx::{AssertSqlSafe, Row as _};
+use sqlx::{AssertSqlSafe, Connection as _, MySqlConnection, Row as _};
 use uuid::Uuid;
 
+use super::asked::Asked;
 use super::locked_account::MySqlLockedAccount;
 use super::register::record_from;
 use super::shadow::{MySqlGate, OpenShadow, bounds, held, up_to};
@@ -26,10 +29,13 @@ impl RestoreStore for MySqlReadDb {
         // Mostly there is nothing to do, and that is known without a lock.
         let running = "SELECT restores.*, lease_until_us > CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED) AS is_held \
                        FROM restores WHERE is_running = 1";
-        if sqlx::query(running).fetch_optional(&self.pool).await.map_err(unavailable)?.is_none() {
+        let mut asked = Asked::on(&self.pool).await?;
+        let found = sqlx::query(running).fetch_optional(&mut *asked).await;
+        if asked.answered(found)?.is_none() {
             return Ok(LeaseAnswer::NothingToDo);
         }
-        let mut transaction = self.pool.begin().await.map_err(unavailable)?;
+        let mut asked = Asked::on(&self.pool).await?;
+        let mut transaction = asked.begin().await.map_err(unavailable)?;
         let locking = format!("{running} FOR UPDATE");
         let row = sqlx::query(AssertSqlSafe(locking)).fetch_optional(&mut *transaction).await.map_err(unavailable)?;
         let Some(row) = row else { return Ok(LeaseAnswer::NothingToDo) };
@@ -48,38 +54,37 @@ impl RestoreStore for MySqlReadDb {
             .execute(&mut *transaction)
             .await
             .map_err(unavailable)?;
-        transaction.commit().await.map_err(unavailable)?;
+        let committed = transaction.commit().await;
+        asked.answered(committed)?;
         Ok(LeaseAnswer::Taken(record))
     }
 
     async fn renew_lease(&self, id: RestoreId, lease: &Lease) -> Result<(), RestoreStoreError> {
-        renew(&mut *self.pool.acquire().await.map_err(unavailable)?, id, lease, 0).await
+        let mut asked = Asked::on(&self.pool).await?;
+        renew(&mut asked, id, lease, 0).await?;
+        asked.answered(Ok(()))
     }
 
     async fn release_lease(&self, id: RestoreId, lease: &Lease) -> Result<(), RestoreStoreError> {
-        sqlx::query("UPDATE restores SET lease_until_us = 0 WHERE restore_id = ? AND lease_holder = ?")
+        let mut asked = Asked::on(&self.pool).await?;
+        let released = sqlx::query("UPDATE restores SET lease_until_us = 0 WHERE restore_id = ? AND lease_holder = ?")
             .bind(id.as_uuid())
             .bind(&lease.holder)
-            .execute(&self.pool)
-            .await
-            .map(|_| ())
-            .map_err(unavailable)
+            .execute(&mut *asked)
+            .await;
+        asked.answered(released.map(|_| ()))
+    }
+
+    async fn count_accounts(&self) -> Result<u64, RestoreStoreError> {
+        let mut asked = Asked::on(&self.pool).await?;
+        let count = sqlx::query_scalar("SELECT COUNT(*) FROM bank_accounts").fetch_one(&mut *asked).await;
+        Ok(asked.answered::<i64>(count)?.unsigned_abs())
     }
 
     async fn stage(&self, id: RestoreId) -> Result<Stage, RestoreStoreError> {
-        let mut connection = self.pool.acquire().await.map_err(unavailable)?;
-        if tables::is_marked(&mut connection, TableSet::Live, id).await? {
-            return Ok(Stage::Swapped);
-        }
-        let is_prepared: bool = sqlx::query_scalar("SELECT is_prepared FROM restores WHERE restore_id = ?")
-            .bind(id.as_uuid())
-            .fetch_one(&mut *connection)
-            .await
-            .map_err(unavailable)?;
-        let is_there = is_prepared
-            && tables::is_marked(&mut connection, TableSet::Shadow, id).await?
-            && tables::fits(&mut connection, TableSet::Shadow).await?;
-        Ok(if is_there { Stage::Prepared } else { Stage::Unprepared })
+        let mut asked = Asked::on(&self.pool).await?;
+        let stage = stage(&mut asked, id).await?;
+        asked.answered(Ok(stage))
     }
 
     /// A statement that makes or drops a table commits the transaction that it is in. So one connection holds the lock by
@@ -91,11 +96,17 @@ impl RestoreStore for MySqlReadDb {
         ranges: &[StreamRange],
         events_total: u64,
     ) -> Result<(), RestoreStoreError> {
-        let mut transaction = self.pool.begin().await.map_err(unavailable)?;
+        let mut asked = Asked::on(&self.pool).await?;
+        let mut transaction = asked.begin().await.map_err(unavailable)?;
         renew(&mut transaction, id, lease, 0).await?;
-        let mut making = self.pool.acquire().await.map_err(unavailable)?;
-        tables::drop_set(&mut making, TableSet::Old).await?;
+        let mut making = Asked::on(&self.pool).await?;
+        for set in [TableSet::Old, TableSet::Shadow] {
+            tables::drop_set(&mut making, set).await?;
+            // Large tables may take so long to drop that the server has let go of the lock.
+            renew(&mut transaction, id, lease, 0).await?;
+        }
         tables::make_shadow(&mut making, id).await?;
+        making.answered(Ok(()))?;
         // Those of restores that have ended are of no more use.
         sqlx::query("DELETE FROM restore_ranges").execute(&mut *transaction).await.map_err(unavailable)?;
         for (number, range) in (0_u32..).zip(ranges) {
@@ -119,39 +130,45 @@ impl RestoreStore for MySqlReadDb {
         .execute(&mut *transaction)
         .await
         .map_err(unavailable)?;
-        transaction.commit().await.map_err(unavailable)
+        let committed = transaction.commit().await;
+        asked.answered(committed)
     }
 
     async fn prepare_rollback(&self, id: RestoreId, lease: &Lease) -> Result<(), RestoreStoreError> {
-        let mut transaction = self.pool.begin().await.map_err(unavailable)?;
+        let mut asked = Asked::on(&self.pool).await?;
+        let mut transaction = asked.begin().await.map_err(unavailable)?;
         renew(&mut transaction, id, lease, 0).await?;
-        let mut renaming = self.pool.acquire().await.map_err(unavailable)?;
+        let mut renaming = Asked::on(&self.pool).await?;
         // One that was killed in here has done so much already.
-        if !tables::is_marked(&mut renaming, TableSet::Shadow, id).await? {
-            if !tables::fits(&mut renaming, TableSet::Old).await? {
-                let reason = "no swap has put any aside, or they are of another form".to_owned();
-                return Err(RestoreStoreError::NothingToBringBack { reason });
-            }
+        let is_renamed = tables::is_marked(&mut renaming, TableSet::Shadow, id).await?;
+        let set = if is_renamed { TableSet::Shadow } else { TableSet::Old };
+        if !tables::fits(&mut renaming, set).await? {
+            let reason = "no swap has put any aside, or they are of another form".to_owned();
+            return Err(RestoreStoreError::NothingToBringBack { reason });
+        }
+        if !is_renamed {
             tables::drop_set(&mut renaming, TableSet::Shadow).await?;
             tables::mark(&mut renaming, TableSet::Old, id).await?;
             tables::rename_set(&mut renaming, TableSet::Old, TableSet::Shadow).await?;
         }
+        renaming.answered(Ok(()))?;
         sqlx::query("DELETE FROM restore_ranges").execute(&mut *transaction).await.map_err(unavailable)?;
         sqlx::query("UPDATE restores SET is_prepared = 1 WHERE restore_id = ?")
             .bind(id.as_uuid())
             .execute(&mut *transaction)
             .await
             .map_err(unavailable)?;
-        transaction.commit().await.map_err(unavailable)
+        let committed = transaction.commit().await;
+        asked.answered(committed)
     }
 
     async fn ranges(&self, id: RestoreId) -> Result<Vec<RangeProgress>, RestoreStoreError> {
+        let mut asked = Asked::on(&self.pool).await?;
         let rows = sqlx::query("SELECT * FROM restore_ranges WHERE restore_id = ? ORDER BY range_number")
             .bind(id.as_uuid())
-            .fetch_all(&self.pool)
-            .await
-            .map_err(unavailable)?;
-        rows.iter().map(range_from).collect()
+            .fetch_all(&mut *asked)
+            .await;
+        asked.answered(rows)?.iter().map(range_from).collect()
     }
 
     fn shadow(&self, id: RestoreId, lease: &Lease) -> Box<dyn ShadowTables> {
@@ -194,17 +211,17 @@ impl RestoreStore for MySqlReadDb {
                                 line.occurred_at_us) \
              ) AS differing"
         );
-        let count: i64 = sqlx::query_scalar(AssertSqlSafe(statement))
+        let mut asked = Asked::on(&self.pool).await?;
+        let count = sqlx::query_scalar(AssertSqlSafe(statement))
             .bind(from)
             .bind(last)
             .bind(from)
             .bind(last)
             .bind(from)
             .bind(last)
-            .fetch_one(&self.pool)
-            .await
-            .map_err(unavailable)?;
-        Ok(count.unsigned_abs())
+            .fetch_one(&mut *asked)
+            .await;
+        Ok(asked.answered::<i64>(count)?.unsigned_abs())
     }
 
     async fn mark_verified(
@@ -214,7 +231,8 @@ impl RestoreStore for MySqlReadDb {
         range_number: u32,
         differing: u64,
     ) -> Result<(), RestoreStoreError> {
-        let mut transaction = self.pool.begin().await.map_err(unavailable)?;
+        let mut asked = Asked::on(&self.pool).await?;
+        let mut transaction = asked.begin().await.map_err(unavailable)?;
         renew(&mut transaction, id, lease, 0).await?;
         sqlx::query("UPDATE restore_ranges SET is_verified = TRUE WHERE restore_id = ? AND range_number = ?")
             .bind(id.as_uuid())
@@ -228,31 +246,42 @@ impl RestoreStore for MySqlReadDb {
             .execute(&mut *transaction)
             .await
             .map_err(unavailable)?;
-        transaction.commit().await.map_err(unavailable)
+        let committed = transaction.commit().await;
+        asked.answered(committed)
     }
 
-    async fn close_gate(&self, id: RestoreId, lease: &Lease) -> Result<Box<dyn ClosedGate>, RestoreStoreError> {
+    async fn close_gate(
+        &self,
+        id: RestoreId,
+        lease: &Lease,
+        for_at_most: Duration,
+    ) -> Result<Box<dyn ClosedGate>, RestoreStoreError> {
         let shadow = OpenShadow { read_db: self.clone(), id, lease: lease.clone() };
-        Ok(Box::new(MySqlGate::close(shadow).await?))
+        Ok(Box::new(MySqlGate::close(shadow, for_at_most).await?))
     }
 
-    async fn ahead_in_old(&self, after: Option<AccountId>, limit: u32) -> Result<Vec<AccountId>, RestoreStoreError> {
-        let ids: Result<Vec<Uuid>, sqlx::Error> = sqlx::query_scalar(
-            "SELECT old.account_id \
+    async fn ahead_in_old(
+        &self,
+        after: Option<AccountId>,
+        limit: u32,
+    ) -> Result<Vec<(AccountId, u64)>, RestoreStoreError> {
+        let mut asked = Asked::on(&self.pool).await?;
+        let ahead: Result<Vec<(Uuid, u64)>, sqlx::Error> = sqlx::query_as(
+            "SELECT old.account_id, old.version \
              FROM bank_accounts_old AS old LEFT JOIN bank_accounts AS live ON live.account_id = old.account_id \
              WHERE old.account_id > ? AND (live.version IS NULL OR live.version < old.version) \
              ORDER BY old.account_id LIMIT ?",
         )
         .bind(after.map_or_else(Uuid::nil, AccountId::as_uuid))
         .bind(limit)
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *asked)
         .await;
-        match ids {
-            // An id that is none is no account's.
-            Ok(ids) => Ok(ids.into_iter().filter_map(|id| AccountId::try_from(id).ok()).collect()),
-            Err(error) if server_error_number(&error) == Some(NO_SUCH_TABLE) => Ok(Vec::new()),
-            Err(error) => Err(unavailable(error)),
-        }
+        let ahead = match ahead {
+            Err(error) if server_error_number(&error) == Some(NO_SUCH_TABLE) => asked.answered(Ok(Vec::new()))?,
+            ahead => asked.answered(ahead)?,
+        };
+        // An id that is none is no account's.
+        Ok(ahead.into_iter().filter_map(|(id, version)| Some((AccountId::try_from(id).ok()?, version))).collect())
     }
 
     async fn finish(
@@ -262,7 +291,8 @@ impl RestoreStore for MySqlReadDb {
         status: RestoreStatus,
         failure: Option<&str>,
     ) -> Result<(), RestoreStoreError> {
-        let mut transaction = self.pool.begin().await.map_err(unavailable)?;
+        let mut asked = Asked::on(&self.pool).await?;
+        let mut transaction = asked.begin().await.map_err(unavailable)?;
         renew(&mut transaction, id, lease, 0).await?;
         let row = sqlx::query("SELECT * FROM restores WHERE restore_id = ?")
             .bind(id.as_uuid())
@@ -270,7 +300,7 @@ impl RestoreStore for MySqlReadDb {
             .await
             .map_err(unavailable)?;
         if status == RestoreStatus::Failed {
-            let mut dropping = self.pool.acquire().await.map_err(unavailable)?;
+            let mut dropping = Asked::on(&self.pool).await?;
             if tables::is_marked(&mut dropping, TableSet::Shadow, id).await? {
                 if record_from(&row)?.kind == RestoreKind::Rollback {
                     tables::drop_set(&mut dropping, TableSet::Old).await?;
@@ -279,6 +309,7 @@ impl RestoreStore for MySqlReadDb {
                     tables::drop_set(&mut dropping, TableSet::Shadow).await?;
                 }
             }
+            dropping.answered(Ok(()))?;
         }
         let statement =
             format!("UPDATE restores SET status = ?, failure = ?, finished_at_us = {NOW_US} WHERE restore_id = ?");
@@ -289,20 +320,38 @@ impl RestoreStore for MySqlReadDb {
             .execute(&mut *transaction)
             .await
             .map_err(unavailable)?;
-        transaction.commit().await.map_err(unavailable)
+        let committed = transaction.commit().await;
+        asked.answered(committed)
     }
 
     async fn drop_old(&self) -> Result<(), RestoreStoreError> {
-        let running = sqlx::query("SELECT 1 FROM restores WHERE is_running = 1").fetch_optional(&self.pool);
+        let mut asked = Asked::on(&self.pool).await?;
+        let running = sqlx::query("SELECT 1 FROM restores WHERE is_running = 1").fetch_optional(&mut *asked);
         if running.await.map_err(unavailable)?.is_some() {
             return Err(RestoreStoreError::Busy);
         }
-        tables::drop_set(&mut *self.pool.acquire().await.map_err(unavailable)?, TableSet::Old).await
+        tables::drop_set(&mut asked, TableSet::Old).await?;
+        asked.answered(Ok(()))
     }
 
     async fn lock_account(&self, account_id: AccountId) -> Result<Box<dyn LockedAccount>, RestoreStoreError> {
         Ok(Box::new(MySqlLockedAccount::lock(self, account_id).await?))
     }
+}
+
+async fn stage(connection: &mut MySqlConnection, id: RestoreId) -> Result<Stage, RestoreStoreError> {
+    if tables::is_marked(connection, TableSet::Live, id).await? {
+        return Ok(Stage::Swapped);
+    }
+    let is_prepared: bool = sqlx::query_scalar("SELECT is_prepared FROM restores WHERE restore_id = ?")
+        .bind(id.as_uuid())
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(unavailable)?;
+    let is_there = is_prepared
+        && tables::is_marked(connection, TableSet::Shadow, id).await?
+        && tables::fits(connection, TableSet::Shadow).await?;
+    Ok(if is_there { Stage::Prepared } else { Stage::Unprepared })
 }
 
 fn range_from(row: &MySqlRow) -> Result<RangeProgress, RestoreStoreError> {

@@ -27,8 +27,10 @@ impl TableSet {
     }
 }
 
-/// A column as far as rows have to fit it: its table's place, name, type, whether it takes nothing, what it is reckoned by.
-type Column = (String, String, String, String);
+/// A column as far as rows have to fit it: its name, type, collation, whether it takes nothing, what it is reckoned by.
+type Column = (String, String, String, String, String);
+/// A column's place in an index: the index's name, the place, the column, how much of it, whether the index takes repeats.
+type IndexColumn = (String, i64, String, i64, i64);
 
 async fn run(connection: &mut MySqlConnection, statement: String) -> Result<(), RestoreStoreError> {
     // The texts are this module's own. As text and not prepared: not every one of them can be.
@@ -80,11 +82,16 @@ pub(super) async fn is_marked(
     Ok(marked == 2)
 }
 
-/// Whether this set is there and has the columns of those that queries read.
+/// Whether this set is there and has the columns and the indexes of those that queries read. Checks are not compared: the
+/// server gives those of a copy names of its own, and rows that a later migration forbids are not written any more.
 pub(super) async fn fits(connection: &mut MySqlConnection, set: TableSet) -> Result<bool, RestoreStoreError> {
     for table in TABLES {
-        let columns = columns_of(connection, &set.name_of(table)).await?;
-        if columns.is_empty() || columns != columns_of(connection, table).await? {
+        let name = set.name_of(table);
+        let columns = columns_of(connection, &name).await?;
+        if columns.is_empty()
+            || columns != columns_of(connection, table).await?
+            || indexes_of(connection, &name).await? != indexes_of(connection, table).await?
+        {
             return Ok(false);
         }
     }
@@ -93,9 +100,22 @@ pub(super) async fn fits(connection: &mut MySqlConnection, set: TableSet) -> Res
 
 async fn columns_of(connection: &mut MySqlConnection, name: &str) -> Result<Vec<Column>, RestoreStoreError> {
     sqlx::query_as(
-        "SELECT CAST(column_name AS CHAR), CAST(column_type AS CHAR), CAST(is_nullable AS CHAR), \
-                CAST(COALESCE(generation_expression, '') AS CHAR) \
+        "SELECT CAST(column_name AS CHAR), CAST(column_type AS CHAR), CAST(COALESCE(collation_name, '') AS CHAR), \
+                CAST(is_nullable AS CHAR), CAST(COALESCE(generation_expression, '') AS CHAR) \
          FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = ? ORDER BY ordinal_position",
+    )
+    .bind(name)
+    .fetch_all(connection)
+    .await
+    .map_err(unavailable)
+}
+
+async fn indexes_of(connection: &mut MySqlConnection, name: &str) -> Result<Vec<IndexColumn>, RestoreStoreError> {
+    sqlx::query_as(
+        "SELECT CAST(index_name AS CHAR), CAST(seq_in_index AS SIGNED), CAST(COALESCE(column_name, '') AS CHAR), \
+                CAST(COALESCE(sub_part, 0) AS SIGNED), CAST(non_unique AS SIGNED) \
+         FROM information_schema.statistics WHERE table_schema = DATABASE() AND table_name = ? \
+         ORDER BY index_name, seq_in_index",
     )
     .bind(name)
     .fetch_all(connection)

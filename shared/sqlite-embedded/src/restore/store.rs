@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use async_trait::async_trait;
 use bank::AccountId;
 use cqrs::{CommitPlace, StreamRange};
@@ -64,6 +66,14 @@ impl RestoreStore for SqliteReadDb {
             .await
             .map(|_| ())
             .map_err(unavailable)
+    }
+
+    async fn count_accounts(&self) -> Result<u64, RestoreStoreError> {
+        let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM bank_accounts")
+            .fetch_one(&self.database.readers)
+            .await
+            .map_err(unavailable)?;
+        Ok(count.unsigned_abs())
     }
 
     async fn stage(&self, id: RestoreId) -> Result<Stage, RestoreStoreError> {
@@ -232,14 +242,20 @@ impl RestoreStore for SqliteReadDb {
         transaction.commit().await.map_err(unavailable)
     }
 
-    async fn close_gate(&self, id: RestoreId, lease: &Lease) -> Result<Box<dyn ClosedGate>, RestoreStoreError> {
+    /// Whoever vanishes here is a process that ends, and then the file is free.
+    async fn close_gate(
+        &self,
+        id: RestoreId,
+        lease: &Lease,
+        _for_at_most: Duration,
+    ) -> Result<Box<dyn ClosedGate>, RestoreStoreError> {
         let mut transaction = self.begin_restoring().await?;
         renew(&mut transaction, id, lease, 0).await?;
         Ok(Box::new(SqliteGate { transaction, id, lease: lease.clone() }))
     }
 
     /// None: the gate and the swap are one transaction, which is done whole or not at all.
-    async fn ahead_in_old(&self, _: Option<AccountId>, _: u32) -> Result<Vec<AccountId>, RestoreStoreError> {
+    async fn ahead_in_old(&self, _: Option<AccountId>, _: u32) -> Result<Vec<(AccountId, u64)>, RestoreStoreError> {
         Ok(Vec::new())
     }
 

@@ -43,21 +43,41 @@ pub(super) async fn make_shadow(connection: &mut SqliteConnection, id: RestoreId
             .await?
             .ok_or(RestoreStoreError::Corrupt { reason: format!("there is no table {table}") })?;
         run(connection, format!("CREATE TABLE {shadow} {form}")).await?;
-        let indexes: Vec<(String, String)> = sqlx::query_as(
-            "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = ? AND sql NOT NULL",
-        )
-        .bind(table)
-        .fetch_all(&mut *connection)
-        .await
-        .map_err(unavailable)?;
-        for (name, sql) in indexes {
-            let own_name = name.split(RESTORE_MARK).next().unwrap_or(&name);
-            let unique = if sql.starts_with("CREATE UNIQUE") { "UNIQUE " } else { "" };
+        for Index { own_name, unique, columns } in indexes_of(connection, table).await? {
             let name = format!("{own_name}{RESTORE_MARK}{}", id.as_uuid().as_simple());
-            run(connection, format!("CREATE {unique}INDEX {name} ON {shadow} {}", from_bracket(&sql))).await?;
+            run(connection, format!("CREATE {unique}INDEX {name} ON {shadow} {columns}")).await?;
         }
     }
     Ok(())
+}
+
+/// An index, whatever restore made it.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Index {
+    own_name: String,
+    unique: &'static str,
+    /// And all that stands behind them.
+    columns: String,
+}
+
+/// Those of a table that were made by a statement of their own, by name.
+async fn indexes_of(connection: &mut SqliteConnection, name: &str) -> Result<Vec<Index>, RestoreStoreError> {
+    let indexes: Vec<(String, String)> =
+        sqlx::query_as("SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = ? AND sql NOT NULL")
+            .bind(name)
+            .fetch_all(connection)
+            .await
+            .map_err(unavailable)?;
+    let mut indexes: Vec<Index> = indexes
+        .into_iter()
+        .map(|(name, sql)| Index {
+            own_name: name.split(RESTORE_MARK).next().unwrap_or(&name).to_owned(),
+            unique: if sql.starts_with("CREATE UNIQUE") { "UNIQUE " } else { "" },
+            columns: from_bracket(&sql).to_owned(),
+        })
+        .collect();
+    indexes.sort();
+    Ok(indexes)
 }
 
 /// What stands behind the name where a table is made: its columns and checks. None where there is no such table.
@@ -74,11 +94,15 @@ fn from_bracket(sql: &str) -> &str {
     sql.find('(').map_or("", |at| &sql[at..])
 }
 
-/// Whether this set is there and of the form of those that queries read.
+/// Whether this set is there and of the form of those that queries read, indexes and all.
 pub(super) async fn fits(connection: &mut SqliteConnection, set: TableSet) -> Result<bool, RestoreStoreError> {
     for table in TABLES {
-        let form = form_of(connection, &set.name_of(table)).await?;
-        if form.is_none() || form != form_of(connection, table).await? {
+        let name = set.name_of(table);
+        let form = form_of(connection, &name).await?;
+        if form.is_none()
+            || form != form_of(connection, table).await?
+            || indexes_of(connection, &name).await? != indexes_of(connection, table).await?
+        {
             return Ok(false);
         }
     }

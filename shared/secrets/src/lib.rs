@@ -1,0 +1,158 @@
+//! Settings that are secrets of AWS Secrets Manager: a variable `..._SECRET_ARN` -> **this** -> the variable itself.
+//!
+//! They are read once, when a function starts. Where no such variable is set, nothing is asked and nothing is made.
+
+mod connection; // one request and its answer, over TLS
+mod place; // where the Secrets Manager of a secret is
+mod secrets_manager; // GetSecretValue: signed, sent, tried again
+
+use futures::future::try_join_all;
+use serde::Deserialize;
+use settings::{
+    EVENT_STORE_URL, EVENT_STORE_URL_SECRET_ARN, KAFKA_CREDENTIALS_SECRET_ARN, KAFKA_PASSWORD, KAFKA_USERNAME,
+    KEY_STORE_URL, KEY_STORE_URL_SECRET_ARN, READ_DB_URL, READ_DB_URL_SECRET_ARN, Settings, SettingsError,
+};
+
+pub use connection::ConnectionError;
+pub use secrets_manager::RequestError;
+use secrets_manager::SecretsManager;
+
+/// Why a secret was not read. The function does not start then, and Lambda tries again with the next event.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretsError {
+    /// The environment lacks what signs requests to AWS, or is wrong. Handling: in Lambda it is there by itself;
+    /// elsewhere set the variable that it names.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The variable names no secret, or one in a part of AWS whose addresses are not known here. Handling: set it to the
+    /// whole ARN of a secret; for another part of AWS set `AWS_ENDPOINT_URL_SECRETS_MANAGER` as well.
+    #[error("{variable} is no ARN of a secret whose address is known")]
+    Arn {
+        /// The variable with the ARN.
+        variable: &'static str,
+    },
+    /// The request cannot be signed. Handling: a defect, or a credential that is none; see its source.
+    #[error("{variable}: the request cannot be signed")]
+    Request {
+        /// The variable with the ARN.
+        variable: &'static str,
+        /// What is wrong.
+        source: RequestError,
+    },
+    /// Secrets Manager refused. Handling: grant the role `secretsmanager:GetSecretValue` on the secret, and `kms:Decrypt`
+    /// where it is encrypted with a key of one's own; a `ResourceNotFoundException` is a secret that has been given no
+    /// value yet, or none.
+    #[error("{variable}: Secrets Manager answers {status} {code}: {message}")]
+    Refused {
+        /// The variable with the ARN.
+        variable: &'static str,
+        /// The answer's status.
+        status: u16,
+        /// AWS's word for the error.
+        code: String,
+        /// What AWS says about it. It names roles and secrets, and shows no value.
+        message: String,
+    },
+    /// Secrets Manager did not answer in time. Handling: see that the network lets the function reach it, by an endpoint
+    /// or a NAT gateway, and that its security group lets it out.
+    #[error("{variable}: Secrets Manager does not answer")]
+    NoAnswer {
+        /// The variable with the ARN.
+        variable: &'static str,
+        /// What happened to the last try.
+        source: ConnectionError,
+    },
+    /// The secret has no text: it is binary or empty, or what answered was not Secrets Manager. Handling: store the value
+    /// as the secret's string.
+    #[error("{variable}: the secret has no text")]
+    NoText {
+        /// The variable with the ARN.
+        variable: &'static str,
+    },
+    /// The secret is not JSON with the two texts `username` and `password`. Handling: store it as MSK asks for it.
+    #[error("{variable}: the secret is not JSON with a username and a password")]
+    NoCredentials {
+        /// The variable with the ARN.
+        variable: &'static str,
+    },
+}
+
+/// The variables of the process, and in their places the secrets that they name.
+///
+/// # Errors
+/// See [`SecretsError`].
+pub async fn settings() -> Result<Settings, SecretsError> {
+    read(Settings::from_env()).await
+}
+
+/// These settings, and in their places the secrets that they name: all of them asked for at once.
+///
+/// # Errors
+/// See [`SecretsError`].
+pub async fn read(settings: Settings) -> Result<Settings, SecretsError> {
+    let named = named_secrets(&settings)?;
+    if named.is_empty() {
+        return Ok(settings);
+    }
+    let secrets_manager = SecretsManager::from_settings(&settings)?;
+    let texts = try_join_all(named.iter().map(|secret| secrets_manager.text(secret.variable, &secret.arn))).await?;
+    named.iter().zip(texts).try_fold(settings, |settings, (secret, text)| secret.put(settings, text))
+}
+
+/// A secret that is to be read.
+struct NamedSecret {
+    /// The variable with the ARN.
+    variable: &'static str,
+    arn: String,
+    holds: Held,
+}
+
+/// What a secret holds.
+enum Held {
+    /// The text of this variable.
+    Variable(&'static str),
+    /// Kafka's user and its password.
+    KafkaCredentials,
+}
+
+/// As MSK keeps them. Others may be beside them.
+#[derive(Deserialize)]
+struct KafkaCredentials {
+    username: String,
+    password: String,
+}
+
+/// Those that are named and whose own variables are not set.
+fn named_secrets(settings: &Settings) -> Result<Vec<NamedSecret>, SettingsError> {
+    // Both come from one place: of a user and a password that are set by themselves neither goes with a secret's other.
+    let are_credentials_set = settings.is_set(KAFKA_USERNAME) && settings.is_set(KAFKA_PASSWORD);
+    let mut named = Vec::new();
+    for (variable, is_set, holds) in [
+        (EVENT_STORE_URL_SECRET_ARN, settings.is_set(EVENT_STORE_URL), Held::Variable(EVENT_STORE_URL)),
+        (KEY_STORE_URL_SECRET_ARN, settings.is_set(KEY_STORE_URL), Held::Variable(KEY_STORE_URL)),
+        (READ_DB_URL_SECRET_ARN, settings.is_set(READ_DB_URL), Held::Variable(READ_DB_URL)),
+        (KAFKA_CREDENTIALS_SECRET_ARN, are_credentials_set, Held::KafkaCredentials),
+    ] {
+        if let Some(arn) = settings.optional(variable)?.filter(|_| !is_set) {
+            named.push(NamedSecret { variable, arn, holds });
+        }
+    }
+    Ok(named)
+}
+
+impl NamedSecret {
+    fn put(&self, settings: Settings, text: String) -> Result<Settings, SecretsError> {
+        match self.holds {
+            Held::Variable(variable) => Ok(settings.with(variable, text)),
+            Held::KafkaCredentials => {
+                // Without its source, which repeats what it does not understand.
+                let credentials: KafkaCredentials =
+                    serde_json::from_str(&text).map_err(|_| SecretsError::NoCredentials { variable: self.variable })?;
+                Ok(settings.with(KAFKA_USERNAME, credentials.username).with(KAFKA_PASSWORD, credentials.password))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,91 @@
+use std::future::Future;
+use std::process::Command;
+use std::thread::JoinHandle;
+
+use tokio::runtime::{Builder, Handle};
+use tokio::sync::oneshot;
+
+use crate::harness::workspace_folder;
+
+/// A thread that keeps to one core, with a runtime; so do the processes that are started on it.
+pub struct OnCore {
+    runtime: Handle,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl OnCore {
+    pub fn start(core: usize) -> Self {
+        let (telling, told) = std::sync::mpsc::channel();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let thread = std::thread::spawn(move || {
+            let this_thread = std::fs::read_link("/proc/thread-self").expect("Linux tells of its threads");
+            pin(&this_thread.file_name().expect("an id").to_string_lossy(), core, &[]);
+            let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+            telling.send(runtime.handle().clone()).expect("somebody waits");
+            // An error says that whoever would stop it is gone.
+            let _ = runtime.block_on(stopped);
+        });
+        Self { runtime: told.recv().expect("it starts"), stop: Some(stop), thread: Some(thread) }
+    }
+
+    /// Has the work done there, and waits for it.
+    pub fn run<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> T {
+        self.begin(work).join().expect("does not panic")
+    }
+
+    /// Has the work done there.
+    pub fn begin<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+        let (telling, told) = std::sync::mpsc::channel();
+        self.runtime.spawn(async move { telling.send(work.await) });
+        std::thread::spawn(move || told.recv().expect("the work is done"))
+    }
+}
+
+impl Drop for OnCore {
+    fn drop(&mut self) {
+        if let (Some(stop), Some(thread)) = (self.stop.take(), self.thread.take()) {
+            let _ = stop.send(());
+            assert!(thread.join().is_ok() || std::thread::panicking(), "a core's thread panicked");
+        }
+    }
+}
+
+/// The servers of `make services`, each on a core; on all of them again when this goes.
+pub struct PinnedServers {
+    processes: Vec<String>,
+}
+
+impl PinnedServers {
+    pub fn pin(servers: &[(&str, usize)]) -> Self {
+        let processes = servers.iter().map(|(server, core)| {
+            let file = workspace_folder().join(".services").join(server).join("pid");
+            let process = std::fs::read_to_string(&file).unwrap_or_else(|error| {
+                panic!("the servers must be those of make services: {}: {error}", file.display())
+            });
+            let process = process.trim().to_owned();
+            pin(&process, *core, &["--all-tasks"]);
+            process
+        });
+        Self { processes: processes.collect() }
+    }
+}
+
+impl Drop for PinnedServers {
+    fn drop(&mut self) {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        for process in &self.processes {
+            // A failed test may have ended because a server did.
+            let _ = taskset(process, &format!("0-{}", cores.saturating_sub(1)), &["--all-tasks"]);
+        }
+    }
+}
+
+fn pin(task: &str, core: usize, options: &[&str]) {
+    assert!(taskset(task, &core.to_string(), options), "taskset keeps {task} on core {core}");
+}
+
+fn taskset(task: &str, cores: &str, options: &[&str]) -> bool {
+    let output = Command::new("taskset").args(options).args(["--cpu-list", "--pid", cores, task]).output();
+    output.expect("taskset of util-linux is there").status.success()
+}

@@ -1,0 +1,171 @@
+//! Reads that are four times what the read side can take, and what the write side notices of it. Each side has a core of its
+//! own: the functions with their Runtime API and the callers, and the servers that they talk to. `make isolation` measures it
+//! with the functions' artifacts and writes `target/isolation.json`.
+
+mod core; // what runs on which core
+mod load; // callers that come at a rate, whatever becomes of them
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use core::{OnCore, PinnedServers};
+use kafka_events::KafkaConnection;
+use load::{Figures, closed_loop, open_loop};
+use passbook::event_source_mapping::{EventSourceMapping, InvokeApi, InvokeClient, MappingSettings};
+use serde_json::{Value, json};
+
+use crate::harness::{ServersStack, workspace_folder};
+use crate::lambda_runtime::{FunctionPool, answer, event};
+
+const WRITE_CORE: usize = 0;
+const READ_CORE: usize = 1;
+/// Processes of each function: as many as keep one core busy.
+const PROCESSES: usize = 2;
+const ACCOUNTS: usize = 50;
+const CAPACITY_TIME: Duration = Duration::from_secs(10);
+const MEASURED_TIME: Duration = Duration::from_secs(30);
+/// Reads come at so many times the rate that the read side can take.
+const READ_OVERLOAD: f64 = 4.0;
+/// Writes come at this share of the rate that the write side can take: it is to have something to lose.
+const WRITE_SHARE: f64 = 0.5;
+
+/// One side: a thread on a core of its own, and on it whatever is started there.
+struct Sides {
+    write: OnCore,
+    read: OnCore,
+}
+
+async fn pool(function: &'static str, stack: &ServersStack) -> Arc<FunctionPool> {
+    let mut environment = stack.environment();
+    // Nobody reads what these processes say.
+    environment.push(("PASSBOOK_LOG".to_owned(), "warn".to_owned()));
+    Arc::new(FunctionPool::start(function, PROCESSES, &environment).await)
+}
+
+fn deposit(id: &str) -> Value {
+    event("POST", &format!("/accounts/{id}/deposits"), Some(id), &json!({}), Some(&json!({"amount": "0.01"})))
+}
+
+fn query(id: &str) -> Value {
+    event("GET", &format!("/accounts/{id}"), Some(id), &json!({}), None)
+}
+
+async fn open_accounts(open: &FunctionPool) -> Vec<String> {
+    let mut ids = Vec::new();
+    for _ in 0..ACCOUNTS {
+        let body = json!({"holder": "Ann Lee", "kind": "checking", "currency": "EUR", "opening_balance": "1"});
+        let opened = open.answer(event("POST", "/accounts", None, &json!({}), Some(&body))).await;
+        let (status, account) = answer(&opened.expect("an answer"));
+        assert_eq!(status, 201, "{account}");
+        ids.push(account["account_id"].as_str().expect("an id").to_owned());
+    }
+    ids
+}
+
+#[test]
+#[ignore = "measures for two minutes, alone on the machine: make isolation"]
+fn reads_that_are_four_times_too_many_and_what_writes_notice_of_it() {
+    let stack = Arc::new(ServersStack::new());
+    let sides = Sides { write: OnCore::start(WRITE_CORE), read: OnCore::start(READ_CORE) };
+    let _pinned = PinnedServers::pin(&[("mongodb", WRITE_CORE), ("kafka", WRITE_CORE), ("mysql", READ_CORE)]);
+
+    let (ids, deposits) = sides.write.run({
+        let stack = stack.clone();
+        async move {
+            let open = pool("open-account", &stack).await;
+            (Arc::new(open_accounts(&open).await), pool("deposit-funds", &stack).await)
+        }
+    });
+    let (queries, projecting) = sides.read.run({
+        let (stack, ids) = (stack.clone(), ids.clone());
+        async move {
+            let mapping = MappingSettings { group_id: stack.mapping_group(), ..MappingSettings::default() };
+            let projector = pool("account-projector", &stack).await;
+            let invoke_api = InvokeApi::serve([(mapping.function_name.clone(), projector as _)]).await.expect("a port");
+            let connection = KafkaConnection::connect(&stack.kafka_settings()).await.expect("brokers");
+            let client = InvokeClient::new(&invoke_api.base_url(), Duration::from_secs(20));
+            let projecting = EventSourceMapping::start(&connection, &client, &mapping).expect("starts");
+            let queries = pool("get-account", &stack).await;
+            for id in ids.iter() {
+                crate::harness::eventually("the row is there", async || {
+                    let row = queries.answer(query(id)).await.expect("an answer");
+                    (answer(&row).0 == 200).then_some(())
+                })
+                .await;
+            }
+            (queries, (projecting, invoke_api))
+        }
+    });
+
+    let writes = {
+        let (deposits, ids) = (deposits.clone(), ids.clone());
+        move |index: usize| {
+            let (deposits, event) = (deposits.clone(), deposit(&ids[index % ids.len()]));
+            async move { answer(&deposits.answer(event).await.expect("an answer")).0 == 200 }
+        }
+    };
+    let reads = {
+        let (queries, ids) = (queries.clone(), ids.clone());
+        move |index: usize| {
+            let (queries, event) = (queries.clone(), query(&ids[index % ids.len()]));
+            async move { answer(&queries.answer(event).await.expect("an answer")).0 == 200 }
+        }
+    };
+    let write_capacity = sides.write.run(closed_loop(PROCESSES, CAPACITY_TIME, writes.clone()));
+    let read_capacity = sides.read.run(closed_loop(PROCESSES, CAPACITY_TIME, reads.clone()));
+    let write_rate = write_capacity * WRITE_SHARE;
+    let before = sides.write.run(open_loop(write_rate, MEASURED_TIME, writes.clone()));
+    let saturating = sides.read.begin(open_loop(read_capacity * READ_OVERLOAD, MEASURED_TIME, reads));
+    let during = sides.write.run(open_loop(write_rate, MEASURED_TIME, writes.clone()));
+    let read = saturating.join().expect("does not panic");
+    let after = sides.write.run(open_loop(write_rate, MEASURED_TIME, writes));
+    sides.read.run(async move {
+        let (projecting, _invoke_api) = projecting;
+        projecting.stop().await;
+    });
+
+    assert_eq!([before.failed, during.failed, after.failed, before.turned_away], [0; 4], "writes failed");
+    assert!(read.turned_away > 0, "the read side was not saturated: {read:?}");
+    let p99_ratio = during.p99_ms / before.p99_ms.max(after.p99_ms);
+    let report = json!({
+        "seconds": MEASURED_TIME.as_secs(),
+        "processes_of_each_function": PROCESSES,
+        "read_capacity_per_s": read_capacity,
+        "read_offered_per_s": read_capacity * READ_OVERLOAD,
+        "write_capacity_per_s": write_capacity,
+        "write_offered_per_s": write_rate,
+        "read_saturated": read,
+        "write_before": before,
+        "write_during": during,
+        "write_after": after,
+        "write_p99_during_over_slower_of_before_and_after": p99_ratio,
+    });
+    let path = workspace_folder().join("target/isolation.json");
+    std::fs::write(&path, serde_json::to_string_pretty(&report).expect("plain JSON") + "\n").expect("written");
+    print(
+        &report,
+        &[("writes before", &before), ("writes during", &during), ("writes after", &after), ("reads", &read)],
+    );
+    println!("written to {}", path.display());
+    drop(sides);
+}
+
+fn print(report: &Value, rows: &[(&str, &Figures)]) {
+    println!("{:<14} {:>9} {:>9} {:>9} {:>9} {:>11}", "", "answered", "p50 ms", "p99 ms", "max ms", "turned away");
+    for (name, figures) in rows {
+        let Figures { answered, p50_ms, p99_ms, max_ms, turned_away, .. } = figures;
+        println!("{name:<14} {answered:>9} {p50_ms:>9.2} {p99_ms:>9.2} {max_ms:>9.2} {turned_away:>11}");
+    }
+    let number = |name: &str| report[name].as_f64().expect("a number");
+    println!(
+        "the read side takes {:.0} a second and is offered {:.0}; the write side takes {:.0} and is offered {:.0}",
+        number("read_capacity_per_s"),
+        number("read_offered_per_s"),
+        number("write_capacity_per_s"),
+        number("write_offered_per_s")
+    );
+    println!(
+        "p99 of writes during, over the slower of before and after: {:.2}",
+        number("write_p99_during_over_slower_of_before_and_after")
+    );
+}
