@@ -1,0 +1,60 @@
+//! The authorities that AWS's own certificates come from, so that who speaks to AWS alone need not read the machine's hundred
+//! and more, which costs a starting function milliseconds.
+
+/// The five that Amazon Trust Services recommends for a trust store of one's own
+/// (<https://www.amazontrust.com/repository/>), as PEM.
+pub const AMAZON_ROOTS_PEM: &str = include_str!("amazon-roots.pem");
+
+/// Whether they are enough for AWS's addresses in this region: not in those partitions of AWS that have authorities of their
+/// own.
+#[must_use]
+pub fn suffice_in(region: &str) -> bool {
+    !["cn-", "us-iso", "eu-iso"].iter().any(|partition| region.starts_with(partition))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use sha2::{Digest as _, Sha256};
+
+    use super::*;
+
+    /// Of the certificates whose keys (by the hashes of their SubjectPublicKeyInfo) Amazon Trust Services publishes.
+    const FINGERPRINTS: [&str; 5] = [
+        "8ecde6884f3d87b1125ba31ac3fcb13d7016de7f57cc904fe1cb97c6ae98196e",
+        "1ba5b2aa8c65401a82960118f80bec4f62304d83cec4713a19c39c011ea46db4",
+        "18ce6cfe7bf14e60b2e347b8dfe868cb31d02ebb3ada271569f50343b46db3a4",
+        "e35d28419ed02025cfa69038cd623962458da5c695fbdea3c22b0bfb25897092",
+        "568d6905a2c88708a4b3025190edcfedb1974a606a13c6e5290fcb2ae63edab5",
+    ];
+
+    #[test]
+    fn they_are_the_five_that_are_published() {
+        let certificates = AMAZON_ROOTS_PEM.split("-----BEGIN CERTIFICATE-----").skip(1).map(|behind| {
+            let (base64, _) = behind.split_once("-----END CERTIFICATE-----").expect("an end");
+            STANDARD.decode(base64.split_whitespace().collect::<String>()).expect("base64")
+        });
+        let fingerprints: Vec<String> = certificates
+            .map(|certificate| {
+                Sha256::digest(&certificate).iter().fold(String::new(), |mut hex, byte| {
+                    write!(hex, "{byte:02x}").expect("a text takes everything");
+                    hex
+                })
+            })
+            .collect();
+        assert_eq!(fingerprints, FINGERPRINTS);
+    }
+
+    #[test]
+    fn a_part_of_aws_with_authorities_of_its_own_is_not_spoken_to_by_these() {
+        for region in ["eu-central-1", "us-gov-west-1", "us-east-1"] {
+            assert!(suffice_in(region), "{region}");
+        }
+        for region in ["cn-north-1", "us-iso-east-1", "us-isob-east-1"] {
+            assert!(!suffice_in(region), "{region}");
+        }
+    }
+}
