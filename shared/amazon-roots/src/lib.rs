@@ -5,11 +5,13 @@
 /// (<https://www.amazontrust.com/repository/>), as PEM.
 pub const AMAZON_ROOTS_PEM: &str = include_str!("amazon-roots.pem");
 
-/// Whether they are enough for AWS's addresses in this region: not in those partitions of AWS that have authorities of their
-/// own.
+/// Whether they are enough for a service of AWS's in this region, at AWS's own address or at another one: not in those parts of
+/// AWS that have authorities of their own, nor for somebody else's server.
 #[must_use]
-pub fn suffice_in(region: &str) -> bool {
-    !["cn-", "us-iso", "eu-iso"].iter().any(|partition| region.starts_with(partition))
+pub fn suffice_for(region: &str, endpoint_url: Option<&str>) -> bool {
+    let is_somebody_elses = endpoint_url.is_some_and(|url| url.starts_with("https:"));
+    let has_its_own = ["cn-", "us-iso", "eu-iso"].iter().any(|part_of_aws| region.starts_with(part_of_aws));
+    !is_somebody_elses && !has_its_own
 }
 
 #[cfg(test)]
@@ -49,12 +51,15 @@ mod tests {
     }
 
     #[test]
-    fn a_part_of_aws_with_authorities_of_its_own_is_not_spoken_to_by_these() {
+    fn they_are_not_taken_for_whom_they_do_not_vouch() {
         for region in ["eu-central-1", "us-gov-west-1", "us-east-1"] {
-            assert!(suffice_in(region), "{region}");
+            assert!(suffice_for(region, None), "{region}");
         }
         for region in ["cn-north-1", "us-iso-east-1", "us-isob-east-1"] {
-            assert!(!suffice_in(region), "{region}");
+            assert!(!suffice_for(region, None), "{region}");
         }
+        assert!(!suffice_for("eu-central-1", Some("https://stand-in.example")));
+        // Where there is no TLS, nobody vouches.
+        assert!(suffice_for("eu-central-1", Some("http://127.0.0.1:5000")));
     }
 }

@@ -6,8 +6,6 @@ use aws_sdk_kafka::config::{BehaviorVersion, Region};
 use aws_sdk_kafka::error::SdkError;
 use aws_sdk_kafka::operation::get_bootstrap_brokers::GetBootstrapBrokersError;
 use aws_sdk_kafka::{Client, Config};
-use aws_smithy_http_client::tls::Provider;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use settings::{KafkaSignIn, Settings, SettingsError};
 
 use crate::{CredentialsError, aws_credentials};
@@ -55,13 +53,13 @@ async fn look_up_at(
     sign_in: &KafkaSignIn,
 ) -> Result<String, LookUpError> {
     let region = region(arn).ok_or(LookUpError::NoArn)?;
-    let http_client = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring));
+    let http_client = aws_https::client(region, endpoint_url.as_deref());
     let mut config = Config::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::new(region.to_owned()))
         .credentials_provider(credentials)
         .timeout_config(TimeoutConfig::builder().operation_timeout(TIMEOUT).build())
-        .http_client(http_client.build_https());
+        .http_client(http_client);
     if let Some(endpoint_url) = endpoint_url {
         config = config.endpoint_url(endpoint_url);
     }

@@ -1,3 +1,4 @@
+use amazon_roots::{AMAZON_ROOTS_PEM, suffice_for};
 use rdkafka::ClientConfig;
 use settings::{KafkaBrokers, KafkaSettings, KafkaSignIn};
 
@@ -103,9 +104,18 @@ impl KafkaConnection {
                 config.set("security.protocol", "SASL_SSL").set("sasl.mechanisms", "OAUTHBEARER");
             }
         }
-        if self.settings.sign_in != KafkaSignIn::Plaintext {
-            let ca_file = self.settings.ca_file.as_ref().map(|path| path.to_string_lossy());
-            config.set("ssl.ca.location", ca_file.as_deref().unwrap_or(MACHINES_CERTIFICATES));
+        match (&self.settings.sign_in, &self.settings.ca_file) {
+            (KafkaSignIn::Plaintext, _) => {}
+            (_, Some(ca_file)) => {
+                config.set("ssl.ca.location", ca_file.to_string_lossy());
+            }
+            // Only MSK is signed in to so, and its brokers are Amazon's.
+            (KafkaSignIn::MskIam { region }, None) if suffice_for(region, None) => {
+                config.set("ssl.ca.pem", AMAZON_ROOTS_PEM);
+            }
+            (_, None) => {
+                config.set("ssl.ca.location", MACHINES_CERTIFICATES);
+            }
         }
         config
     }

@@ -7,8 +7,6 @@ use aws_sdk_lambda::config::{BehaviorVersion, Region};
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::InvocationType;
 use aws_sdk_lambda::{Client, Config};
-use aws_smithy_http_client::tls::Provider;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use restore::{RestoreTrigger, TriggerError};
 use settings::{Settings, SettingsError};
 
@@ -50,13 +48,13 @@ impl LambdaRestoreTrigger {
     }
 
     fn new(region: String, credentials: Credentials, endpoint_url: Option<String>, function_name: String) -> Self {
-        let http_client = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring));
+        let http_client = aws_https::client(&region, endpoint_url.as_deref());
         let mut config = Config::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
             .region(Region::new(region))
             .credentials_provider(credentials)
             .timeout_config(TimeoutConfig::builder().operation_timeout(TIMEOUT).build())
-            .http_client(http_client.build_https());
+            .http_client(http_client);
         if let Some(endpoint_url) = endpoint_url {
             config = config.endpoint_url(endpoint_url);
         }

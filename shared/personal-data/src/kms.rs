@@ -9,8 +9,6 @@ use aws_sdk_kms::operation::generate_data_key::GenerateDataKeyError;
 use aws_sdk_kms::primitives::Blob;
 use aws_sdk_kms::types::DataKeySpec;
 use aws_sdk_kms::{Client, Config};
-use aws_smithy_http_client::tls::Provider;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use cqrs::StreamId;
 use settings::{Settings, SettingsError};
 
@@ -67,13 +65,13 @@ impl KmsKey {
     /// The key of this id, ARN or alias at this address, AWS's own where there is none.
     #[must_use]
     pub fn at(endpoint_url: Option<String>, region: String, credentials: Credentials, key_id: &str) -> Self {
-        let http_client = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring));
+        let http_client = aws_https::client(&region, endpoint_url.as_deref());
         let mut config = Config::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
             .region(Region::new(region))
             .credentials_provider(credentials)
             .timeout_config(TimeoutConfig::builder().operation_timeout(TIMEOUT).build())
-            .http_client(http_client.build_https());
+            .http_client(http_client);
         if let Some(endpoint_url) = endpoint_url {
             config = config.endpoint_url(endpoint_url);
         }
