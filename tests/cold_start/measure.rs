@@ -9,7 +9,9 @@ use tokio::net::TcpListener;
 use super::events::RoundOfEvents;
 use super::functions_of;
 use super::report::{Figures, FunctionFigures, Report, Side};
-use crate::harness::{Artifacts, ServersStack, address, address_if_any, artifacts_of_environment, workspace_folder};
+use crate::harness::{
+    Artifacts, Moto, ServersStack, address, address_if_any, artifacts_of_environment, workspace_folder,
+};
 use crate::lambda_runtime::{FunctionProcess, event_fixture};
 
 /// Of each function; one more comes first and is not counted, so that no figure is about a file's first way into memory.
@@ -35,9 +37,10 @@ async fn start(function: &str, environment: &[(String, String)], event: &Value) 
 }
 
 /// What the functions are told on Lambda, as far as it can be had here, and the servers that they are to reach by TLS. MySQL
-/// and Kafka always have it; MongoDB where `make services` says so.
-async fn environment(stack: &ServersStack) -> (Vec<(String, String)>, Vec<String>) {
+/// and Kafka always have it; MongoDB where `make services` says so. In KMS's place is moto, which has none.
+async fn environment(stack: &ServersStack, moto: &Moto) -> (Vec<(String, String)>, Vec<String>) {
     let mut environment: BTreeMap<String, String> = stack.environment().into_iter().collect();
+    environment.extend(moto.environment());
     let mut tls_to = vec!["MySQL".to_owned(), "Kafka, which asks for SCRAM".to_owned()];
     if let Some(ca_file) = address_if_any("MONGODB_CA_FILE") {
         environment.entry("EVENT_STORE_URL".to_owned()).and_modify(|url| {
@@ -54,9 +57,7 @@ async fn environment(stack: &ServersStack) -> (Vec<(String, String)>, Vec<String
         ("KAFKA_SIGN_IN", "scram".to_owned()),
         ("KAFKA_USERNAME", "passbook".to_owned()),
         ("KAFKA_PASSWORD", "passbook".to_owned()),
-        ("AWS_REGION", "eu-central-1".to_owned()),
-        ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE".to_owned()),
-        ("AWS_SECRET_ACCESS_KEY", "secret".to_owned()),
+        ("KEY_STORE_KMS_KEY_ID", moto.make_key().await),
         ("AWS_ENDPOINT_URL_LAMBDA", lambda),
     ] {
         environment.insert(name.to_owned(), value);
@@ -82,7 +83,8 @@ async fn cold_starts_are_measured_and_the_readme_s_table_is_written() {
     assert_eq!(asked, sides.keys().map(String::as_str).collect(), "each function has its place in a round");
 
     let stack = tokio::task::spawn_blocking(ServersStack::new).await.expect("a stack");
-    let (environment, tls_to) = environment(&stack).await;
+    let moto = tokio::task::spawn_blocking(Moto::start).await.expect("moto");
+    let (environment, tls_to) = environment(&stack, &moto).await;
     let mut floor = Vec::new();
     let mut starts: BTreeMap<&str, Vec<Start>> = BTreeMap::new();
     for round in 0..=STARTS {

@@ -13,6 +13,9 @@ const SOCKET_TIMEOUT_MS: u32 = 10_000;
 const SETUP_TIMEOUT_MS: u32 = 3_000;
 /// The first thing asked on a connection; part of its setup.
 const API_VERSION_TIMEOUT_MS: u32 = 3_000;
+/// How long a client waits before it tries a broker again, at first. Half of it, and no less than 11 ms, is also what librdkafka
+/// leaves between connections to different brokers, so that its 100 ms would delay the second one of a function that starts.
+const RECONNECT_BACKOFF_MS: u32 = 20;
 /// How long a client waits at most before it tries a broker again. librdkafka's 10 s would be as much longer an outage.
 const RECONNECT_BACKOFF_MAX_MS: u32 = 1_000;
 /// librdkafka is linked with an OpenSSL of its own, which does not know where this machine keeps its certificates.
@@ -87,6 +90,7 @@ impl KafkaConnection {
             .set("socket.timeout.ms", SOCKET_TIMEOUT_MS.to_string())
             .set("socket.connection.setup.timeout.ms", SETUP_TIMEOUT_MS.to_string())
             .set("api.version.request.timeout.ms", API_VERSION_TIMEOUT_MS.to_string())
+            .set("reconnect.backoff.ms", RECONNECT_BACKOFF_MS.to_string())
             .set("reconnect.backoff.max.ms", RECONNECT_BACKOFF_MAX_MS.to_string())
             .set("socket.keepalive.enable", "true")
             // Brokers close what stands still, and a frozen function stands still: that is nothing to report.

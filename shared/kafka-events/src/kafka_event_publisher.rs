@@ -117,8 +117,8 @@ impl KafkaEventPublisher {
             .set("topic.metadata.propagation.max.ms", (timeout_ms / 2).to_string())
             // The partition that Java's and most other clients give a key, so that any of them finds a stream's.
             .set("partitioner", "murmur2_random");
-        let producer = RenewableProducer::new(config, context.clone())?;
         let topic = connection.topic().to_owned();
+        let producer = RenewableProducer::new(config, context.clone(), topic.clone())?;
         Ok(Self { producer, context, topic, timeout: limits.timeout, pause: Pause::of(limits.pause) })
     }
 
