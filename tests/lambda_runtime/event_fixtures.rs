@@ -103,10 +103,10 @@ async fn every_function_answers_its_event_on_the_real_servers() {
         "restore_id": begun["restore_id"], "status": "succeeded", "events_replayed": 5, "events_total": 5,
     });
     assert_eq!((status, &body), (200, &expected));
-    // The commands have published all of it themselves. A process that ended as soon as it had answered may have left a mark.
+    // The commands have published all five themselves; but their processes ended as soon as they had answered, and may have left
+    // marks, which the relay looks at once they are old enough.
     let report = answer_of("event-relay").await;
-    assert_eq!((&report["failed"], &report["still_marked"]), (&json!(0), &json!(0)), "{report}");
-    assert_eq!(answer_of("event-relay").await["delivered"], json!(0));
+    assert!(report["failed"] == json!(0) && report["delivered"].as_u64().is_some_and(|count| count <= 5), "{report}");
 }
 
 #[test]

@@ -81,7 +81,7 @@ fn make_ready(producer: &FutureProducer<KafkaClientContext>, topic: &str) {
         match producer.client().fetch_metadata(Some(topic), timeout) {
             Ok(_) => answers += 1,
             // The connection that it went by is being closed.
-            Err(_) => std::thread::sleep(Duration::from_millis(1)),
+            Err(_) => std::thread::sleep(Duration::from_millis(10)),
         }
     }
 }
