@@ -24,6 +24,8 @@ const PROCESSES: usize = 2;
 const ACCOUNTS: usize = 50;
 const CAPACITY_TIME: Duration = Duration::from_secs(10);
 const MEASURED_TIME: Duration = Duration::from_secs(30);
+/// Before each measurement without the load.
+const SETTLING_TIME: Duration = Duration::from_secs(15);
 /// Reads come at so many times the rate that the read side can take.
 const READ_OVERLOAD: f64 = 4.0;
 /// Writes come at this share of the rate that the write side can take: it is to have something to lose.
@@ -114,10 +116,13 @@ fn reads_that_are_four_times_too_many_and_what_writes_notice_of_it() {
     let write_capacity = sides.write.run(closed_loop(PROCESSES, CAPACITY_TIME, writes.clone()));
     let read_capacity = sides.read.run(closed_loop(PROCESSES, CAPACITY_TIME, reads.clone()));
     let write_rate = write_capacity * WRITE_SHARE;
+    // What was written so far is still being projected, and all servers write to one disk.
+    std::thread::sleep(SETTLING_TIME);
     let before = sides.write.run(open_loop(write_rate, MEASURED_TIME, writes.clone()));
     let saturating = sides.read.begin(open_loop(read_capacity * READ_OVERLOAD, MEASURED_TIME, reads));
     let during = sides.write.run(open_loop(write_rate, MEASURED_TIME, writes.clone()));
     let read = saturating.join().expect("does not panic");
+    std::thread::sleep(SETTLING_TIME);
     let after = sides.write.run(open_loop(write_rate, MEASURED_TIME, writes));
     sides.read.run(async move {
         let (projecting, _invoke_api) = projecting;
@@ -126,7 +131,7 @@ fn reads_that_are_four_times_too_many_and_what_writes_notice_of_it() {
 
     assert_eq!([before.failed, during.failed, after.failed, before.turned_away], [0; 4], "writes failed");
     assert!(read.turned_away > 0, "the read side was not saturated: {read:?}");
-    let p99_ratio = during.p99_ms / before.p99_ms.max(after.p99_ms);
+    let p99_ratio = during.p99_ms / before.p99_ms.min(after.p99_ms);
     let report = json!({
         "seconds": MEASURED_TIME.as_secs(),
         "processes_of_each_function": PROCESSES,
@@ -138,7 +143,7 @@ fn reads_that_are_four_times_too_many_and_what_writes_notice_of_it() {
         "write_before": before,
         "write_during": during,
         "write_after": after,
-        "write_p99_during_over_slower_of_before_and_after": p99_ratio,
+        "write_p99_during_over_faster_of_before_and_after": p99_ratio,
     });
     let path = workspace_folder().join("target/isolation.json");
     std::fs::write(&path, serde_json::to_string_pretty(&report).expect("plain JSON") + "\n").expect("written");
@@ -165,7 +170,7 @@ fn print(report: &Value, rows: &[(&str, &Figures)]) {
         number("write_offered_per_s")
     );
     println!(
-        "p99 of writes during, over the slower of before and after: {:.2}",
-        number("write_p99_during_over_slower_of_before_and_after")
+        "p99 of writes during, over the faster of before and after: {:.2}",
+        number("write_p99_during_over_faster_of_before_and_after")
     );
 }
