@@ -34,10 +34,6 @@ fn readmes_rows() -> Vec<Vec<String>> {
 #[test]
 fn the_readme_tells_of_every_function_s_cold_start_in_figures() {
     let rows = readmes_rows();
-    if rows.is_empty() {
-        // Not measured yet.
-        return;
-    }
     let named: BTreeSet<String> = rows.iter().map(|row| row[0].clone()).collect();
     let mut expected: BTreeSet<String> = Side::ALL.into_iter().flat_map(functions_of).collect();
     expected.insert("floor".to_owned());
