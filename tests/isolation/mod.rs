@@ -14,7 +14,7 @@ use load::{Figures, closed_loop, open_loop};
 use passbook::event_source_mapping::{EventSourceMapping, InvokeApi, InvokeClient, MappingSettings};
 use serde_json::{Value, json};
 
-use crate::harness::{ServersStack, workspace_folder};
+use crate::harness::ServersStack;
 use crate::lambda_runtime::{FunctionPool, answer, event};
 
 const WRITE_CORE: usize = 0;
@@ -31,15 +31,9 @@ const READ_OVERLOAD: f64 = 4.0;
 /// Writes come at this share of the rate that the write side can take: it is to have something to lose.
 const WRITE_SHARE: f64 = 0.5;
 
-/// One side: a thread on a core of its own, and on it whatever is started there.
-struct Sides {
-    write: OnCore,
-    read: OnCore,
-}
-
 async fn pool(function: &'static str, stack: &ServersStack) -> Arc<FunctionPool> {
     let mut environment = stack.environment();
-    // Nobody reads what these processes say.
+    // What they say is kept here, on the core that is measured.
     environment.push(("PASSBOOK_LOG".to_owned(), "warn".to_owned()));
     Arc::new(FunctionPool::start(function, PROCESSES, &environment).await)
 }
@@ -68,17 +62,17 @@ async fn open_accounts(open: &FunctionPool) -> Vec<String> {
 #[ignore = "measures for two minutes, alone on the machine: make isolation"]
 fn reads_that_are_four_times_too_many_and_what_writes_notice_of_it() {
     let stack = Arc::new(ServersStack::new());
-    let sides = Sides { write: OnCore::start(WRITE_CORE), read: OnCore::start(READ_CORE) };
+    let (write_side, read_side) = (OnCore::start(WRITE_CORE), OnCore::start(READ_CORE));
     let _pinned = PinnedServers::pin(&[("mongodb", WRITE_CORE), ("kafka", WRITE_CORE), ("mysql", READ_CORE)]);
 
-    let (ids, deposits) = sides.write.run({
+    let (ids, deposits) = write_side.run({
         let stack = stack.clone();
         async move {
             let open = pool("open-account", &stack).await;
             (Arc::new(open_accounts(&open).await), pool("deposit-funds", &stack).await)
         }
     });
-    let (queries, projecting) = sides.read.run({
+    let (queries, projecting) = read_side.run({
         let (stack, ids) = (stack.clone(), ids.clone());
         async move {
             let mapping = MappingSettings { group_id: stack.mapping_group(), ..MappingSettings::default() };
@@ -113,18 +107,18 @@ fn reads_that_are_four_times_too_many_and_what_writes_notice_of_it() {
             async move { answer(&queries.answer(event).await.expect("an answer")).0 == 200 }
         }
     };
-    let write_capacity = sides.write.run(closed_loop(PROCESSES, CAPACITY_TIME, writes.clone()));
-    let read_capacity = sides.read.run(closed_loop(PROCESSES, CAPACITY_TIME, reads.clone()));
+    let write_capacity = write_side.run(closed_loop(PROCESSES, CAPACITY_TIME, writes.clone()));
+    let read_capacity = read_side.run(closed_loop(PROCESSES, CAPACITY_TIME, reads.clone()));
     let write_rate = write_capacity * WRITE_SHARE;
     // What was written so far is still being projected, and all servers write to one disk.
     std::thread::sleep(SETTLING_TIME);
-    let before = sides.write.run(open_loop(write_rate, MEASURED_TIME, writes.clone()));
-    let saturating = sides.read.begin(open_loop(read_capacity * READ_OVERLOAD, MEASURED_TIME, reads));
-    let during = sides.write.run(open_loop(write_rate, MEASURED_TIME, writes.clone()));
+    let before = write_side.run(open_loop(write_rate, MEASURED_TIME, writes.clone()));
+    let saturating = read_side.begin(open_loop(read_capacity * READ_OVERLOAD, MEASURED_TIME, reads));
+    let during = write_side.run(open_loop(write_rate, MEASURED_TIME, writes.clone()));
     let read = saturating.join().expect("does not panic");
     std::thread::sleep(SETTLING_TIME);
-    let after = sides.write.run(open_loop(write_rate, MEASURED_TIME, writes));
-    sides.read.run(async move {
+    let after = write_side.run(open_loop(write_rate, MEASURED_TIME, writes));
+    read_side.run(async move {
         let (projecting, _invoke_api) = projecting;
         projecting.stop().await;
     });
@@ -145,14 +139,13 @@ fn reads_that_are_four_times_too_many_and_what_writes_notice_of_it() {
         "write_after": after,
         "write_p99_during_over_faster_of_before_and_after": p99_ratio,
     });
-    let path = workspace_folder().join("target/isolation.json");
+    let path = format!("{}/../isolation.json", env!("CARGO_TARGET_TMPDIR"));
     std::fs::write(&path, serde_json::to_string_pretty(&report).expect("plain JSON") + "\n").expect("written");
     print(
         &report,
         &[("writes before", &before), ("writes during", &during), ("writes after", &after), ("reads", &read)],
     );
-    println!("written to {}", path.display());
-    drop(sides);
+    println!("written to {path}");
 }
 
 fn print(report: &Value, rows: &[(&str, &Figures)]) {
