@@ -178,11 +178,14 @@ cold-start: ## Measure each function's start beside that of a function that does
 	PASSBOOK_ARTIFACTS="$(ARTIFACTS)/$(ARCH_HERE)" $(CARGO) test $(LOCKED) $(EVERYTHING) --test passbook -- \
 		--ignored --nocapture cold_start::
 
-# Alone on the machine, which must have two cores and util-linux's taskset. The stand-in for Lambda must not be what is slow.
+# Alone on the machine, which must have two cores and util-linux's taskset. The servers are others than make services starts:
+# with their data in memory, since the two sides share this machine's disk as they share nothing on AWS.
 .PHONY: isolation
 isolation: ## Measure what writes notice of four times too many reads, each side on a core of its own; write target/isolation.json
 	@$(MAKE) --no-print-directory build ARCH=$(ARCH_HERE) FUNCTIONS="open-account deposit-funds account-projector get-account"; \
+	export SERVICES_FOLDER=/dev/shm/passbook-isolation-$$$$; \
 	SERVICES_STOP_WITH=$$$$ $(MAKE) --no-print-directory services; \
+	eval "export $$($(MAKE) -s services-env | tr '\n' ' ')"; \
 	PASSBOOK_ARTIFACTS="$(ARTIFACTS)/$(ARCH_HERE)" $(CARGO) test $(LOCKED) $(EVERYTHING) --test passbook -- \
 		--ignored --nocapture isolation::
 

@@ -31,6 +31,7 @@ pub use servers_stack::ServersStack;
 #[cfg(feature = "services")]
 pub use services::{
     address, address_if_any, event_store_url, kafka_bootstrap_servers, mysql_server_url, python_clients,
+    service_process,
 };
 pub use token_issuer::{TokenIssuer, claims, key_set, seconds_from_now};
 

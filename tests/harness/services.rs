@@ -1,3 +1,4 @@
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
 
@@ -45,6 +46,16 @@ fn installed_by(script: &str) -> String {
     let printed = Command::new(format!("{PROJECT}/tests/services/{script}")).output().expect("the script is there");
     assert!(printed.status.success(), "{}", String::from_utf8_lossy(&printed.stderr));
     String::from_utf8(printed.stdout).expect("text").trim_end().to_owned()
+}
+
+/// The pid of one of the servers of `make services`, which must not run in an engine.
+pub fn service_process(server: &str) -> String {
+    let folder =
+        std::env::var_os("SERVICES_FOLDER").map_or_else(|| Path::new(PROJECT).join(".services"), PathBuf::from);
+    let file = folder.join(server).join("pid");
+    let pid = std::fs::read_to_string(&file)
+        .unwrap_or_else(|error| panic!("make services runs it, without a Docker engine: {}: {error}", file.display()));
+    pid.trim().to_owned()
 }
 
 /// A service's address: of the environment's variable of that name, else of `make services`.

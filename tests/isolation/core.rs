@@ -5,7 +5,7 @@ use std::thread::JoinHandle;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 
-use crate::harness::workspace_folder;
+use crate::harness::service_process;
 
 /// A thread that keeps to one core, with a runtime; so do the processes that are started on it.
 pub struct OnCore {
@@ -59,11 +59,7 @@ pub struct PinnedServers {
 impl PinnedServers {
     pub fn pin(servers: &[(&str, usize)]) -> Self {
         let processes = servers.iter().map(|(server, core)| {
-            let file = workspace_folder().join(".services").join(server).join("pid");
-            let process = std::fs::read_to_string(&file).unwrap_or_else(|error| {
-                panic!("the servers must be those of make services: {}: {error}", file.display())
-            });
-            let process = process.trim().to_owned();
+            let process = service_process(server);
             pin(&process, *core, &["--all-tasks"]);
             process
         });

@@ -8,7 +8,8 @@ use futures::StreamExt as _;
 use serde_json::json;
 
 use crate::harness::{
-    Client, Server, ServersStack, eventually_within, passbook_program, without_settings, workspace_folder,
+    Client, Server, ServersStack, eventually_within, passbook_program, service_process, without_settings,
+    workspace_folder,
 };
 
 /// For a server that starts on a busy machine, and for what then follows by itself.
@@ -21,9 +22,7 @@ struct Service(&'static str);
 impl Service {
     /// `kill -9`.
     fn kill(self) {
-        let pid_file = workspace_folder().join(".services").join(self.0).join("pid");
-        let pid = std::fs::read_to_string(pid_file).expect("make services runs it, without a Docker engine");
-        let killed = Command::new("kill").args(["-KILL", pid.trim()]).status().expect("kill starts");
+        let killed = Command::new("kill").args(["-KILL", &service_process(self.0)]).status().expect("kill starts");
         assert!(killed.success(), "{} did not run", self.0);
     }
 

@@ -2,11 +2,11 @@
 # Sourced by every script here: where things lie, and how a server's process is started, known and stopped.
 #
 # A server is known by its pid in .services/NAME/pid, and a pid counts only while /proc shows that it runs with `mark`, an
-# argument that names this project's own folder. So nothing else is ever signalled: not a process that got the pid after
+# argument that names that folder. So nothing else is ever signalled: not a process that got the pid after
 # a crash or a reboot, nor another checkout's server.
 
 project=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
-state=$project/.services       # data, logs, pids and ports: services-clean removes it
+state=${SERVICES_FOLDER:-$project/.services} # data, logs, pids and ports: services-clean removes it
 cache=$project/.tools/services # downloaded once
 home=$state/${name:-}          # of the server whose script this is
 mark='' tool='' default_port=''

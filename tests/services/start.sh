@@ -4,6 +4,9 @@
 #
 # They run until services-stop. A test run that starts them for itself says SERVICES_STOP_WITH=PID: when that process
 # ends, however it ends, the servers stop, unless some ran before it.
+#
+# SERVICES_FOLDER=FOLDER is for servers apart from these, with data of their own: in memory, say. They are native, and those
+# that stop with a process take their folder with them.
 set -euo pipefail
 cd "$(dirname "$0")"
 source ./process.sh
@@ -51,7 +54,7 @@ mkdir -p "$state"
 were_running=$(running)
 if [[ ! $were_running ]]; then
     # What runs stays where it runs, even when an engine has come or gone since.
-    if docker_answers; then echo compose; else echo native; fi >"$state/engine"
+    if [[ ! ${SERVICES_FOLDER:-} ]] && docker_answers; then echo compose; else echo native; fi >"$state/engine"
     # Before the servers, so that being killed in between leaves none; it waits for its turn to stop them.
     [[ ! ${SERVICES_STOP_WITH:-} ]] || ./watcher.sh start "$SERVICES_STOP_WITH"
 fi
