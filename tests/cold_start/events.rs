@@ -19,7 +19,7 @@ pub struct RoundOfEvents {
 
 impl RoundOfEvents {
     /// Each function, in an order in which each has something to do.
-    pub const ORDER: [&str; 16] = [
+    pub const ORDER: [&str; 17] = [
         "open-account",
         "deposit-funds",
         "account-projector",
@@ -36,6 +36,7 @@ impl RoundOfEvents {
         "restore-read-db",
         "restore-worker",
         "get-restore",
+        "api-description",
     ];
 
     /// Round 0 has the events as they stand there.

@@ -103,6 +103,7 @@ RIGHTS: dict[str, set[Right]] = {
     | {("lambda:InvokeFunction", WORKER)},
     "get-restore": secrets("ReadDbQueryUrl"),
     "health": secrets("EventStoreReaderUrl", "KeyStoreReaderUrl", "ReadDbQueryUrl"),
+    "api-description": set(),
 }
 
 WRITE_SIDE = {"ReachAws", "ReachEventStore", "ReachKafka"}
@@ -126,6 +127,7 @@ REACHES: dict[str, set[str]] = {
     "restore-worker": {"ReachAws", "ReachEventStore", "ReachReadDb"},
     "get-restore": READ_SIDE,
     "health": {"ReachAws", "ReachEventStore", "ReachReadDb"},
+    "api-description": set(),
 }
 
 

@@ -20,7 +20,7 @@ impl OpenApi {
     pub fn get() -> &'static Self {
         static OPENAPI: OnceLock<OpenApi> = OnceLock::new();
         OPENAPI.get_or_init(|| {
-            let document: Value = serde_norway::from_str(passbook::gateway::OPENAPI_YAML).expect("YAML");
+            let document: Value = serde_norway::from_str(api_description::OPENAPI_YAML).expect("YAML");
             let registry = jsonschema::Registry::new()
                 .add(DOCUMENT_URI, document.clone())
                 .expect("a URI")

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use api_description::OPENAPI_YAML;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use cloud_events::{from_record, to_record};
@@ -77,6 +78,7 @@ async fn every_function_answers_its_event_on_the_real_servers() {
         ("list-account-events", "/events/0/data/holder", json!("[erased]")),
         ("get-account-as-of", "/status", json!("closed")),
         ("health", "/status", json!("ok")),
+        ("api-description", "", json!(OPENAPI_YAML)),
     ] {
         let (status, body) = answer(&answer_of(function).await);
         assert_eq!((status, body.pointer(member)), (200, Some(&expected)), "{function}: {body}");
@@ -107,6 +109,37 @@ async fn every_function_answers_its_event_on_the_real_servers() {
     // marks, which the relay looks at once they are old enough.
     let report = answer_of("event-relay").await;
     assert!(report["failed"] == json!(0) && report["delivered"].as_u64().is_some_and(|count| count <= 5), "{report}");
+}
+
+/// What API Gateway sends to its route `$default`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_that_no_route_is_for_is_answered_as_the_contract_says() {
+    let process = FunctionProcess::start_with("api-description", &[]).await;
+    for (method, path, accept, status, code) in [
+        ("GET", "/nothing", "text/html", 404, "not_found"),
+        ("GET", "/accounts/1/nothing", "*/*", 404, "not_found"),
+        ("DELETE", "/accounts/1", "*/*", 405, "method_not_allowed"),
+        ("POST", "/openapi.yaml", "*/*", 405, "method_not_allowed"),
+        ("GET", "/openapi.yaml", "text/html", 406, "not_acceptable"),
+    ] {
+        let mut event = event_fixture("api-description");
+        for (place, value) in [
+            ("/routeKey", "$default"),
+            ("/requestContext/routeKey", "$default"),
+            ("/rawPath", path),
+            ("/requestContext/http/path", path),
+            ("/requestContext/http/method", method),
+            ("/headers/accept", accept),
+        ] {
+            *event.pointer_mut(place).expect("it is there") = json!(value);
+        }
+        let response = process.invoke(&event).await;
+        let (answered, body) = answer(&response);
+        assert_eq!((answered, &body["code"]), (status, &json!(code)), "{method} {path}: {response}");
+        assert_eq!(response["headers"]["content-type"], "application/problem+json", "{method} {path}");
+        let allowed = (status == 405).then_some("GET, HEAD");
+        assert_eq!(response["headers"]["allow"].as_str(), allowed, "{method} {path}");
+    }
 }
 
 #[test]

@@ -52,11 +52,15 @@ pub fn event(method: &str, path: &str, account_id: Option<&str>, headers: &Value
     })
 }
 
-/// A function's answer: the status and the body.
+/// A function's answer: the status and the body, as a text where it is no JSON by its own word.
 pub fn answer(response: &Value) -> (u64, Value) {
     let status = response["statusCode"].as_u64().unwrap_or_else(|| panic!("no status in {response}"));
-    let body = response["body"].as_str().filter(|body| !body.is_empty());
-    (status, body.map_or(Value::Null, |body| serde_json::from_str(body).expect("JSON")))
+    let body = match response["body"].as_str().filter(|body| !body.is_empty()) {
+        Some(text) if response["headers"]["content-type"] == "application/yaml" => json!(text),
+        Some(text) => serde_json::from_str(text).expect("JSON"),
+        None => Value::Null,
+    };
+    (status, body)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use passbook::gateway::ROUTES;
+use api_routes::ROUTES;
 use toml::{Table, Value};
 
 use crate::harness::workspace_folder;

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use api_routes::Route;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use cqrs::Timestamp;
@@ -8,7 +9,7 @@ use http::{HeaderMap, header};
 use http_api::CorrelationId;
 use serde_json::{Value, json};
 
-use super::{Claims, Route};
+use super::Claims;
 
 /// This API's own name, which is in the place of whatever the client calls it.
 const DOMAIN_NAME: &str = "localhost";

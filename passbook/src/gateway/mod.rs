@@ -4,24 +4,25 @@
 
 mod api_gateway_event; // an HTTP request as API Gateway hands it to a function
 mod bus_check; // the embedded bus's line in the health check
+mod functions; // every function, on this stack's adapters
 #[cfg(feature = "servers")]
 mod invoked_functions; // functions that are processes of their own
 #[cfg(feature = "servers")]
 mod kafka_check; // Kafka's line in the health check
-mod routes; // which path and method is which function
-mod static_files; // the console and openapi.yaml
+mod static_files; // the console
 mod tokens; // API Gateway's JWT authorizer
 
 use std::collections::BTreeMap;
 use std::error::Error as _;
 use std::sync::Arc;
 
+use api_routes::{ROUTES, Route};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request};
 use axum::response::Response;
-use http::{HeaderValue, Method, header};
+use http::Method;
 use http_api::{CorrelationId, Problem, ProblemCode, render_problem};
 use http_body_util::LengthLimitError;
 use restore::RestoreTrigger;
@@ -31,11 +32,9 @@ pub use api_gateway_event::api_gateway_event;
 pub use bus_check::BusCheck;
 #[cfg(feature = "servers")]
 pub use kafka_check::KafkaCheck;
-pub use routes::{ROUTES, Route};
-pub use static_files::OPENAPI_YAML;
 pub use tokens::{Claims, DEVELOPMENT_CALLER, TokenChecker, TokenCheckerError};
 
-use routes::{Function, functions};
+use functions::{Function, functions};
 use static_files::StaticFile;
 
 use crate::Stack;
@@ -128,17 +127,14 @@ impl Gateway {
         for file in static_files::ALL {
             router = router.route(file.path, axum::routing::any(move |request| static_file(file, request)));
         }
-        router.fallback(|request: Request| async move {
-            let detail = format!("There is no {}.", request.uri().path());
-            refuse(&request, Problem::new(ProblemCode::NotFound, detail))
-        })
+        router.fallback(|request: Request| async move { refuse(&request, Problem::no_such_path(request.uri().path())) })
     }
 
     async fn answer(&self, routes: &[&Route], parameters: Option<RawPathParams>, request: Request) -> Response {
         // HEAD is GET without the body, which the server leaves out by itself.
         let method = if *request.method() == Method::HEAD { Method::GET } else { request.method().clone() };
         let Some(route) = routes.iter().find(|route| route.method == method) else {
-            return refuse(&request, method_not_allowed(routes.iter().map(|route| &route.method)));
+            return refuse(&request, Problem::method_not_allowed(routes.iter().map(|route| &route.method)));
         };
         if request.uri().path_and_query().is_some_and(|target| target.as_str().len() > MAX_TARGET_BYTES) {
             let detail = format!("Path and query together have at most {MAX_TARGET_BYTES} bytes.");
@@ -169,27 +165,9 @@ impl Gateway {
 
 async fn static_file(file: &'static StaticFile, request: Request) -> Response {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return refuse(&request, method_not_allowed([&Method::GET]));
+        return refuse(&request, Problem::method_not_allowed([&Method::GET]));
     }
-    match file.check(&request) {
-        Ok(()) => file.response(&CorrelationId::of(request.headers())),
-        Err(problem) => refuse(&request, problem),
-    }
-}
-
-/// With `Allow` (RFC 9110, section 10.2.1), which names HEAD wherever there is GET.
-fn method_not_allowed<'a>(methods: impl IntoIterator<Item = &'a Method>) -> Problem {
-    let mut allowed: Vec<&str> = methods.into_iter().map(Method::as_str).collect();
-    if allowed.contains(&Method::GET.as_str()) {
-        allowed.push(Method::HEAD.as_str());
-    }
-    allowed.sort_unstable();
-    let allowed = allowed.join(", ");
-    let problem = Problem::new(ProblemCode::MethodNotAllowed, format!("This path has the methods {allowed}."));
-    match HeaderValue::from_str(&allowed) {
-        Ok(value) => problem.with_header(header::ALLOW, value),
-        Err(_) => problem,
-    }
+    file.response(&CorrelationId::of(request.headers()))
 }
 
 /// Why a body was not taken in whole.

@@ -22,6 +22,13 @@ impl Answer {
             .with_header(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))
     }
 
+    /// A text of this media type, with status 200.
+    #[must_use]
+    pub fn text(media_type: &'static str, text: &str) -> Self {
+        Self { status: StatusCode::OK, headers: HeaderMap::new(), body: Body::Text(text.to_owned()) }
+            .with_header(header::CONTENT_TYPE, HeaderValue::from_static(media_type))
+    }
+
     /// No body.
     #[must_use]
     pub fn empty(status: StatusCode) -> Self {

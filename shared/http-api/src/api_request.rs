@@ -1,6 +1,6 @@
 use bank::AccountId;
 use cqrs::{Timestamp, TimestampError};
-use http::{HeaderMap, header};
+use http::{HeaderMap, Method, header};
 use lambda_http::{Body, Request, RequestExt as _};
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
@@ -41,6 +41,18 @@ impl ApiRequest {
     #[must_use]
     pub fn caller_if_any(&self) -> Option<Caller> {
         caller_of(&self.request)
+    }
+
+    /// The method.
+    #[must_use]
+    pub fn method(&self) -> &Method {
+        self.request.method()
+    }
+
+    /// The whole path, as the client sent it.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.request.raw_http_path()
     }
 
     /// The account in the path.

@@ -1,4 +1,4 @@
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use serde::Serialize;
 
 use crate::{CorrelationId, FieldError};
@@ -159,6 +159,28 @@ impl Problem {
     #[must_use]
     pub fn account_not_found() -> Self {
         Self::new(ProblemCode::AccountNotFound, "No account of yours has this id.")
+    }
+
+    /// No route has this path.
+    #[must_use]
+    pub fn no_such_path(path: &str) -> Self {
+        Self::new(ProblemCode::NotFound, format!("There is no {path}."))
+    }
+
+    /// The path has other methods, these. With `Allow` (RFC 9110, section 10.2.1), which names HEAD wherever there is GET.
+    #[must_use]
+    pub fn method_not_allowed<'a>(methods: impl IntoIterator<Item = &'a Method>) -> Self {
+        let mut allowed: Vec<&str> = methods.into_iter().map(Method::as_str).collect();
+        if allowed.contains(&Method::GET.as_str()) {
+            allowed.push(Method::HEAD.as_str());
+        }
+        allowed.sort_unstable();
+        let allowed = allowed.join(", ");
+        let problem = Self::new(ProblemCode::MethodNotAllowed, format!("This path has the methods {allowed}."));
+        match HeaderValue::from_str(&allowed) {
+            Ok(value) => problem.with_header(header::ALLOW, value),
+            Err(_) => problem,
+        }
     }
 
     /// These fields are wrong.

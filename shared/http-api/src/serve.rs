@@ -58,7 +58,9 @@ async fn answer(function: &dyn HttpFunction, request: &ApiRequest) -> Result<Ans
     if request.body().len() > MAX_BODY_BYTES {
         return Err(Problem::new(ProblemCode::PayloadTooLarge, format!("A body has at most {MAX_BODY_BYTES} bytes.")));
     }
-    require_acceptable(request.headers(), "application/json")?;
+    if let Some(media_type) = function.media_type(request) {
+        require_acceptable(request.headers(), media_type)?;
+    }
     function.answer(request).await
 }
 

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use api_description::ApiDescriptionFunction;
 use close_account::CloseAccountFunction;
 use deposit_funds::DepositFundsFunction;
 use erase_holder::EraseHolderFunction;
@@ -8,7 +9,6 @@ use get_account::GetAccountFunction;
 use get_account_as_of::GetAccountAsOfFunction;
 use get_restore::GetRestoreFunction;
 use health::{DependencyCheck, EventStoreCheck, HealthFunction, KeyStoreCheck, ReadDbCheck};
-use http::Method;
 use http_api::HttpFunction;
 use list_account_events::ListAccountEventsFunction;
 use list_accounts::ListAccountsFunction;
@@ -19,40 +19,6 @@ use restore_read_db::RestoreReadDbFunction;
 use withdraw_funds::WithdrawFundsFunction;
 
 use crate::Stack;
-
-/// One line of the HTTP contract.
-#[derive(Debug)]
-pub struct Route {
-    /// The method.
-    pub method: Method,
-    /// The path, with its parameters in braces, as API Gateway and OpenAPI write it.
-    pub path: &'static str,
-    /// The function's name, which is its folder's.
-    pub function: &'static str,
-    /// Whether it is open to callers without a token.
-    pub is_public: bool,
-}
-
-const fn route(method: Method, path: &'static str, function: &'static str) -> Route {
-    Route { method, path, function, is_public: false }
-}
-
-/// Every route that a function serves. A test holds `openapi.yaml` to this list.
-pub const ROUTES: &[Route] = &[
-    route(Method::POST, "/accounts", "open-account"),
-    route(Method::POST, "/accounts/{id}/deposits", "deposit-funds"),
-    route(Method::POST, "/accounts/{id}/withdrawals", "withdraw-funds"),
-    route(Method::POST, "/accounts/{id}/close", "close-account"),
-    route(Method::POST, "/admin/accounts/{id}/erase", "erase-holder"),
-    route(Method::GET, "/accounts/{id}", "get-account"),
-    route(Method::GET, "/accounts", "list-accounts"),
-    route(Method::GET, "/accounts/{id}/transactions", "list-transactions"),
-    route(Method::GET, "/accounts/{id}/events", "list-account-events"),
-    route(Method::GET, "/accounts/{id}/as-of/{time}", "get-account-as-of"),
-    route(Method::POST, "/admin/read-db/restore", "restore-read-db"),
-    route(Method::GET, "/admin/read-db/restore/{id}", "get-restore"),
-    Route { method: Method::GET, path: "/health", function: "health", is_public: true },
-];
 
 pub(crate) type Function = Arc<dyn HttpFunction>;
 
@@ -79,6 +45,7 @@ pub(crate) fn functions(stack: &Stack, restore_trigger: Arc<dyn RestoreTrigger>)
         ("get-account-as-of", Arc::new(GetAccountAsOfFunction::new(event_store.clone(), personal_data.clone()))),
         ("restore-read-db", Arc::new(RestoreReadDbFunction::new(restore_store.clone(), restore_trigger))),
         ("get-restore", Arc::new(GetRestoreFunction::new(restore_store.clone()))),
+        ("api-description", Arc::new(ApiDescriptionFunction)),
         ("health", Arc::new(HealthFunction::new(checks))),
     ])
 }
