@@ -91,7 +91,7 @@ impl Servers {
         let write_side = MongoAndKafka::open(&settings.event_store_url, &settings.kafka).await?;
         let keys = write_side::open_key_store(&settings.key_store.location).await?;
         let personal_data = write_side::open_personal_data(&settings.key_store).await?;
-        let read_side = read_side::open(&settings.read_db_url).await?;
+        let read_side = read_side::open_for_many(&settings.read_db_url).await?;
         let restore_store = read_side::open_for_restore(&settings.read_db_url).await?;
         let delivery = match &settings.invoke_url {
             Some(invoke_url) => Delivery::through(&write_side.connection, &settings.mapping, invoke_url)?,

@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use aws_credential_types::Credentials;
 use cqrs::{PersonalData as _, PersonalDataError};
 use personal_data::{KeyProtection, KeyStore, KmsKey, StoredKey, StreamKeys, Wrapping};
+use settings::Settings;
 use sqlite_embedded::SqliteKeyStore;
 use tempfile::TempDir;
 
@@ -26,8 +26,13 @@ impl OnKms {
     }
 
     fn key(&self) -> KmsKey {
-        let credentials = Credentials::new("test", "test", None, None, "a test");
-        KmsKey::at(Some(self.moto.address().to_owned()), self.moto.region().to_owned(), credentials, &self.key_id)
+        let settings = Settings::from_variables([
+            ("AWS_REGION", self.moto.region()),
+            ("AWS_ACCESS_KEY_ID", "test"),
+            ("AWS_SECRET_ACCESS_KEY", "test"),
+            ("AWS_ENDPOINT_URL_KMS", self.moto.address()),
+        ]);
+        KmsKey::from_settings(&settings, &self.key_id).expect("settings")
     }
 
     async fn personal_data(&self) -> StreamKeys {

@@ -1,12 +1,9 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use aws_credential_types::Credentials;
-use aws_sdk_lambda::config::timeout::TimeoutConfig;
-use aws_sdk_lambda::config::{BehaviorVersion, Region};
-use aws_sdk_lambda::primitives::Blob;
-use aws_sdk_lambda::types::InvocationType;
-use aws_sdk_lambda::{Client, Config};
+use aws_requests::{AwsService, Limits, Service};
+use http::{HeaderName, HeaderValue, Method, Request, Uri};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use restore::{RestoreTrigger, TriggerError};
 use settings::{Settings, SettingsError};
 
@@ -14,10 +11,17 @@ use settings::{Settings, SettingsError};
 pub const RESTORE_WORKER_FUNCTION: &str = "RESTORE_WORKER_FUNCTION";
 /// The function's name where the variable is not set.
 const DEFAULT_FUNCTION: &str = "restore-worker";
-/// The variable by which AWS's SDKs and tools are pointed at another Lambda than AWS's own.
-const AWS_ENDPOINT_URL_LAMBDA: &str = "AWS_ENDPOINT_URL_LAMBDA";
-/// For all tries together: a caller waits.
-const TIMEOUT: Duration = Duration::from_secs(4);
+const LAMBDA: Service = Service { name: "lambda", endpoint_variable: "AWS_ENDPOINT_URL_LAMBDA" };
+/// Less than 4 s for all tries together: a caller waits.
+const LIMITS: Limits = Limits {
+    try_timeout: Duration::from_millis(1_500),
+    retry_for: Duration::from_secs(2),
+    first_pause: Duration::from_millis(25),
+    longest_pause: Duration::from_millis(200),
+};
+const INVOCATION_TYPE: HeaderName = HeaderName::from_static("x-amz-invocation-type");
+/// What stands in a path as it is, by RFC 3986. An ARN's colons do not.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Why the environment does not say how to invoke a function. Handling: in Lambda all of it is there by itself;
 /// elsewhere set what is missing.
@@ -25,11 +29,10 @@ const TIMEOUT: Duration = Duration::from_secs(4);
 #[error("the environment does not say how to invoke a function")]
 pub struct InvokeSettingsError(#[from] SettingsError);
 
-/// Invokes the function that does a restore's work.
-#[derive(Debug, Clone)]
+/// Invokes the function that does a restore's work. Invoked twice, it finds its work done, or somebody at it.
 pub struct LambdaRestoreTrigger {
-    client: Client,
-    function_name: String,
+    lambda: AwsService,
+    path: Uri,
 }
 
 impl LambdaRestoreTrigger {
@@ -38,42 +41,23 @@ impl LambdaRestoreTrigger {
     /// # Errors
     /// See [`InvokeSettingsError`].
     pub fn from_settings(settings: &Settings) -> Result<Self, InvokeSettingsError> {
-        let key = settings.aws_credentials()?;
-        let session_token = key.session_token.map(|token| token.expose().to_owned());
-        let credentials =
-            Credentials::new(key.access_key_id, key.secret_access_key.expose(), session_token, None, "the environment");
-        let endpoint_url = settings.aws_endpoint_url(AWS_ENDPOINT_URL_LAMBDA)?;
-        let function_name = settings.optional(RESTORE_WORKER_FUNCTION)?.unwrap_or_else(|| DEFAULT_FUNCTION.to_owned());
-        Ok(Self::new(settings.aws_region()?, credentials, endpoint_url, function_name))
-    }
-
-    fn new(region: String, credentials: Credentials, endpoint_url: Option<String>, function_name: String) -> Self {
-        let http_client = aws_https::client(&region, endpoint_url.as_deref());
-        let mut config = Config::builder()
-            .behavior_version(BehaviorVersion::v2026_01_12())
-            .region(Region::new(region))
-            .credentials_provider(credentials)
-            .timeout_config(TimeoutConfig::builder().operation_timeout(TIMEOUT).build())
-            .http_client(http_client);
-        if let Some(endpoint_url) = endpoint_url {
-            config = config.endpoint_url(endpoint_url);
-        }
-        Self { client: Client::from_conf(config.build()), function_name }
+        let function = settings.optional(RESTORE_WORKER_FUNCTION)?.unwrap_or_else(|| DEFAULT_FUNCTION.to_owned());
+        let path = format!("/2015-03-31/functions/{}/invocations", utf8_percent_encode(&function, ESCAPED));
+        let reason = "it must be a function's name or its ARN";
+        let path = path.parse().map_err(|_| SettingsError::Invalid { variable: RESTORE_WORKER_FUNCTION, reason })?;
+        Ok(Self { lambda: AwsService::from_settings(settings, LAMBDA, LIMITS)?, path })
     }
 }
 
 #[async_trait]
 impl RestoreTrigger for LambdaRestoreTrigger {
     async fn trigger(&self) -> Result<(), TriggerError> {
-        self.client
-            .invoke()
-            .function_name(&self.function_name)
-            .invocation_type(InvocationType::Event)
-            .payload(Blob::new("{}"))
-            .send()
-            .await
-            .map(|_accepted| ())
-            .map_err(|error| TriggerError { source: error.into() })
+        let mut request = Request::new("{}".into());
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = self.path.clone();
+        request.headers_mut().insert(INVOCATION_TYPE, HeaderValue::from_static("Event"));
+        let accepted = self.lambda.send(request).await;
+        accepted.map(|_nothing| ()).map_err(|error| TriggerError { source: error.into() })
     }
 }
 
@@ -99,7 +83,7 @@ mod tests {
             let line =
                 format!("{} {} {} {signed_for}", request.method(), request.uri(), header("x-amz-invocation-type"));
             asks.lock().expect("nobody panicked").push(line);
-            status
+            (status, [("x-amzn-errortype", "AccessDeniedException")], r#"{"Message":"the role may not"}"#)
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = format!("http://{}", listener.local_addr().expect("bound"));
@@ -107,25 +91,38 @@ mod tests {
         (address, asked)
     }
 
-    fn trigger_at(address: String) -> LambdaRestoreTrigger {
-        let credentials = Credentials::new("AKIDEXAMPLE", "secret", None, None, "a test");
-        LambdaRestoreTrigger::new("eu-central-1".to_owned(), credentials, Some(address), DEFAULT_FUNCTION.to_owned())
+    fn trigger_at(address: &str, function: &str) -> LambdaRestoreTrigger {
+        let settings = Settings::from_variables([
+            ("AWS_REGION", "eu-central-1"),
+            ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
+            ("AWS_SECRET_ACCESS_KEY", "secret"),
+            ("AWS_ENDPOINT_URL_LAMBDA", address),
+            (RESTORE_WORKER_FUNCTION, function),
+        ]);
+        LambdaRestoreTrigger::from_settings(&settings).expect("settings")
     }
 
     #[tokio::test]
     async fn the_worker_is_invoked_as_an_event_in_its_region() {
-        let (address, asked) = lambda_that_answers(StatusCode::ACCEPTED).await;
-        trigger_at(address).trigger().await.expect("accepted");
-        let asked = asked.lock().expect("nobody panicked").join("; ");
-        let begins =
-            "POST /2015-03-31/functions/restore-worker/invocations Event AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/";
-        assert!(asked.starts_with(begins), "{asked}");
-        assert!(asked.ends_with("/eu-central-1/lambda/aws4_request"), "{asked}");
+        for (function, path) in [
+            ("", "restore-worker"),
+            ("arn:aws:lambda:eu-central-1:1:function:w_1", "arn%3Aaws%3Alambda%3Aeu-central-1%3A1%3Afunction%3Aw_1"),
+        ] {
+            let (address, asked) = lambda_that_answers(StatusCode::ACCEPTED).await;
+            trigger_at(&address, function).trigger().await.expect("accepted");
+            let asked = asked.lock().expect("nobody panicked").join("; ");
+            let signed = "Event AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/";
+            let begins = format!("POST /2015-03-31/functions/{path}/invocations {signed}");
+            assert!(asked.starts_with(&begins), "{asked}");
+            assert!(asked.ends_with("/eu-central-1/lambda/aws4_request"), "{asked}");
+        }
     }
 
     #[tokio::test]
-    async fn a_refusal_is_an_error() {
-        let (address, _) = lambda_that_answers(StatusCode::FORBIDDEN).await;
-        trigger_at(address).trigger().await.expect_err("refused");
+    async fn a_refusal_is_an_error_in_lambda_s_words() {
+        let (address, asked) = lambda_that_answers(StatusCode::FORBIDDEN).await;
+        let error = trigger_at(&address, "").trigger().await.expect_err("refused");
+        assert_eq!(error.source.to_string(), "AWS answers 403 AccessDeniedException: the role may not");
+        assert_eq!(asked.lock().expect("nobody panicked").len(), 1, "it is not asked again");
     }
 }

@@ -26,8 +26,7 @@ pub enum ConnectError {
 /// or error is there within `acquire_timeout`, `statement_timeout` and a second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Connections are opened when they are needed and not before. A function handles one request at a time and
-    /// so has one; the limit is for programs that handle many.
+    /// Connections are opened when they are needed and not before.
     pub max_connections: u32,
     /// For a connection, a new one or one that another request gives back.
     pub acquire_timeout: Duration,
@@ -80,6 +79,16 @@ impl MySqlReadDb {
     /// See [`ConnectError`].
     pub fn connect(url: &str) -> Result<Self, ConnectError> {
         Self::connect_with(url, Limits::default())
+    }
+
+    /// For this URL, for a function: it handles one request at a time, which asks for one thing after another, and so has one
+    /// connection. Were there room for more, the second question would open another, which takes many times as long as waiting: a
+    /// connection is given back by a task of its own, and for a moment is not there to be found.
+    ///
+    /// # Errors
+    /// See [`ConnectError`].
+    pub fn connect_for_function(url: &str) -> Result<Self, ConnectError> {
+        Self::connect_with(url, Limits { max_connections: 1, ..Limits::default() })
     }
 
     /// For this URL, within these limits.

@@ -1,23 +1,25 @@
 use std::time::Duration;
 
-use aws_credential_types::Credentials;
-use aws_sdk_kms::config::timeout::TimeoutConfig;
-use aws_sdk_kms::config::{BehaviorVersion, Region};
-use aws_sdk_kms::error::SdkError;
-use aws_sdk_kms::operation::decrypt::DecryptError;
-use aws_sdk_kms::operation::generate_data_key::GenerateDataKeyError;
-use aws_sdk_kms::primitives::Blob;
-use aws_sdk_kms::types::DataKeySpec;
-use aws_sdk_kms::{Client, Config};
+use aws_requests::{AwsService, Limits, RequestError, Service, json_request};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use cqrs::StreamId;
+use serde::Deserialize;
+use serde_json::{Value, json};
 use settings::{Settings, SettingsError};
 
-/// The variable by which AWS's SDKs and tools are pointed at another KMS than AWS's own.
-const AWS_ENDPOINT_URL_KMS: &str = "AWS_ENDPOINT_URL_KMS";
-/// For all tries together. A command has 10 s, and other things to wait for.
-const TIMEOUT: Duration = Duration::from_secs(3);
+const KMS: Service = Service { name: "kms", endpoint_variable: "AWS_ENDPOINT_URL_KMS" };
+/// Less than 3 s for all tries together: a command has 10 s, and other things to wait for.
+const LIMITS: Limits = Limits {
+    try_timeout: Duration::from_secs(1),
+    retry_for: Duration::from_millis(1_500),
+    first_pause: Duration::from_millis(25),
+    longest_pause: Duration::from_millis(200),
+};
 /// What KMS binds a wrapped key to, and writes into CloudTrail: the key opens for this stream alone.
 const STREAM_ID: &str = "stream_id";
+/// KMS's words for what it did not wrap, or not for this stream.
+const NOT_OURS: [&str; 2] = ["InvalidCiphertextException", "IncorrectKeyException"];
 
 /// Why KMS made or unwrapped no key.
 #[derive(Debug, thiserror::Error)]
@@ -29,11 +31,11 @@ pub enum KmsError {
     /// KMS did not answer, or refused to make a key. Handling: grant the role `kms:GenerateDataKey` on the key, see that the
     /// key is enabled, and that the network lets it reach KMS.
     #[error("KMS made no key")]
-    Generate(#[source] Box<SdkError<GenerateDataKeyError>>),
+    Generate(#[source] RequestError),
     /// KMS did not answer, or refused to unwrap a key. Handling: grant the role `kms:Decrypt` on the key that wrapped it,
     /// see that the key is enabled, and that the network lets it reach KMS.
     #[error("KMS did not unwrap the key")]
-    Unwrap(#[source] Box<SdkError<DecryptError>>),
+    Unwrap(#[source] RequestError),
     /// What is stored was not wrapped by KMS, or by another key there, or for another stream. Handling: a person must look.
     #[error("the key was wrapped with another key of KMS or for another stream, or has been changed")]
     NotOurs,
@@ -44,8 +46,17 @@ pub enum KmsError {
 
 /// A key that never leaves KMS, and wraps others there.
 pub struct KmsKey {
-    client: Client,
+    kms: AwsService,
     key_id: String,
+}
+
+/// What GenerateDataKey and Decrypt answer, in base64. Never shown, and so without `Debug`.
+#[derive(Deserialize)]
+struct Answer {
+    #[serde(rename = "CiphertextBlob")]
+    wrapped: Option<String>,
+    #[serde(rename = "Plaintext")]
+    key: Option<String>,
 }
 
 impl KmsKey {
@@ -54,60 +65,142 @@ impl KmsKey {
     /// # Errors
     /// [`KmsError::Environment`].
     pub fn from_environment(key_id: &str) -> Result<Self, KmsError> {
-        let settings = Settings::from_env();
-        let key = settings.aws_credentials()?;
-        let session_token = key.session_token.map(|token| token.expose().to_owned());
-        let credentials =
-            Credentials::new(key.access_key_id, key.secret_access_key.expose(), session_token, None, "the environment");
-        Ok(Self::at(settings.aws_endpoint_url(AWS_ENDPOINT_URL_KMS)?, settings.aws_region()?, credentials, key_id))
+        Self::from_settings(&Settings::from_env(), key_id)
     }
 
-    /// The key of this id, ARN or alias at this address, AWS's own where there is none.
-    #[must_use]
-    pub fn at(endpoint_url: Option<String>, region: String, credentials: Credentials, key_id: &str) -> Self {
-        let http_client = aws_https::client(&region, endpoint_url.as_deref());
-        let mut config = Config::builder()
-            .behavior_version(BehaviorVersion::v2026_01_12())
-            .region(Region::new(region))
-            .credentials_provider(credentials)
-            .timeout_config(TimeoutConfig::builder().operation_timeout(TIMEOUT).build())
-            .http_client(http_client);
-        if let Some(endpoint_url) = endpoint_url {
-            config = config.endpoint_url(endpoint_url);
-        }
-        Self { client: Client::from_conf(config.build()), key_id: key_id.to_owned() }
+    /// The key of this id, ARN or alias, with the credentials of these settings. It is asked for in the process's region
+    /// whatever region an ARN names, as AWS's SDK does; where that is another one, KMS refuses.
+    ///
+    /// # Errors
+    /// [`KmsError::Environment`].
+    pub fn from_settings(settings: &Settings, key_id: &str) -> Result<Self, KmsError> {
+        Ok(Self { kms: AwsService::from_settings(settings, KMS, LIMITS)?, key_id: key_id.to_owned() })
     }
 
     /// A new key for this stream: wrapped, and itself.
     pub(crate) async fn generate(&self, stream_id: StreamId) -> Result<(Vec<u8>, Vec<u8>), KmsError> {
-        let answer = self
-            .client
-            .generate_data_key()
-            .key_id(&self.key_id)
-            .key_spec(DataKeySpec::Aes256)
-            .encryption_context(STREAM_ID, stream_id.to_string())
-            .send()
-            .await
-            .map_err(|error| KmsError::Generate(Box::new(error)))?;
-        let (wrapped, key) = answer.ciphertext_blob.zip(answer.plaintext).ok_or(KmsError::NoKey)?;
-        Ok((wrapped.into_inner(), key.into_inner()))
+        let input = json!({ "KeyId": self.key_id, "KeySpec": "AES_256", "EncryptionContext": context(stream_id) });
+        // Made twice, one of the two is never stored.
+        let answer = self.kms.send(json_request("TrentService.GenerateDataKey", &input)).await;
+        let answer = read(&answer.map_err(KmsError::Generate)?)?;
+        Ok((bytes(answer.wrapped)?, bytes(answer.key)?))
     }
 
     /// The key that was wrapped for this stream.
     pub(crate) async fn unwrap(&self, stream_id: StreamId, wrapped: &[u8]) -> Result<Vec<u8>, KmsError> {
-        let answer = self
-            .client
-            .decrypt()
-            .ciphertext_blob(Blob::new(wrapped))
-            .encryption_context(STREAM_ID, stream_id.to_string())
-            .send()
-            .await
-            .map_err(|error| match error.as_service_error() {
-                Some(refusal) if refusal.is_invalid_ciphertext_exception() || refusal.is_incorrect_key_exception() => {
-                    KmsError::NotOurs
-                }
-                _ => KmsError::Unwrap(Box::new(error)),
+        let input = json!({ "CiphertextBlob": STANDARD.encode(wrapped), "EncryptionContext": context(stream_id) });
+        let answer =
+            self.kms.send(json_request("TrentService.Decrypt", &input)).await.map_err(|error| match error {
+                RequestError::Refused { code, .. } if NOT_OURS.contains(&code.as_str()) => KmsError::NotOurs,
+                _ => KmsError::Unwrap(error),
             })?;
-        answer.plaintext.map(Blob::into_inner).ok_or(KmsError::NoKey)
+        bytes(read(&answer)?.key)
+    }
+}
+
+fn context(stream_id: StreamId) -> Value {
+    json!({ STREAM_ID: stream_id.to_string() })
+}
+
+/// Without serde's error, which may repeat what it does not understand.
+fn read(answer: &[u8]) -> Result<Answer, KmsError> {
+    serde_json::from_slice(answer).map_err(|_| KmsError::NoKey)
+}
+
+fn bytes(base64: Option<String>) -> Result<Vec<u8>, KmsError> {
+    base64.and_then(|base64| STANDARD.decode(base64).ok()).ok_or(KmsError::NoKey)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+    use std::sync::{Arc, Mutex};
+
+    use axum::Router;
+    use axum::extract::Request;
+    use axum::http::StatusCode;
+    use tokio::net::TcpListener;
+    use uuid::Uuid;
+
+    use super::*;
+
+    /// In KMS's place: answers this to everything, and remembers what it was asked.
+    async fn kms_that_answers(status: u16, answer: Value) -> (KmsKey, Arc<Mutex<Vec<String>>>) {
+        let asked: Arc<Mutex<Vec<String>>> = Arc::default();
+        let asks = Arc::clone(&asked);
+        let app = Router::new().fallback(move |request: Request| async move {
+            let (head, body) = request.into_parts();
+            let operation = head.headers["x-amz-target"].to_str().expect("text").to_owned();
+            let body = axum::body::to_bytes(body, 10_000).await.expect("a body");
+            asks.lock().expect("nobody panicked").push(format!("{operation} {}", String::from_utf8_lossy(&body)));
+            (StatusCode::from_u16(status).expect("a status"), answer.to_string())
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = format!("http://{}", listener.local_addr().expect("bound"));
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        let settings = Settings::from_variables([
+            ("AWS_REGION", "eu-central-1"),
+            ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
+            ("AWS_SECRET_ACCESS_KEY", "secret"),
+            ("AWS_ENDPOINT_URL_KMS", &address),
+        ]);
+        (KmsKey::from_settings(&settings, "alias/passbook").expect("settings"), asked)
+    }
+
+    fn stream_id() -> StreamId {
+        StreamId(Uuid::from_u128(7))
+    }
+
+    #[tokio::test]
+    async fn a_key_is_made_and_unwrapped_for_its_stream() {
+        let answer = json!({ "KeyId": "a key's ARN", "CiphertextBlob": "AQID", "Plaintext": "BAUG" });
+        let (key, asked) = kms_that_answers(200, answer).await;
+        assert_eq!(key.generate(stream_id()).await.expect("makes"), (vec![1, 2, 3], vec![4, 5, 6]));
+        assert_eq!(key.unwrap(stream_id(), &[1, 2, 3]).await.expect("unwraps"), [4, 5, 6]);
+        let context = r#""EncryptionContext":{"stream_id":"00000000-0000-0000-0000-000000000007"}"#;
+        let expected = [
+            format!(r#"TrentService.GenerateDataKey {{{context},"KeyId":"alias/passbook","KeySpec":"AES_256"}}"#),
+            format!(r#"TrentService.Decrypt {{"CiphertextBlob":"AQID",{context}}}"#),
+        ];
+        assert_eq!(*asked.lock().expect("nobody panicked"), expected);
+    }
+
+    #[tokio::test]
+    async fn what_kms_did_not_wrap_for_this_stream_is_not_ours() {
+        for code in NOT_OURS {
+            let (key, asked) = kms_that_answers(400, json!({ "__type": code })).await;
+            let result = key.unwrap(stream_id(), &[1, 2, 3]).await;
+            assert!(matches!(result, Err(KmsError::NotOurs)), "{result:?}");
+            assert_eq!(asked.lock().expect("nobody panicked").len(), 1, "it is not asked again");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_told_in_kms_s_words() {
+        let refusal = json!({ "__type": "AccessDeniedException", "Message": "the role may not" });
+        let (key, asked) = kms_that_answers(400, refusal).await;
+        for error in [
+            key.generate(stream_id()).await.expect_err("refused"),
+            key.unwrap(stream_id(), &[1, 2, 3]).await.expect_err("refused"),
+        ] {
+            assert!(matches!(error, KmsError::Generate(_) | KmsError::Unwrap(_)), "{error:?}");
+            let source = error.source().expect("a source").to_string();
+            assert_eq!(source, "AWS answers 400 AccessDeniedException: the role may not");
+        }
+        assert_eq!(asked.lock().expect("nobody panicked").len(), 2, "each once");
+    }
+
+    #[tokio::test]
+    async fn an_answer_without_a_key_is_an_error_and_not_shown() {
+        for answer in [json!({}), json!({ "CiphertextBlob": "AQID", "Plaintext": "s3cret!" }), json!(["s3cret!"])] {
+            let (key, _) = kms_that_answers(200, answer).await;
+            for error in [
+                key.generate(stream_id()).await.expect_err("no key"),
+                key.unwrap(stream_id(), &[1, 2, 3]).await.expect_err("no key"),
+            ] {
+                assert!(matches!(error, KmsError::NoKey), "{error:?}");
+                assert!(!format!("{error:?} {error}").contains("s3cret"));
+            }
+        }
     }
 }

@@ -34,23 +34,29 @@ pub enum ReadSideError {
     MySql(#[from] mysql_read_db::ConnectError),
 }
 
-/// Opens the read database that the URL names.
+/// Opens the read database that the URL names, for a function: one request at a time.
 ///
 /// # Errors
 /// See [`ReadSideError`].
 pub async fn open(read_db_url: &SecretUrl) -> Result<ReadSide, ReadSideError> {
-    #[cfg(feature = "sqlite")]
-    if let Some(path) = read_db_url.sqlite_path() {
-        let read_db = Arc::new(sqlite_embedded::SqliteReadDb::open(path.as_ref()).await?);
-        return Ok(ReadSide { accounts: read_db.clone(), event_handler: read_db });
-    }
     // Not connected yet: a server that is down at the start is one that may be back at the first request.
     #[cfg(feature = "mysql")]
-    if read_db_url.scheme() == "mysql" {
-        let read_db = Arc::new(mysql_read_db::MySqlReadDb::connect(read_db_url.expose())?);
-        return Ok(ReadSide { accounts: read_db.clone(), event_handler: read_db });
+    if is_mysql(read_db_url) {
+        return Ok(on_mysql(mysql_read_db::MySqlReadDb::connect_for_function(read_db_url.expose())?));
     }
-    Err(ReadSideError::UnknownScheme { scheme: read_db_url.scheme().to_owned() })
+    open_sqlite(read_db_url).await
+}
+
+/// As [`open`], for a program that handles many requests at once.
+///
+/// # Errors
+/// See [`ReadSideError`].
+pub async fn open_for_many(read_db_url: &SecretUrl) -> Result<ReadSide, ReadSideError> {
+    #[cfg(feature = "mysql")]
+    if is_mysql(read_db_url) {
+        return Ok(on_mysql(mysql_read_db::MySqlReadDb::connect(read_db_url.expose())?));
+    }
+    open_sqlite(read_db_url).await
 }
 
 /// Opens the read database that the URL names, for who restores it or looks a restore up.
@@ -64,8 +70,29 @@ pub async fn open_for_restore(read_db_url: &SecretUrl) -> Result<Arc<dyn restore
         return Ok(Arc::new(sqlite_embedded::SqliteReadDb::open(path.as_ref()).await?));
     }
     #[cfg(feature = "mysql")]
-    if read_db_url.scheme() == "mysql" {
+    if is_mysql(read_db_url) {
         return Ok(Arc::new(mysql_read_db::MySqlReadDb::connect_for_restore(read_db_url.expose())?));
+    }
+    Err(ReadSideError::UnknownScheme { scheme: read_db_url.scheme().to_owned() })
+}
+
+#[cfg(feature = "mysql")]
+fn is_mysql(read_db_url: &SecretUrl) -> bool {
+    read_db_url.scheme() == "mysql"
+}
+
+#[cfg(feature = "mysql")]
+fn on_mysql(read_db: mysql_read_db::MySqlReadDb) -> ReadSide {
+    let read_db = Arc::new(read_db);
+    ReadSide { accounts: read_db.clone(), event_handler: read_db }
+}
+
+/// The last that is asked: what is no file either is refused.
+async fn open_sqlite(read_db_url: &SecretUrl) -> Result<ReadSide, ReadSideError> {
+    #[cfg(feature = "sqlite")]
+    if let Some(path) = read_db_url.sqlite_path() {
+        let read_db = Arc::new(sqlite_embedded::SqliteReadDb::open(path.as_ref()).await?);
+        return Ok(ReadSide { accounts: read_db.clone(), event_handler: read_db });
     }
     Err(ReadSideError::UnknownScheme { scheme: read_db_url.scheme().to_owned() })
 }

@@ -2,10 +2,9 @@
 //!
 //! They are read once, when a function starts. Where no such variable is set, nothing is asked and nothing is made.
 
-mod connection; // one request and its answer, over TLS
-mod place; // where the Secrets Manager of a secret is
-mod secrets_manager; // GetSecretValue: signed, sent, tried again
+mod secrets_manager; // GetSecretValue
 
+use aws_requests::{ConnectionError, SigningFailure};
 use futures::future::try_join_all;
 use serde::Deserialize;
 use settings::{
@@ -13,8 +12,6 @@ use settings::{
     KEY_STORE_URL, KEY_STORE_URL_SECRET_ARN, READ_DB_URL, READ_DB_URL_SECRET_ARN, Settings, SettingsError,
 };
 
-pub use connection::ConnectionError;
-pub use secrets_manager::RequestError;
 use secrets_manager::SecretsManager;
 
 /// Why a secret was not read. The function does not start then, and Lambda tries again with the next event.
@@ -24,9 +21,8 @@ pub enum SecretsError {
     /// elsewhere set the variable that it names.
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    /// The variable names no secret, or one in a part of AWS whose addresses are not known here. Handling: set it to the
-    /// whole ARN of a secret; for another part of AWS set `AWS_ENDPOINT_URL_SECRETS_MANAGER` as well.
-    #[error("{variable} is no ARN of a secret whose address is known")]
+    /// The variable names no secret. Handling: set it to the whole ARN of a secret.
+    #[error("{variable} is no ARN of a secret")]
     Arn {
         /// The variable with the ARN.
         variable: &'static str,
@@ -37,7 +33,7 @@ pub enum SecretsError {
         /// The variable with the ARN.
         variable: &'static str,
         /// What is wrong.
-        source: RequestError,
+        source: SigningFailure,
     },
     /// Secrets Manager refused. Handling: grant the role `secretsmanager:GetSecretValue` on the secret, and `kms:Decrypt`
     /// where it is encrypted with a key of one's own; a `ResourceNotFoundException` is a secret that has been given no
@@ -94,7 +90,7 @@ pub async fn read(settings: Settings) -> Result<Settings, SecretsError> {
     if named.is_empty() {
         return Ok(settings);
     }
-    let secrets_manager = SecretsManager::from_settings(&settings)?;
+    let secrets_manager = SecretsManager::of(settings.clone());
     let texts = try_join_all(named.iter().map(|secret| secrets_manager.text(secret.variable, &secret.arn))).await?;
     named.iter().zip(texts).try_fold(settings, |settings, (secret, text)| secret.put(settings, text))
 }

@@ -1,232 +1,95 @@
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use aws_credential_types::Credentials;
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningError, SigningSettings, sign};
-use aws_sigv4::sign::v4::SigningParams;
-use aws_sigv4::sign::v4::signing_params::BuildError;
-use backon::{ExponentialBuilder, Retryable as _};
-use http::header::{CONTENT_TYPE, HOST};
-use http::{HeaderName, Request, Response, StatusCode, Uri};
-use http_body_util::Full;
-use hyper::body::Bytes;
+use aws_requests::{AwsService, Limits, RequestError, Service, json_request};
 use serde::Deserialize;
 use serde_json::json;
-use settings::{Settings, SettingsError};
-use tokio::time::Instant;
+use settings::Settings;
 
 use crate::SecretsError;
-use crate::connection::{ConnectionError, Connector};
-use crate::place::Place;
 
-/// The variable by which AWS's SDKs and tools are pointed at another Secrets Manager than AWS's own.
-const AWS_ENDPOINT_URL_SECRETS_MANAGER: &str = "AWS_ENDPOINT_URL_SECRETS_MANAGER";
-/// The service that the signature is for.
-const SERVICE: &str = "secretsmanager";
-const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
-/// AWS's words for its being asked too often; the status is 400 then, as for requests that are wrong.
-const THROTTLED: [&str; 3] = ["ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded"];
-/// An error without a message of AWS's is not worth more.
-const MAX_MESSAGE_CHARS: usize = 500;
-
-/// How long a secret is tried for. A function's start may take 10 s.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Limits {
-    /// For one try.
-    pub(crate) try_timeout: Duration,
-    /// After so long no further try begins.
-    pub(crate) retry_for: Duration,
-    pub(crate) first_pause: Duration,
-    pub(crate) longest_pause: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            try_timeout: Duration::from_secs(2),
-            retry_for: Duration::from_secs(4),
-            first_pause: Duration::from_millis(50),
-            longest_pause: Duration::from_secs(1),
-        }
-    }
-}
+const SECRETS_MANAGER: Service =
+    Service { name: "secretsmanager", endpoint_variable: "AWS_ENDPOINT_URL_SECRETS_MANAGER" };
+/// A function's start may take 10 s.
+const LIMITS: Limits = Limits {
+    try_timeout: Duration::from_secs(2),
+    retry_for: Duration::from_secs(4),
+    first_pause: Duration::from_millis(50),
+    longest_pause: Duration::from_secs(1),
+};
 
 /// AWS Secrets Manager, asked as the role that the process runs under.
 pub(crate) struct SecretsManager {
-    credentials: Credentials,
-    endpoint_url: Option<Uri>,
-    pub(crate) connector: Connector,
+    settings: Settings,
     pub(crate) limits: Limits,
 }
 
-/// Why a request cannot be signed: a defect, or a clock that is far off.
-#[derive(Debug, thiserror::Error)]
-pub enum RequestError {
-    /// The signature's parameters are incomplete.
-    #[error(transparent)]
-    Parameters(#[from] BuildError),
-    /// The signature cannot be made.
-    #[error(transparent)]
-    Signing(#[from] SigningError),
-    /// It is no request.
-    #[error(transparent)]
-    Http(#[from] http::Error),
-}
-
-/// What GetSecretValue answers, and what any refusal of AWS's says.
+/// What GetSecretValue answers.
 #[derive(Deserialize)]
 struct Answer {
     #[serde(rename = "SecretString")]
     text: Option<String>,
-    #[serde(rename = "__type")]
-    code: Option<String>,
-    #[serde(alias = "Message")]
-    message: Option<String>,
 }
 
 impl SecretsManager {
-    /// With the credentials of the environment. Nothing is connected yet.
-    pub(crate) fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
-        let key = settings.aws_credentials()?;
-        let session_token = key.session_token.map(|token| token.expose().to_owned());
-        let credentials =
-            Credentials::new(key.access_key_id, key.secret_access_key.expose(), session_token, None, "the environment");
-        let endpoint_url = settings.aws_endpoint_url(AWS_ENDPOINT_URL_SECRETS_MANAGER)?.map(|url| endpoint(&url));
-        let endpoint_url = endpoint_url.transpose()?;
-        Ok(Self { credentials, endpoint_url, connector: Connector::new(), limits: Limits::default() })
+    /// With the credentials of these settings.
+    pub(crate) const fn of(settings: Settings) -> Self {
+        Self { settings, limits: LIMITS }
     }
 
     /// The text of the secret with this ARN, which this variable named.
     pub(crate) async fn text(&self, variable: &'static str, arn: &str) -> Result<String, SecretsError> {
-        let place = Place::of_secret(arn, self.endpoint_url.as_ref()).ok_or(SecretsError::Arn { variable })?;
-        // A signature holds for minutes, and so for all tries.
-        let request = self
-            .signed_request(arn, &place, SystemTime::now())
-            .map_err(|source| SecretsError::Request { variable, source })?;
-        let started_at = Instant::now();
-        let backoff = ExponentialBuilder::default()
-            .with_min_delay(self.limits.first_pause)
-            .with_max_delay(self.limits.longest_pause)
-            .without_max_times()
-            .with_jitter();
-        (|| self.try_text(variable, &place, request.clone()))
-            .retry(backoff)
-            .sleep(tokio::time::sleep)
-            .when(|error| may_pass(error) && started_at.elapsed() < self.limits.retry_for)
-            .notify(|error, pause| tracing::warn!(%error, ?pause, "a secret is asked for again"))
-            .await
-    }
-
-    async fn try_text(
-        &self,
-        variable: &'static str,
-        place: &Place,
-        request: Request<Full<Bytes>>,
-    ) -> Result<String, SecretsError> {
-        let answer = self.connector.send(place, request, self.limits.try_timeout).await;
-        text_of(variable, &answer.map_err(|source| SecretsError::NoAnswer { variable, source })?)
-    }
-
-    fn signed_request(&self, arn: &str, place: &Place, now: SystemTime) -> Result<Request<Full<Bytes>>, RequestError> {
-        let body = json!({ "SecretId": arn }).to_string();
-        let authority = place.authority();
-        let mut request = Request::post("/")
-            .header(HOST, &authority)
-            .header(CONTENT_TYPE, "application/x-amz-json-1.1")
-            .header(TARGET, "secretsmanager.GetSecretValue")
-            .body(())?;
-        let identity = self.credentials.clone().into();
-        let parameters = SigningParams::builder()
-            .identity(&identity)
-            .region(&place.region)
-            .name(SERVICE)
-            .time(now)
-            .settings(SigningSettings::default())
-            .build()?
-            .into();
-        let url = format!("https://{authority}/");
-        let headers = request.headers().iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
-        let signable = SignableRequest::new("POST", &url, headers, SignableBody::Bytes(body.as_bytes()))?;
-        let (instructions, _) = sign(signable, &parameters)?.into_parts();
-        instructions.apply_to_request_http1x(&mut request);
-        Ok(request.map(|()| Full::new(body.into())))
+        let region = region(arn).ok_or(SecretsError::Arn { variable })?;
+        // One for each secret, which are asked for side by side.
+        let service = AwsService::in_region(&self.settings, SECRETS_MANAGER, region.to_owned(), self.limits)?;
+        let request = json_request("secretsmanager.GetSecretValue", &json!({ "SecretId": arn }));
+        let answer = service.send(request).await.map_err(|error| match error {
+            RequestError::Signing(source) => SecretsError::Request { variable, source },
+            RequestError::Refused { status, code, message } => {
+                SecretsError::Refused { variable, status, code, message }
+            }
+            RequestError::NoAnswer(source) => SecretsError::NoAnswer { variable, source },
+        })?;
+        let text = serde_json::from_slice::<Answer>(&answer).ok().and_then(|answer| answer.text);
+        text.filter(|text| !text.is_empty()).ok_or(SecretsError::NoText { variable })
     }
 }
 
-/// The scheme and the host are all that is taken from it.
-fn endpoint(url: &str) -> Result<Uri, SettingsError> {
-    let is_http = |url: &Uri| matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some();
-    url.parse().ok().filter(is_http).ok_or(SettingsError::Invalid {
-        variable: AWS_ENDPOINT_URL_SECRETS_MANAGER,
-        reason: "it, or AWS_ENDPOINT_URL, must be a URL of https or http",
-    })
-}
-
-fn text_of(variable: &'static str, answer: &Response<Bytes>) -> Result<String, SecretsError> {
-    let status = answer.status();
-    let parsed: Option<Answer> = serde_json::from_slice(answer.body()).ok();
-    if status == StatusCode::OK {
-        let text = parsed.and_then(|answer| answer.text).filter(|text| !text.is_empty());
-        return text.ok_or(SecretsError::NoText { variable });
-    }
-    let (code, message) = parsed.map_or((None, None), |answer| (answer.code, answer.message));
-    // Some services put a namespace before it.
-    let code = code.map_or_else(String::new, |code| code.rsplit('#').next().unwrap_or_default().to_owned());
-    let message = message.unwrap_or_default().chars().take(MAX_MESSAGE_CHARS).collect();
-    Err(SecretsError::Refused { variable, status: status.as_u16(), code, message })
-}
-
-/// Whether another try may have another end.
-fn may_pass(error: &SecretsError) -> bool {
-    match error {
-        SecretsError::NoAnswer { source, .. } => !matches!(source, ConnectionError::HostName(_)),
-        SecretsError::Refused { status, code, .. } => {
-            *status == 429 || *status >= 500 || THROTTLED.contains(&code.as_str())
-        }
-        _ => false,
-    }
+/// The region in which the secret with this ARN is.
+fn region(arn: &str) -> Option<&str> {
+    // arn:PARTITION:secretsmanager:REGION:ACCOUNT:secret:NAME
+    let parts: Vec<&str> = arn.splitn(7, ':').collect();
+    let ["arn", _partition, "secretsmanager", region, _account, "secret", _name] = parts[..] else {
+        return None;
+    };
+    let is_region = !region.is_empty() && region.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    is_region.then_some(region)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// 2026-11-24T17:00:00.789Z.
-    const NOW: Duration = Duration::from_millis(1_795_539_600_789);
-    const ARN: &str = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:passbook-AbCdEf";
-
-    fn signed(session_token: &str) -> Request<Full<Bytes>> {
-        let settings = Settings::from_variables([
-            ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
-            ("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"),
-            ("AWS_SESSION_TOKEN", session_token),
-        ]);
-        let secrets_manager = SecretsManager::from_settings(&settings).expect("settings");
-        let place = Place::of_secret(ARN, None).expect("a place");
-        secrets_manager.signed_request(ARN, &place, SystemTime::UNIX_EPOCH + NOW).expect("signs")
+    #[test]
+    fn a_secret_is_asked_for_in_the_region_of_its_arn() {
+        for (arn, expected) in [
+            ("arn:aws:secretsmanager:eu-central-1:123456789012:secret:passbook/url-AbCdEf", "eu-central-1"),
+            ("arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:url-AbCdEf", "cn-north-1"),
+        ] {
+            assert_eq!(region(arn), Some(expected));
+        }
     }
 
-    /// What botocore 1.43.127, AWS's own signer, made at that time of these credentials and this request.
     #[test]
-    fn a_request_is_signed_as_aws_s_own_signer_signs_it() {
-        let scope = "AKIDEXAMPLE/20261124/eu-central-1/secretsmanager/aws4_request";
-        for (session_token, headers, signature) in [
-            (
-                "IQoJb3JpZ2luX2VjEXAMPLE//+=",
-                "content-type;host;x-amz-date;x-amz-security-token;x-amz-target",
-                "bf3bf3bb80bf826ee6416273b29d531445212d2890221e411d58a6e077622882",
-            ),
-            (
-                "",
-                "content-type;host;x-amz-date;x-amz-target",
-                "b8910c3f21dc633ba27933769bf4f11f5181bfa6b6f45319193d1d87a71efbc8",
-            ),
+    fn what_is_no_secret_s_arn_has_no_region() {
+        for other in [
+            "",
+            "passbook/url",
+            "arn:aws:secretsmanager::123456789012:secret:url",
+            "arn:aws:secretsmanager:evil.example/:123456789012:secret:url",
+            "arn:aws:secretsmanager:eu-central-1:123456789012:secret",
+            "arn:aws:ssm:eu-central-1:123456789012:secret:url",
         ] {
-            let request = signed(session_token);
-            let authorization = request.headers()["authorization"].to_str().expect("text");
-            let expected =
-                format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders={headers}, Signature={signature}");
-            assert_eq!(authorization, expected);
-            assert!(!format!("{request:?}").contains("IQoJb3"), "the token is sensitive");
+            assert_eq!(region(other), None, "{other}");
         }
     }
 }

@@ -1,9 +1,8 @@
-mod over_tls;
-
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use aws_requests::Limits;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::Request;
@@ -13,7 +12,6 @@ use settings::{KAFKA_BOOTSTRAP_SERVERS, KAFKA_SIGN_IN, KafkaSignIn, Secret, Secr
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::secrets_manager::Limits;
 
 const ARN: &str = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:passbook-AbCdEf";
 const PASSWORD: &str = "s3cret-p4ssword";
@@ -104,7 +102,7 @@ const IN_A_HURRY: Limits = Limits {
 
 /// The secret behind `READ_DB_URL_SECRET_ARN`, without the patience of a real start.
 async fn url_in_a_hurry(stand_in: &StandIn) -> Result<String, SecretsError> {
-    let mut secrets_manager = SecretsManager::from_settings(&environment(&stand_in.address, &[])).expect("settings");
+    let mut secrets_manager = SecretsManager::of(environment(&stand_in.address, &[]));
     secrets_manager.limits = IN_A_HURRY;
     secrets_manager.text(READ_DB_URL_SECRET_ARN, ARN).await
 }
