@@ -1,5 +1,4 @@
 use std::sync::Arc;
-use std::time::Duration;
 
 use account_projector::AccountProjectorFunction;
 use cqrs::{CommitScan, EventPublisher, EventStoreRepository, OpeningPublisher, PersonalData};
