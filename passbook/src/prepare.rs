@@ -4,8 +4,8 @@ use std::num::{NonZeroU16, NonZeroU32};
 use std::time::Duration;
 
 use clap::Args;
+use kafka_clients::topics::{self, TopicPlan};
 use kafka_events::KafkaConnection;
-use kafka_events::topics::{self, TopicPlan};
 use mongo_event_store::{MongoEventStore, PrepareError};
 use mongo_key_store::MongoKeyStore;
 use settings::{KeyStoreLocation, Settings, SettingsError};

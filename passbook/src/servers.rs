@@ -1,5 +1,4 @@
 use std::sync::Arc;
-use std::time::Duration;
 
 use account_projector::AccountProjectorFunction;
 use cqrs::{CommitScan, EventPublisher, EventStoreRepository, OpeningPublisher, PersonalData};
@@ -15,9 +14,6 @@ use write_side::{MongoAndKafka, PersonalDataKeysError, WriteSideError};
 use crate::delivery::{Delivery, DeliveryError, INVOCATION_TIMEOUT};
 use crate::event_source_mapping::{InvokeClient, MappingSettings};
 use crate::gateway::KafkaCheck;
-
-/// For what is still on its way to Kafka when the program ends.
-const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Where the servers are.
 #[derive(Debug, Clone)]
@@ -174,8 +170,5 @@ impl Servers {
     /// Ends what runs.
     pub async fn close(self) {
         self.delivery.stop().await;
-        if let Err(error) = self.write_side.bus.flush(FLUSH_TIMEOUT).await {
-            tracing::warn!(%error, "not every event was published; the relay publishes the rest");
-        }
     }
 }

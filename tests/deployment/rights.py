@@ -46,7 +46,6 @@ NETWORK: set[Right] = {
 }
 PUBLISH: set[Right] = {
     ("kafka-cluster:Connect", CLUSTER),
-    ("kafka-cluster:WriteDataIdempotently", CLUSTER),
     ("kafka-cluster:DescribeTopic", TOPIC),
     ("kafka-cluster:WriteData", TOPIC),
     ("secretsmanager:GetSecretValue", "KafkaPublisherSecretArn"),

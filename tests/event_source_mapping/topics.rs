@@ -3,8 +3,8 @@ use std::time::Duration;
 
 use cloud_events::{KafkaRecord, to_record};
 use cqrs::EventEnvelope;
+use kafka_clients::topics::{TopicPlan, prepare};
 use kafka_events::KafkaConnection;
-use kafka_events::topics::{TopicPlan, prepare};
 use passbook::event_source_mapping::{EventFunction, EventSourceMapping, InvokeApi, InvokeClient, MappingSettings};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions};

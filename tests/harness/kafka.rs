@@ -1,7 +1,8 @@
 use std::time::Duration;
 
-use kafka_events::topics::{self, TopicPlan};
-use kafka_events::{KafkaClientContext, KafkaConnection};
+use kafka_clients::topics::{self, TopicPlan};
+use kafka_clients::{KafkaClientContext, client_config, client_context};
+use kafka_events::KafkaConnection;
 use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::{Offset, TopicPartitionList};
@@ -88,15 +89,14 @@ impl Drop for KafkaTopics {
 
 async fn admin(settings: &KafkaSettings) -> AdminClient<KafkaClientContext> {
     let connection = KafkaConnection::connect(settings).await.expect("brokers that are named");
-    connection.client_config().create_with_context(connection.client_context()).expect("an administrator")
+    client_config(&connection).create_with_context(client_context(&connection)).expect("an administrator")
 }
 
 /// How far a consumer group is behind the end of the connection's topic. It blocks its thread.
 pub fn lag(connection: &KafkaConnection, group_id: &str) -> i64 {
-    let consumer: BaseConsumer<KafkaClientContext> = connection
-        .client_config()
+    let consumer: BaseConsumer<KafkaClientContext> = client_config(connection)
         .set("group.id", group_id)
-        .create_with_context(connection.client_context())
+        .create_with_context(client_context(connection))
         .expect("a consumer");
     let (topic, timeout) = (connection.topic(), Duration::from_secs(10));
     let metadata = consumer.fetch_metadata(Some(topic), timeout).expect("brokers");

@@ -2,7 +2,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use cqrs::Timestamp;
-use kafka_events::{KafkaClientContext, KafkaConnection};
+use kafka_clients::{KafkaClientContext, client_config, client_context};
+use kafka_events::KafkaConnection;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Header, Headers as _, Message as _, OwnedHeaders};
@@ -32,13 +33,12 @@ pub(crate) async fn open_letters(connection: &KafkaConnection) -> Result<Vec<Ope
 fn read(connection: &KafkaConnection) -> Result<Vec<OpenLetter>, DeadLettersError> {
     let topic = connection.dead_letter_topic();
     let failed = |source| DeadLettersError::Kafka { doing: format!("the topic {topic} cannot be read"), source };
-    let consumer: BaseConsumer<KafkaClientContext> = connection
-        .client_config()
+    let consumer: BaseConsumer<KafkaClientContext> = client_config(connection)
         // Nothing is committed: the name is only what the client asks for.
         .set("group.id", "passbook-dead-letters")
         .set("enable.auto.commit", "false")
         .set("enable.partition.eof", "true")
-        .create_with_context(connection.client_context())
+        .create_with_context(client_context(connection))
         .map_err(failed)?;
     let mut unread = partitions(&consumer, topic)?;
     let mut from_the_first = TopicPartitionList::new();

@@ -1,6 +1,7 @@
 use std::process::ExitCode;
 
-use kafka_events::{KafkaClientContext, KafkaConnection};
+use kafka_clients::{KafkaClientContext, client_config, client_context};
+use kafka_events::KafkaConnection;
 use rdkafka::error::KafkaError;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord};
@@ -51,11 +52,10 @@ async fn publish(
     letters: Vec<(OpenLetter, Vec<LetterRecord>)>,
 ) -> Result<(), DeadLettersError> {
     let failed = |doing: String| move |source: KafkaError| DeadLettersError::Kafka { doing, source };
-    let producer: FutureProducer<KafkaClientContext> = connection
-        .client_config()
+    let producer: FutureProducer<KafkaClientContext> = client_config(connection)
         .set("enable.idempotence", "true")
         .set("message.timeout.ms", MESSAGE_TIMEOUT_MS)
-        .create_with_context(connection.client_context())
+        .create_with_context(client_context(connection))
         .map_err(failed("there is no Kafka client for these settings".to_owned()))?;
     for (letter, records) in letters {
         for record in &records {

@@ -1,5 +1,6 @@
 use cqrs::Timestamp;
-use kafka_events::{KafkaClientContext, KafkaConnection};
+use kafka_clients::{KafkaClientContext, client_config, client_context};
+use kafka_events::KafkaConnection;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::util::Timeout;
@@ -24,13 +25,12 @@ pub(crate) struct DeadLetterWriter {
 
 impl DeadLetterWriter {
     pub(crate) fn new(connection: &KafkaConnection, source: Source, function_name: &str) -> Result<Self, KafkaError> {
-        let producer = connection
-            .client_config()
+        let producer = client_config(connection)
             .set("enable.idempotence", "true")
             // In Base64 and lists of numbers a record is a good deal longer than it was; packed it is not.
             .set("compression.type", "gzip")
             .set("message.max.bytes", MAX_LETTER_BYTES)
-            .create_with_context(connection.client_context())?;
+            .create_with_context(client_context(connection))?;
         let topic = connection.dead_letter_topic().to_owned();
         Ok(Self { producer, topic, source, function_name: function_name.to_owned() })
     }

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use kafka_clients::{client_config, client_context};
 use kafka_events::KafkaConnection;
 use rdkafka::consumer::{Consumer as _, StreamConsumer};
 use rdkafka::error::KafkaError;
@@ -49,21 +50,20 @@ impl EventSourceMapping {
         if connection.topic() == connection.dead_letter_topic() {
             return Err(MappingError::Recursion);
         }
-        let bootstrap_servers = connection.client_config().get("bootstrap.servers").unwrap_or_default().to_owned();
+        let bootstrap_servers = connection.bootstrap_servers().to_owned();
         let source = Source { topic: connection.topic().to_owned(), bootstrap_servers };
         let dead_letters = Arc::new(DeadLetterWriter::new(connection, source.clone(), &settings.function_name)?);
         let (stop, stopped) = watch::channel(false);
         let mut pollers = JoinSet::new();
         for _ in 0..settings.pollers {
-            let consumer: StreamConsumer<PollerContext> = connection
-                .client_config()
+            let consumer: StreamConsumer<PollerContext> = client_config(connection)
                 .set("group.id", &settings.group_id)
                 .set("enable.auto.commit", "false")
                 .set("enable.auto.offset.store", "false")
                 .set("auto.offset.reset", "earliest")
                 .set("session.timeout.ms", SESSION_TIMEOUT_MS)
                 .set("max.poll.interval.ms", MAX_POLL_INTERVAL_MS)
-                .create_with_context(PollerContext::new(connection.client_context(), source.topic.clone()))?;
+                .create_with_context(PollerContext::new(client_context(connection), source.topic.clone()))?;
             consumer.subscribe(&[&source.topic])?;
             let poller = Poller {
                 consumer,

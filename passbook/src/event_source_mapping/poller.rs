@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use backon::{ExponentialBuilder, Retryable as _};
 use cqrs::Timestamp;
-use kafka_events::KafkaClientContext;
+use kafka_clients::KafkaClientContext;
 use rdkafka::ClientContext;
 use rdkafka::client::OAuthToken;
 use rdkafka::config::RDKafkaLogLevel;

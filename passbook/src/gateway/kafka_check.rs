@@ -2,7 +2,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use health::DependencyCheck;
-use kafka_events::{KafkaClientContext, KafkaConnection};
+use kafka_clients::{KafkaClientContext, client_config, client_context};
+use kafka_events::KafkaConnection;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 
 /// Below the time that the health check gives each of its dependencies.
@@ -30,10 +31,8 @@ impl DependencyCheck for KafkaCheck {
 }
 
 fn partitions_of(connection: &KafkaConnection) -> Result<usize, String> {
-    let client: BaseConsumer<KafkaClientContext> = connection
-        .client_config()
-        .create_with_context(connection.client_context())
-        .map_err(|error| error.to_string())?;
+    let client: BaseConsumer<KafkaClientContext> =
+        client_config(connection).create_with_context(client_context(connection)).map_err(|error| error.to_string())?;
     let metadata = client.fetch_metadata(Some(connection.topic()), TIMEOUT).map_err(|error| error.to_string())?;
     let partitions = metadata.topics().first().map_or(0, |topic| topic.partitions().len());
     if partitions == 0 { Err(format!("there is no topic {}", connection.topic())) } else { Ok(partitions) }

@@ -4,7 +4,7 @@ use settings::{Settings, SettingsError};
 /// Why the environment has no AWS credentials. Handling: in Lambda they are there by themselves; elsewhere set
 /// `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, and `AWS_SESSION_TOKEN` where a role gave them.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-// The source is in the text as well: librdkafka repeats the text alone.
+// The source is in the text as well: a client of Kafka repeats the text alone.
 #[error("the environment has no AWS credentials: {0}")]
 pub struct CredentialsError(#[from] SettingsError);
 

@@ -1,3 +1,5 @@
+//! The token that signs in to MSK as an AWS role, for whichever client.
+
 use std::time::{Duration, SystemTime, SystemTimeError};
 
 use aws_credential_types::Credentials;
@@ -7,38 +9,53 @@ use aws_sigv4::sign::v4::signing_params::BuildError;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use crate::CredentialsError;
+use crate::{CredentialsError, aws_credentials};
 
 /// The service that MSK's brokers check the signature for.
 const SERVICE: &str = "kafka-cluster";
-/// For how long a broker takes the token; librdkafka asks for the next one at four fifths of it.
+/// For how long a broker takes the token.
 const LIFETIME: Duration = Duration::from_secs(900);
 /// What the brokers' log calls this client.
 const USER_AGENT: &str = concat!("passbook/", env!("CARGO_PKG_VERSION"));
 
 /// What signs in to MSK as an AWS role.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct IamToken {
-    pub(crate) text: String,
+#[derive(PartialEq, Eq)]
+pub struct IamToken {
+    /// A secret, as a password is.
+    pub text: String,
     /// Its end, in milliseconds since 1970.
-    pub(crate) expires_at_ms: i64,
+    pub expires_at_ms: i64,
 }
 
-/// Why there is no token. Handling: that of its source; librdkafka asks again in 10 s.
+/// Why there is no token. Handling: that of its source; the next connection asks again.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum IamTokenError {
+pub enum IamTokenError {
+    /// There is nothing to sign with. Handling: see [`CredentialsError`].
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
+    /// A defect, as the next two are.
     #[error("the request cannot be signed")]
     Signing(#[from] SigningError),
+    /// The signature lacks something.
     #[error("the request cannot be signed")]
     Parameters(#[from] BuildError),
+    /// `AWS_REGION` names none, most likely.
     #[error("the request that would be signed is no URL")]
     Url(#[from] http::Error),
+    /// Handling: set the clock right.
     #[error("the clock stands before 1970")]
     Clock(#[from] SystemTimeError),
+    /// Handling: set the clock right.
     #[error("the clock stands too far ahead")]
     ClockTooFarAhead,
+}
+
+/// The token by which the role that the process runs under signs in to the clusters of a region.
+///
+/// # Errors
+/// See [`IamTokenError`].
+pub fn of_environment(region: &str) -> Result<IamToken, IamTokenError> {
+    iam_token(region, &aws_credentials::from_environment()?, SystemTime::now())
 }
 
 /// The token by which these credentials sign in to the clusters of a region: a URL that would ask for

@@ -1,17 +1,23 @@
-use std::time::{Duration, Instant};
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant, SystemTime};
 
 use async_trait::async_trait;
 use cloud_events::{KafkaRecord, to_record};
 use cqrs::{Commit, EventPublisher, PublishError};
-use futures::future::try_join_all;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::future_producer::DeliveryFuture;
-use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _};
+use rskafka::chrono::{DateTime, Utc};
+use rskafka::client::error::{Error as KafkaError, ProtocolError};
+use rskafka::record::Record;
 
+use crate::link::{Link, LinkError, LinkPlan};
 use crate::pause::Pause;
-use crate::renewable_producer::RenewableProducer;
-use crate::{KafkaClientContext, KafkaConnection};
+use crate::{KafkaConnection, NoPublisherError};
+
+/// What comes before the second try; each of the next comes after twice as long, up to the longest.
+const FIRST_RETRY_AFTER: Duration = Duration::from_millis(20);
+const LONGEST_RETRY_AFTER: Duration = Duration::from_millis(320);
+/// A link that has been still for so long may have been cut without a word, above all while Lambda had the process frozen.
+const STILL_AFTER: Duration = Duration::from_secs(5);
 
 /// How long a publisher waits, and for how long it then does not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,55 +52,49 @@ pub enum KafkaPublishError {
     TimedOut {
         /// The limit.
         timeout: Duration,
-        /// What the client complained about last.
+        /// What the last try that ended failed with.
         trouble: Option<String>,
     },
-    /// The client has given up for good, and another has taken its place. Handling: that of the reason, often a right that
-    /// is missing (to write idempotently); publishing goes on by itself once it is granted.
-    #[error("the producer cannot go on: {reason}")]
-    ProducerFailed {
-        /// What the client says.
-        reason: String,
-    },
-    /// The client or a broker refused one of the commit's records: it is too large, or there is no such topic, or no
-    /// right to write to it. Other commits are not held up. Handling: that of its source; a record that is too large
-    /// never goes, until the topic's `max.message.bytes` allows for it.
-    #[error("a record was refused")]
-    Refused(#[source] KafkaError),
+    /// A broker refused the commit's records: one is too large, or there is no such topic, or no right to write to it. Other
+    /// commits are not held up. Handling: that of its source; a record that is too large never goes, until the topic's
+    /// `max.message.bytes` allows for it.
+    #[error("the records were refused")]
+    Refused(#[source] RefusedError),
 }
 
-/// Why records may still be under way. Handling: log it; their commits keep their marks.
-#[derive(Debug, thiserror::Error)]
-pub enum FlushError {
-    /// They were not acknowledged in time.
-    #[error("not every record was acknowledged in time")]
-    Unacknowledged(#[source] KafkaError),
-    /// The runtime is shutting down.
-    #[error("nobody waits for the acknowledgements any more")]
-    TaskEnded(#[source] tokio::task::JoinError),
+/// What a broker refused records for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RefusedError {
+    /// Handling: make the topic, or grant the right to it.
+    #[error("Unknown topic: no broker knows it, or there is no right to see it")]
+    UnknownTopic,
+    /// Kafka's own name for it. Handling: by that name, in Kafka's documentation of its protocol.
+    #[error("the broker's answer is {0}")]
+    Broker(ProtocolError),
 }
 
 /// Publishes each commit to the events' topic as soon as it is stored.
 ///
-/// Every event is a record of its own, under its stream's id as the key, so that one stream's events share a partition.
-/// They are written once and in order as long as this producer lives, by Kafka's idempotent producer. Across two
-/// processes, or where the relay repeats what a command had published, they may come twice or out of order: consumers
-/// go by the version.
+/// Every event is a record of its own, under its stream's id as the key, so that one stream's events share a partition. A
+/// commit's are one batch: all are there or none, and in order. Where an acknowledgement does not come they are sent again,
+/// and may then be there twice, since the client has no idempotent producer; across two processes, or where the relay repeats
+/// what a command had published, they may also come out of order: consumers go by the version.
 pub struct KafkaEventPublisher {
-    producer: RenewableProducer,
-    context: KafkaClientContext,
-    topic: String,
+    plan: Arc<LinkPlan>,
+    link: RwLock<Arc<Link>>,
     timeout: Duration,
     pause: Pause,
 }
 
 impl KafkaEventPublisher {
-    /// A publisher with the default limits. No broker needs to be there yet.
+    /// A publisher with the default limits. It begins to connect, and no broker needs to be there yet.
     ///
     /// # Errors
-    /// librdkafka's, when it cannot use its settings; an unreadable CA file is one. Handling: set them right and start
-    /// again.
-    pub fn new(connection: &KafkaConnection) -> Result<Self, KafkaError> {
+    /// See [`NoPublisherError`].
+    ///
+    /// # Panics
+    /// Outside of a Tokio runtime.
+    pub fn new(connection: &KafkaConnection) -> Result<Self, NoPublisherError> {
         Self::with_limits(connection, PublishLimits::default())
     }
 
@@ -102,35 +102,19 @@ impl KafkaEventPublisher {
     ///
     /// # Errors
     /// As of [`new`](Self::new).
-    pub fn with_limits(connection: &KafkaConnection, limits: PublishLimits) -> Result<Self, KafkaError> {
-        let context = connection.client_context();
-        let timeout_ms = limits.timeout.as_millis();
-        let mut config = connection.client_config();
-        config
-            .set("acks", "all")
-            .set("enable.idempotence", "true")
-            // A command waits for its own events: there is nothing to gather.
-            .set("linger.ms", "0")
-            // How long a record stays with the client: no longer than somebody waits for it.
-            .set("message.timeout.ms", timeout_ms.to_string())
-            // For so long a topic that no broker knows may be one that was made a moment ago.
-            .set("topic.metadata.propagation.max.ms", (timeout_ms / 2).to_string())
-            // The partition that Java's and most other clients give a key, so that any of them finds a stream's.
-            .set("partitioner", "murmur2_random");
-        let topic = connection.topic().to_owned();
-        let producer = RenewableProducer::new(config, context.clone(), topic.clone())?;
-        Ok(Self { producer, context, topic, timeout: limits.timeout, pause: Pause::of(limits.pause) })
-    }
-
-    /// Waits until every record that is under way has been acknowledged or given up, for a program that ends.
     ///
-    /// # Errors
-    /// See [`FlushError`].
-    pub async fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
-        let producer = self.producer.current();
-        // It blocks its thread.
-        let flushed = tokio::task::spawn_blocking(move || producer.flush(timeout));
-        flushed.await.map_err(FlushError::TaskEnded)?.map_err(FlushError::Unacknowledged)
+    /// # Panics
+    /// As [`new`](Self::new).
+    pub fn with_limits(connection: &KafkaConnection, limits: PublishLimits) -> Result<Self, NoPublisherError> {
+        let plan = Arc::new(LinkPlan::new(connection)?);
+        let link = Arc::new(Link::new(Arc::clone(&plan)));
+        let ahead = Arc::clone(&link);
+        tokio::spawn(async move {
+            // Its errors are the first commit's, too, and are told there.
+            let prepared = tokio::time::timeout(limits.timeout, ahead.prepare()).await;
+            tracing::debug!(is_prepared = matches!(prepared, Ok(Ok(_))), "Kafka's brokers have been asked for");
+        });
+        Ok(Self { plan, link: RwLock::new(link), timeout: limits.timeout, pause: Pause::of(limits.pause) })
     }
 
     async fn acknowledged(&self, commit: &Commit) -> Result<(), KafkaPublishError> {
@@ -140,52 +124,65 @@ impl KafkaEventPublisher {
         if !self.pause.may_try(Instant::now()) {
             return Err(KafkaPublishError::Paused);
         }
-        let producer = self.producer.current();
-        let error = match tokio::time::timeout(self.timeout, self.delivered(&producer, commit)).await {
-            Ok(Ok(())) => {
-                self.pause.end();
-                self.context.forget_trouble();
-                return Ok(());
+        let written = self.written(commit).await;
+        match &written {
+            Ok(()) => self.pause.end(),
+            Err(KafkaPublishError::TimedOut { .. }) => self.pause.begin(Instant::now()),
+            Err(_) => {}
+        }
+        written
+    }
+
+    /// Tries until the limit. What is not refused is tried again by another link: it costs a few round trips, and whatever was
+    /// wrong with the one before, a broker that has moved or a connection that is none any more, is left behind with it.
+    async fn written(&self, commit: &Commit) -> Result<(), KafkaPublishError> {
+        let records: Vec<KafkaRecord> = commit.envelopes().map(|event| to_record(&event)).collect();
+        let Some(key) = records.first().map(|record| record.key.as_str()) else { return Ok(()) };
+        let started_at = Instant::now();
+        let (give_up_at, mut retry_after, mut trouble) = (started_at + self.timeout, FIRST_RETRY_AFTER, None);
+        loop {
+            let link = self.current();
+            let remaining = give_up_at.saturating_duration_since(Instant::now());
+            let limit = if link.silent_for() < STILL_AFTER { remaining } else { remaining.min(self.timeout / 2) };
+            let error = match tokio::time::timeout(limit, link.write(key, for_the_client(&records))).await {
+                Ok(Ok(())) => return Ok(()),
+                Ok(Err(error)) => error,
+                Err(_) => {
+                    self.leave(&link);
+                    if Instant::now() >= give_up_at {
+                        return Err(KafkaPublishError::TimedOut { timeout: self.timeout, trouble });
+                    }
+                    continue;
+                }
+            };
+            match refusal(&error) {
+                // It may have been made a moment ago, and not be known everywhere.
+                Some(RefusedError::UnknownTopic) if started_at.elapsed() < self.timeout / 2 => {}
+                Some(refused) => return Err(KafkaPublishError::Refused(refused)),
+                None => {}
             }
-            Ok(Err(error)) => Some(error).filter(|error| !is_timeout(error)),
-            Err(_) => None,
-        };
-        if let Some(reason) = self.producer.replace_if_failed(&producer) {
-            self.pause.begin(Instant::now());
-            return Err(KafkaPublishError::ProducerFailed { reason });
+            self.leave(&link);
+            // The client's texts name their causes, and of a sign-in neither the password nor the token.
+            trouble = Some(error.to_string());
+            tokio::time::sleep_until(give_up_at.min(Instant::now() + retry_after).into()).await;
+            retry_after = LONGEST_RETRY_AFTER.min(retry_after * 2);
+            if Instant::now() >= give_up_at {
+                return Err(KafkaPublishError::TimedOut { timeout: self.timeout, trouble });
+            }
         }
-        if let Some(error) = error {
-            return Err(KafkaPublishError::Refused(error));
-        }
-        self.pause.begin(Instant::now());
-        Err(KafkaPublishError::TimedOut { timeout: self.timeout, trouble: self.context.last_trouble() })
     }
 
-    async fn delivered(
-        &self,
-        producer: &FutureProducer<KafkaClientContext>,
-        commit: &Commit,
-    ) -> Result<(), KafkaError> {
-        // All are handed over before any is waited for, so that they travel together and in order.
-        let mut deliveries = Vec::with_capacity(commit.draft.events.len());
-        for event in commit.envelopes() {
-            deliveries.push(delivery(self.enqueue(producer, &to_record(&event))?));
-        }
-        try_join_all(deliveries).await.map(drop)
+    fn current(&self) -> Arc<Link> {
+        Arc::clone(&self.link.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn enqueue(
-        &self,
-        producer: &FutureProducer<KafkaClientContext>,
-        record: &KafkaRecord,
-    ) -> Result<DeliveryFuture, KafkaError> {
-        let headers = OwnedHeaders::new_with_capacity(record.headers.len());
-        let headers = record
-            .headers
-            .iter()
-            .fold(headers, |headers, (name, value)| headers.insert(Header { key: name, value: Some(value) }));
-        let record = FutureRecord::to(&self.topic).key(&record.key).payload(&record.value).headers(headers);
-        producer.send_result(record).map_err(|(error, _)| error)
+    /// Whoever comes next connects anew.
+    fn leave(&self, used: &Arc<Link>) {
+        let mut link = self.link.write().unwrap_or_else(PoisonError::into_inner);
+        // Somebody else may have left it by now.
+        if Arc::ptr_eq(&link, used) {
+            *link = Arc::new(Link::new(Arc::clone(&self.plan)));
+        }
     }
 }
 
@@ -196,25 +193,50 @@ impl EventPublisher for KafkaEventPublisher {
     }
 }
 
-async fn delivery(delivery: DeliveryFuture) -> Result<(), KafkaError> {
-    match delivery.await {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err((error, _))) => Err(error),
-        // The producer tells of every record before it is gone.
-        Err(_) => Err(KafkaError::Canceled),
-    }
+/// The records as the client takes them, of this time: a topic keeps its records by it, and the relay's may be old.
+fn for_the_client(records: &[KafkaRecord]) -> Vec<Record> {
+    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let timestamp: DateTime<Utc> =
+        i64::try_from(since_1970.as_millis()).ok().and_then(DateTime::from_timestamp_millis).unwrap_or_default();
+    let header = |(name, value): &(&'static str, String)| ((*name).to_owned(), value.clone().into_bytes());
+    let record = |record: &KafkaRecord| Record {
+        key: Some(record.key.clone().into_bytes()),
+        value: Some(record.value.clone()),
+        headers: record.headers.iter().map(header).collect::<BTreeMap<_, _>>(),
+        timestamp,
+    };
+    records.iter().map(record).collect()
 }
 
-/// Whether the record ran out of time, rather than being refused.
-fn is_timeout(error: &KafkaError) -> bool {
-    matches!(error, KafkaError::MessageProduction(RDKafkaErrorCode::MessageTimedOut))
+/// What a broker will not take, however often it is asked.
+fn refusal(error: &LinkError) -> Option<RefusedError> {
+    let protocol_error = match error {
+        LinkError::UnknownTopic => return Some(RefusedError::UnknownTopic),
+        LinkError::Kafka(KafkaError::ServerError { protocol_error, .. }) => protocol_error,
+        LinkError::Kafka(_) => return None,
+    };
+    match protocol_error {
+        ProtocolError::UnknownTopicOrPartition => Some(RefusedError::UnknownTopic),
+        ProtocolError::CorruptMessage
+        | ProtocolError::LeaderNotAvailable
+        | ProtocolError::NotLeaderOrFollower
+        | ProtocolError::RequestTimedOut
+        | ProtocolError::BrokerNotAvailable
+        | ProtocolError::ReplicaNotAvailable
+        | ProtocolError::NetworkException
+        | ProtocolError::NotEnoughReplicas
+        | ProtocolError::NotEnoughReplicasAfterAppend
+        | ProtocolError::KafkaStorageError
+        | ProtocolError::FencedLeaderEpoch
+        | ProtocolError::UnknownLeaderEpoch
+        | ProtocolError::ThrottlingQuotaExceeded => None,
+        refused => Some(RefusedError::Broker(*refused)),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use cqrs::{CommitDraft, Opening, RecordedEvent, RecordedState, SealedPersonalData, StreamId, Timestamp};
-    use rdkafka::mocking::MockCluster;
-    use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
     use settings::{KafkaBrokers, KafkaSettings, KafkaSignIn};
 
     use super::*;
@@ -241,35 +263,6 @@ mod tests {
             previous_hash: None,
         };
         draft.seal()
-    }
-
-    /// On a broker of librdkafka's own, which refuses on demand: a real one would need an authorizer for it, and a user
-    /// who loses a right halfway.
-    #[tokio::test]
-    async fn a_producer_that_gives_up_for_good_is_replaced() {
-        let cluster = MockCluster::new(1).expect("a broker");
-        cluster.create_topic("events", 1, 1).expect("a topic");
-        cluster.request_errors(
-            RDKafkaApiKey::InitProducerId,
-            &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED],
-        );
-        let settings = KafkaSettings {
-            brokers: KafkaBrokers::BootstrapServers(cluster.bootstrap_servers()),
-            sign_in: KafkaSignIn::Plaintext,
-            ca_file: None,
-            topic: "events".to_owned(),
-            dead_letter_topic: "events.dead-letters".to_owned(),
-        };
-        let connection = KafkaConnection::connect(&settings).await.expect("brokers that are named");
-        let limits = PublishLimits { pause: Duration::from_millis(100), ..PublishLimits::default() };
-        let publisher = KafkaEventPublisher::with_limits(&connection, limits).expect("a publisher");
-
-        let failed = publisher.acknowledged(&commit()).await;
-        assert!(matches!(failed, Err(KafkaPublishError::ProducerFailed { .. })), "{failed:?}");
-        let paused = publisher.acknowledged(&commit()).await;
-        assert!(matches!(paused, Err(KafkaPublishError::Paused)), "{paused:?}");
-        tokio::time::sleep(limits.pause).await;
-        publisher.acknowledged(&commit()).await.expect("the next producer publishes");
     }
 
     #[tokio::test]

@@ -29,7 +29,8 @@ pub struct KafkaSettings {
     pub brokers: KafkaBrokers,
     /// How to sign in.
     pub sign_in: KafkaSignIn,
-    /// The certificates that the brokers' certificates must come from; the machine's own where there is none.
+    /// The certificates that the brokers' certificates must come from. Where there is none: Amazon's under IAM; else for what
+    /// publishes Mozilla's, built in, and for what consumes the machine's own.
     pub ca_file: Option<PathBuf>,
     /// The events' topic.
     pub topic: String,

@@ -10,7 +10,8 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Says what is logged, in `tracing`'s own words: `debug`, or `info,cqrs=debug`.
 const FILTER_VARIABLE: &str = "PASSBOOK_LOG";
-const DEFAULT_FILTER: &str = "info,sqlx=warn";
+/// `rskafka` tells of each connection that it makes, and of each that fails once more in the error that it returns.
+const DEFAULT_FILTER: &str = "info,rskafka=error,sqlx=warn";
 
 /// How a log line is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +81,6 @@ pub fn log_panics() {
 mod tests {
     #[test]
     fn the_default_filter_is_read() {
-        assert_eq!(super::default_filter().to_string().split(',').count(), 2);
+        assert_eq!(super::default_filter().to_string().split(',').count(), 3);
     }
 }

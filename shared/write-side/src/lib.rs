@@ -45,10 +45,10 @@ pub enum WriteSideError {
     #[cfg(feature = "kafka")]
     #[error(transparent)]
     Kafka(#[from] kafka_events::ConnectError),
-    /// The Kafka client cannot use its settings; an unreadable file of certificates is one.
+    /// Nothing can publish by the settings; an unreadable file of certificates is one.
     #[cfg(feature = "kafka")]
-    #[error("there is no Kafka producer for these settings")]
-    KafkaProducer(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error(transparent)]
+    KafkaPublisher(#[from] kafka_events::NoPublisherError),
     /// The SQLite file could not be opened.
     #[cfg(feature = "sqlite")]
     #[error(transparent)]

@@ -28,7 +28,7 @@ impl MongoAndKafka {
         }
         let event_store = Arc::new(MongoEventStore::connect(event_store_url.expose()).await?);
         let connection = KafkaConnection::connect(kafka).await?;
-        let bus = KafkaEventPublisher::new(&connection).map_err(|error| WriteSideError::KafkaProducer(error.into()))?;
+        let bus = KafkaEventPublisher::new(&connection)?;
         Ok(Self { event_store, connection, bus: Arc::new(bus) })
     }
 

@@ -1,43 +1,27 @@
 use std::error::Error;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
 
+use kafka_events::iam_token::{self, IamTokenError};
 use rdkafka::ClientContext;
 use rdkafka::client::OAuthToken;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::KafkaError;
 
-use crate::aws_credentials;
-use crate::iam_token::{IamTokenError, iam_token};
-
 /// What librdkafka calls back: its log lines go to `tracing`, and where the sign-in is IAM's it gets the next token. For
 /// producers and consumers alike; one for each client.
 #[derive(Debug, Clone)]
 pub struct KafkaClientContext {
     iam_region: Option<String>,
-    last_trouble: Arc<Mutex<Option<String>>>,
 }
 
 impl KafkaClientContext {
-    pub(crate) fn new(iam_region: Option<String>) -> Self {
-        Self { iam_region, last_trouble: Arc::default() }
-    }
-
-    /// What the client complained about last: librdkafka goes on trying whatever it is, and a record that was not
-    /// acknowledged in time says no more than that.
-    pub(crate) fn last_trouble(&self) -> Option<String> {
-        self.last_trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    pub(crate) fn forget_trouble(&self) {
-        *self.last_trouble.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    pub(crate) const fn new(iam_region: Option<String>) -> Self {
+        Self { iam_region }
     }
 
     fn token(&self) -> Result<OAuthToken, TokenError> {
         let region = self.iam_region.as_deref().ok_or(TokenError::NotIam)?;
-        let credentials = aws_credentials::from_environment().map_err(IamTokenError::from)?;
-        let token = iam_token(region, &credentials, SystemTime::now())?;
+        let token = iam_token::of_environment(region)?;
         // The brokers know the role by the signature; librdkafka wants a name for its own log.
         let principal_name = "passbook".to_owned();
         Ok(OAuthToken { token: token.text, principal_name, lifetime_ms: token.expires_at_ms })
@@ -61,7 +45,6 @@ impl ClientContext for KafkaClientContext {
     /// A warning only: librdkafka goes on trying by itself.
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::warn!(%error, "{reason}");
-        *self.last_trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_owned());
     }
 
     /// What is returned comes to [`error`](Self::error) again, and librdkafka asks once more in 10 s.

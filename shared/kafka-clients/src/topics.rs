@@ -5,13 +5,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use kafka_events::KafkaConnection;
 use rdkafka::admin::{
     AdminClient, AdminOptions, AlterConfig, ConfigSource, NewTopic, ResourceSpecifier, TopicReplication,
 };
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use settings::KafkaSignIn;
 
-use crate::{KafkaClientContext, KafkaConnection};
+use crate::{KafkaClientContext, client_config, client_context};
 
 const RETENTION_MS: &str = "retention.ms";
 /// For one request, the search for a broker included.
@@ -91,7 +92,7 @@ async fn prepare_one(connection: &KafkaConnection, topic: &str, plan: &TopicPlan
     let refused = |source| PrepareError::Refused { topic: topic.to_owned(), source };
     let refused_by_broker = |code| refused(KafkaError::AdminOp(code));
     let admin: AdminClient<KafkaClientContext> =
-        connection.client_config().create_with_context(connection.client_context()).map_err(PrepareError::Client)?;
+        client_config(connection).create_with_context(client_context(connection)).map_err(PrepareError::Client)?;
     let options = AdminOptions::new()
         .request_timeout(Some(REQUEST_TIMEOUT))
         // The answer comes when the topic is there, rather than when it is about to be.
