@@ -158,9 +158,9 @@ mod tests {
     #[tokio::test]
     async fn a_file_without_a_certificate_vouches_for_nobody() {
         let without = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
-        let error = tls(&connection(iam(), Some(without.into())).await).err().expect("refuses");
+        let error = tls(&connection(iam(), Some(without.into())).await).expect_err("refuses");
         assert!(matches!(error, NoPublisherError::NoCertificate { .. }), "{error:?}");
-        let error = tls(&connection(iam(), Some("/nowhere/ca.pem".into())).await).err().expect("refuses");
+        let error = tls(&connection(iam(), Some("/nowhere/ca.pem".into())).await).expect_err("refuses");
         assert!(matches!(error, NoPublisherError::CaFile { .. }), "{error:?}");
     }
 }
