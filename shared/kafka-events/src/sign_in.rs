@@ -66,8 +66,10 @@ pub(crate) fn tls(connection: &KafkaConnection) -> Result<Option<Arc<ClientConfi
         // Those that MongoDB's driver takes, built in: to read the machine's would cost a start milliseconds.
         (_, None) => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
     }
+    // After TLS 1.3's handshake the client has the word twice, and without TCP_NODELAY, which rskafka does not set, its second
+    // message waits 40 ms for the acknowledgement of its first: at each connection, and a start makes two.
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()?
+        .with_protocol_versions(&[&rustls::version::TLS12])?
         .with_root_certificates(roots)
         .with_no_client_auth();
     Ok(Some(Arc::new(config)))
