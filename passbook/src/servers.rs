@@ -146,7 +146,7 @@ impl Servers {
     /// Kafka's line in the health check.
     #[must_use]
     pub fn bus_check(&self) -> Arc<dyn DependencyCheck> {
-        Arc::new(KafkaCheck { connection: self.write_side.connection.clone() })
+        Arc::new(KafkaCheck { connection: self.write_side.connection.clone(), publisher: self.write_side.bus.clone() })
     }
 
     /// A way to the functions, where they are not in this process.

@@ -428,6 +428,36 @@ async fn a_record_that_is_too_large_for_its_topic_is_refused_and_holds_up_no_oth
     publish(&publisher, &StreamEnd::of_new_stream().push(1)).await.expect("publishes");
 }
 
+#[tokio::test]
+async fn a_refusal_ends_the_pause_for_the_others_since_a_broker_has_answered() {
+    let topics = KafkaTopics::made(&plan(1)).await;
+    let mut address = Address::deserted().await;
+    let publisher = address.publisher(&topics).await;
+    let timed_out = publish(&publisher, &StreamEnd::of_new_stream().push(1)).await;
+    assert!(matches!(timed_out, Err(KafkaPublishError::TimedOut { .. })), "{timed_out:?}");
+
+    address.is_taken_by(topics.servers()).await;
+    tokio::time::sleep(LIMITS.pause).await;
+    let too_large = StreamEnd::of_new_stream().draft(vec![recorded(json!("é".repeat(1_000_000)))]).seal();
+    let probe = publish(&publisher, &too_large).await;
+    assert!(is_too_large(&probe), "{probe:?}");
+    publish(&publisher, &StreamEnd::of_new_stream().push(1)).await.expect("publishes");
+}
+
+#[tokio::test]
+async fn of_several_servers_one_that_answers_is_enough() {
+    let topics = KafkaTopics::made(&plan(1)).await;
+    let (deserted, silent) = (Address::deserted().await, Address::silent().await);
+    // Which of them is asked first is a matter of chance.
+    for _ in 0..10 {
+        let servers = format!("127.0.0.1:{}, 127.0.0.1:{}, {}", silent.port, deserted.port, topics.servers());
+        let settings = KafkaSettings { brokers: KafkaBrokers::BootstrapServers(servers), ..topics.settings.clone() };
+        let connection = KafkaConnection::connect(&settings).await.expect("addresses");
+        let publisher = KafkaEventPublisher::new(&connection).expect("a publisher");
+        publish(&publisher, &StreamEnd::of_new_stream().push(1)).await.expect("publishes");
+    }
+}
+
 /// As of a program that starts while whoever deploys it makes the topic.
 #[tokio::test]
 async fn a_topic_that_is_made_while_a_commit_waits_takes_it_yet() {

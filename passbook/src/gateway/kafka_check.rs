@@ -1,18 +1,23 @@
+use std::error::Error as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use health::DependencyCheck;
 use kafka_clients::{KafkaClientContext, client_config, client_context};
-use kafka_events::KafkaConnection;
+use kafka_events::{KafkaConnection, KafkaEventPublisher};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 
 /// Below the time that the health check gives each of its dependencies.
 const TIMEOUT: Duration = Duration::from_millis(1_500);
 
-/// Looks at Kafka: whether its brokers know the events' topic.
+/// Looks at Kafka: whether its brokers know the events' topic, as who consumes reaches them and as who publishes does. These are
+/// two clients, which do not trust the same authorities.
 pub struct KafkaCheck {
     /// Where it is.
     pub connection: KafkaConnection,
+    /// What publishes there.
+    pub publisher: Arc<KafkaEventPublisher>,
 }
 
 #[async_trait]
@@ -26,6 +31,11 @@ impl DependencyCheck for KafkaCheck {
         // librdkafka waits with the thread that asks.
         let looked = tokio::task::spawn_blocking(move || partitions_of(&connection)).await;
         let partitions = looked.map_err(|error| error.to_string())??;
+        let published_to = tokio::time::timeout(TIMEOUT, self.publisher.look()).await;
+        published_to.map_err(|_| "what publishes gets no answer".to_owned())?.map_err(|error| {
+            let source = error.source().map(|source| format!(": {source}"));
+            format!("what publishes: {error}{}", source.unwrap_or_default())
+        })?;
         Ok(Some(format!("the topic {} has {partitions} partitions", self.connection.topic())))
     }
 }

@@ -45,10 +45,11 @@ pub struct Limits {
 /// Why a request was not done, or is not known to have been.
 #[derive(Debug, thiserror::Error)]
 pub enum RequestError {
-    /// It cannot be signed. Handling: a defect, or a credential that is none; see its source.
+    /// It cannot be signed. Handling: a defect; see its source.
     #[error("the request cannot be signed")]
     Signing(#[from] SigningFailure),
-    /// AWS refused. Handling: depends on its word for the error; mostly a right that the role has not been granted.
+    /// AWS refused. Handling: depends on its word for the error; mostly a right that the role has not been granted, and with
+    /// `InvalidSignatureException` a clock that is far off.
     #[error("AWS answers {status} {code}: {message}")]
     Refused {
         /// The answer's status.
@@ -64,7 +65,7 @@ pub enum RequestError {
     NoAnswer(#[from] ConnectionError),
 }
 
-/// Why a request cannot be signed: a defect, or a clock that is far off.
+/// Why a request cannot be signed: a defect.
 #[derive(Debug, thiserror::Error)]
 pub enum SigningFailure {
     /// The address is no header.
@@ -78,8 +79,8 @@ pub enum SigningFailure {
     Signing(#[from] SigningError),
 }
 
-/// A service of AWS's in one region, asked as the role that the process runs under. It keeps the connection of the last
-/// request for the next one.
+/// A service of AWS's in one region, asked as the role that the process runs under. It keeps the connections of the last
+/// requests for the next ones.
 pub struct AwsService {
     service: Service,
     region: String,

@@ -22,6 +22,9 @@ const MAX_ANSWER_BYTES: usize = 512 * 1024;
 /// gateway after 350 s, and need not say so.
 const MAX_IDLE: Duration = Duration::from_secs(60);
 
+/// So many are kept at most: the keys of a page of events are asked for side by side, and each new connection is a handshake.
+const MAX_KEPT: usize = 16;
+
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectionError {
@@ -45,11 +48,11 @@ pub enum ConnectionError {
     Body(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// Sends requests to one place. One connection that nobody uses any more is kept for the next request.
+/// Sends requests to one place. Connections that nobody uses any more are kept for the next requests.
 pub(crate) struct Connector {
     place: Place,
     tls: TlsConnector,
-    kept: Mutex<Option<Connection>>,
+    kept: Mutex<Vec<Connection>>,
 }
 
 /// HTTP over one stream. Nothing happens on it but while a request is on its way: a function is frozen between two.
@@ -119,7 +122,7 @@ impl Connector {
         let answer = {
             let sender = &mut sender;
             let answer = async move {
-                // One that was kept and has been closed is found out here, before anything is sent.
+                // One that was kept and has been closed is found out by the second of these, before anything is sent.
                 sender.ready().await?;
                 let (head, body) = sender.send_request(request).await?.into_parts();
                 let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await.map_err(ConnectionError::Body)?;
@@ -140,12 +143,22 @@ impl Connector {
         Ok(answer)
     }
 
+    /// The one that was used last, unless it has been idle for too long: then all have.
     fn take(&self) -> Option<Connection> {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).take();
-        kept.filter(|connection| connection.idle_since.elapsed() < MAX_IDLE)
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = kept.pop().filter(|connection| connection.idle_since.elapsed() < MAX_IDLE);
+        if last.is_none() {
+            kept.clear();
+        }
+        last
     }
 
-    fn keep(&self, connection: Connection) {
-        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(connection);
+    fn keep(&self, mut connection: Connection) {
+        connection.idle_since = Instant::now();
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() == MAX_KEPT {
+            kept.remove(0);
+        }
+        kept.push(connection);
     }
 }

@@ -16,8 +16,6 @@ use crate::{KafkaConnection, NoPublisherError};
 /// What comes before the second try; each of the next comes after twice as long, up to the longest.
 const FIRST_RETRY_AFTER: Duration = Duration::from_millis(20);
 const LONGEST_RETRY_AFTER: Duration = Duration::from_millis(320);
-/// A link that has been still for so long may have been cut without a word, above all while Lambda had the process frozen.
-const STILL_AFTER: Duration = Duration::from_secs(5);
 
 /// How long a publisher waits, and for how long it then does not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,9 +53,9 @@ pub enum KafkaPublishError {
         /// What the last try that ended failed with.
         trouble: Option<String>,
     },
-    /// A broker refused the commit's records: one is too large, or there is no such topic, or no right to write to it. Other
-    /// commits are not held up. Handling: that of its source; a record that is too large never goes, until the topic's
-    /// `max.message.bytes` allows for it.
+    /// A broker refused the commit's records: together they are too large, or there is no such topic, or no right to write to
+    /// it. Other commits are not held up. Handling: that of its source; a commit that is too large never goes, until the
+    /// topic's `max.message.bytes` allows for it.
     #[error("the records were refused")]
     Refused(#[source] RefusedError),
 }
@@ -77,8 +75,9 @@ pub enum RefusedError {
 ///
 /// Every event is a record of its own, under its stream's id as the key, so that one stream's events share a partition. A
 /// commit's are one batch: all are there or none, and in order. Where an acknowledgement does not come they are sent again,
-/// and may then be there twice, since the client has no idempotent producer; across two processes, or where the relay repeats
-/// what a command had published, they may also come out of order: consumers go by the version.
+/// and may then be there twice, since the client has no idempotent producer, and after the next commit's. Across two
+/// processes, or where the relay repeats what a command had published, they may come twice or out of order, too: consumers go
+/// by the version.
 pub struct KafkaEventPublisher {
     plan: Arc<LinkPlan>,
     link: RwLock<Arc<Link>>,
@@ -126,9 +125,10 @@ impl KafkaEventPublisher {
         }
         let written = self.written(commit).await;
         match &written {
-            Ok(()) => self.pause.end(),
+            // A refusal is an answer: others need not wait because this one will never go.
+            Ok(()) | Err(KafkaPublishError::Refused(_)) => self.pause.end(),
             Err(KafkaPublishError::TimedOut { .. }) => self.pause.begin(Instant::now()),
-            Err(_) => {}
+            Err(KafkaPublishError::Sealed | KafkaPublishError::Paused) => {}
         }
         written
     }
@@ -143,7 +143,7 @@ impl KafkaEventPublisher {
         loop {
             let link = self.current();
             let remaining = give_up_at.saturating_duration_since(Instant::now());
-            let limit = if link.silent_for() < STILL_AFTER { remaining } else { remaining.min(self.timeout / 2) };
+            let limit = if link.has_just_heard_of(key) { remaining } else { remaining.min(self.timeout / 2) };
             let error = match tokio::time::timeout(limit, link.write(key, for_the_client(&records))).await {
                 Ok(Ok(())) => return Ok(()),
                 Ok(Err(error)) => error,
@@ -161,6 +161,10 @@ impl KafkaEventPublisher {
                 Some(refused) => return Err(KafkaPublishError::Refused(refused)),
                 None => {}
             }
+            if is_written_already(&error) {
+                // Sent once more it would be there once more. The relay tries when the other brokers may be back.
+                return Err(KafkaPublishError::TimedOut { timeout: self.timeout, trouble: Some(error.to_string()) });
+            }
             self.leave(&link);
             // The client's texts name their causes, and of a sign-in neither the password nor the token.
             trouble = Some(error.to_string());
@@ -172,8 +176,31 @@ impl KafkaEventPublisher {
         }
     }
 
+    /// Whether the brokers know the topic, as the publisher itself reaches them: how many partitions it has.
+    ///
+    /// # Errors
+    /// Those of [`KafkaPublishError`] that are of no commit.
+    pub async fn look(&self) -> Result<i32, KafkaPublishError> {
+        let link = self.current();
+        let trouble = match tokio::time::timeout(self.timeout, link.prepare()).await {
+            Ok(Ok((_, partitions))) => return Ok(*partitions),
+            Ok(Err(error)) => match refusal(&error) {
+                Some(refused) => return Err(KafkaPublishError::Refused(refused)),
+                None => Some(error.to_string()),
+            },
+            Err(_) => None,
+        };
+        self.leave(&link);
+        Err(KafkaPublishError::TimedOut { timeout: self.timeout, trouble })
+    }
+
     fn current(&self) -> Arc<Link> {
-        Arc::clone(&self.link.read().unwrap_or_else(PoisonError::into_inner))
+        let link = Arc::clone(&self.link.read().unwrap_or_else(PoisonError::into_inner));
+        if link.is_old() {
+            self.leave(&link);
+            return Arc::clone(&self.link.read().unwrap_or_else(PoisonError::into_inner));
+        }
+        link
     }
 
     /// Whoever comes next connects anew.
@@ -208,6 +235,12 @@ fn for_the_client(records: &[KafkaRecord]) -> Vec<Record> {
     records.iter().map(record).collect()
 }
 
+/// Whether the leader has the records and acknowledges them all the same not, since too few others have them.
+fn is_written_already(error: &LinkError) -> bool {
+    let LinkError::Kafka(KafkaError::ServerError { protocol_error, .. }) = error else { return false };
+    *protocol_error == ProtocolError::NotEnoughReplicasAfterAppend
+}
+
 /// What a broker will not take, however often it is asked.
 fn refusal(error: &LinkError) -> Option<RefusedError> {
     let protocol_error = match error {
@@ -237,6 +270,7 @@ fn refusal(error: &LinkError) -> Option<RefusedError> {
 #[cfg(test)]
 mod tests {
     use cqrs::{CommitDraft, Opening, RecordedEvent, RecordedState, SealedPersonalData, StreamId, Timestamp};
+    use rskafka::client::error::RequestContext;
     use settings::{KafkaBrokers, KafkaSettings, KafkaSignIn};
 
     use super::*;
@@ -284,5 +318,34 @@ mod tests {
         });
         let refused = publisher.acknowledged(&sealed).await;
         assert!(matches!(refused, Err(KafkaPublishError::Sealed)), "{refused:?}");
+    }
+
+    #[test]
+    fn what_may_pass_is_tried_again_and_what_never_will_is_a_refusal() {
+        let answered = |protocol_error| {
+            LinkError::Kafka(KafkaError::ServerError {
+                protocol_error,
+                error_message: None,
+                request: RequestContext::Partition("events".to_owned(), 0),
+                response: None,
+                is_virtual: false,
+            })
+        };
+        for passing in [
+            ProtocolError::NotLeaderOrFollower,
+            ProtocolError::LeaderNotAvailable,
+            ProtocolError::NotEnoughReplicas,
+            ProtocolError::NotEnoughReplicasAfterAppend,
+            ProtocolError::RequestTimedOut,
+        ] {
+            assert_eq!(refusal(&answered(passing)), None, "{passing}");
+        }
+        for refused in [ProtocolError::MessageTooLarge, ProtocolError::TopicAuthorizationFailed] {
+            assert_eq!(refusal(&answered(refused)), Some(RefusedError::Broker(refused)));
+        }
+        let unknown = answered(ProtocolError::UnknownTopicOrPartition);
+        assert_eq!(refusal(&unknown), Some(RefusedError::UnknownTopic));
+        assert!(is_written_already(&answered(ProtocolError::NotEnoughReplicasAfterAppend)));
+        assert!(!is_written_already(&answered(ProtocolError::NotEnoughReplicas)));
     }
 }

@@ -3,7 +3,8 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use futures::future::select_ok;
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
 use rskafka::BackoffConfig;
 use rskafka::client::error::Error as KafkaError;
 use rskafka::client::partition::{Compression, PartitionClient, UnknownTopicHandling};
@@ -19,6 +20,10 @@ use crate::sign_in::{NoPublisherError, sasl, tls};
 
 /// How long a server that is asked for the others may be silent before the next one is asked as well.
 const NEXT_SERVER_AFTER: Duration = Duration::from_millis(200);
+/// How long a link is used: what it knows of the topic's partitions and of where they are it never asks again.
+const OLD_AFTER: Duration = Duration::from_secs(5 * 60);
+/// A connection that has been still for so long may have been cut without a word, above all while Lambda had the process frozen.
+const STILL_AFTER: Duration = Duration::from_secs(5);
 
 /// What every link of a publisher is made of.
 pub(crate) struct LinkPlan {
@@ -35,6 +40,9 @@ impl LinkPlan {
         if bootstrap_servers.is_empty() {
             return Err(NoPublisherError::NoServer);
         }
+        if let Some(server) = bootstrap_servers.iter().find(|server| !is_server(server)) {
+            return Err(NoPublisherError::Server { server: server.clone() });
+        }
         Ok(Self {
             bootstrap_servers,
             tls: tls(connection)?,
@@ -46,17 +54,25 @@ impl LinkPlan {
     /// Asks the servers one after the other, from any of them on, and goes by the first that answers. The client looks for a
     /// server without an end of its own, so each is asked by another client.
     async fn client(&self) -> Result<Client, LinkError> {
-        let first = usize::try_from(RandomState::new().hash_one(0) >> 32).unwrap_or_default();
         let number = self.bootstrap_servers.len();
-        let servers = (0..number).map(|nth| (nth, &self.bootstrap_servers[(first + nth) % number]));
-        let asked = servers.map(|(nth, server)| {
-            Box::pin(async move {
-                tokio::time::sleep(NEXT_SERVER_AFTER * u32::try_from(nth).unwrap_or(u32::MAX)).await;
-                self.client_by(server.clone()).await
-            })
-        });
-        let (client, _) = select_ok(asked).await?;
-        Ok(client)
+        let first = usize::try_from(RandomState::new().hash_one(0) >> 32).unwrap_or_default() % number;
+        let mut servers = self.bootstrap_servers.iter().cycle().skip(first).take(number);
+        let mut asked = FuturesUnordered::new();
+        asked.extend(servers.next().map(|server| self.client_by(server.clone())));
+        loop {
+            let mut has_failed = None;
+            tokio::select! {
+                Some(answer) = asked.next() => match answer {
+                    Ok(client) => return Ok(client),
+                    Err(error) => has_failed = Some(error),
+                },
+                () = tokio::time::sleep(NEXT_SERVER_AFTER) => {}
+            }
+            asked.extend(servers.next().map(|server| self.client_by(server.clone())));
+            if let Some(error) = has_failed.filter(|_| asked.is_empty()) {
+                return Err(error);
+            }
+        }
     }
 
     async fn client_by(&self, server: String) -> Result<Client, LinkError> {
@@ -75,6 +91,12 @@ impl LinkPlan {
     }
 }
 
+/// A host and a port. An address of IPv6, in brackets, is none: the client would cut it at its first colon.
+fn is_server(text: &str) -> bool {
+    let is_name = |host: &str| !host.is_empty() && !host.contains([':', '/', '[', '@']);
+    text.rsplit_once(':').is_some_and(|(host, port)| is_name(host) && port.parse::<u16>().is_ok_and(|port| port > 0))
+}
+
 /// Why records did not get to a broker by this link.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LinkError {
@@ -85,18 +107,25 @@ pub(crate) enum LinkError {
 }
 
 /// One client, which knows where the partitions are, and a connection to the leader of each partition that has been written
-/// to. The client has no limit for what it waits for: whoever uses a link sets one, and does not use the link again after it.
+/// to. The client has no limit for what it waits for: whoever writes by a link sets one, and leaves the link behind where that
+/// has passed.
 pub(crate) struct Link {
     plan: Arc<LinkPlan>,
     client: OnceCell<(Client, i32)>,
-    leaders: Mutex<HashMap<i32, Arc<OnceCell<PartitionClient>>>>,
-    heard_at: Mutex<Instant>,
+    leaders: Mutex<HashMap<i32, Arc<Leader>>>,
+    made_at: Instant,
+}
+
+/// Who has the first copy of a partition.
+#[derive(Default)]
+struct Leader {
+    connection: OnceCell<PartitionClient>,
+    heard_at: Mutex<Option<Instant>>,
 }
 
 impl Link {
     pub(crate) fn new(plan: Arc<LinkPlan>) -> Self {
-        let (client, leaders) = (OnceCell::new(), Mutex::default());
-        Self { plan, client, leaders, heard_at: Mutex::new(Instant::now()) }
+        Self { plan, client: OnceCell::new(), leaders: Mutex::default(), made_at: Instant::now() }
     }
 
     /// Finds the brokers and the topic's partitions; the first who asks does it for all.
@@ -121,19 +150,50 @@ impl Link {
         let partition = partition_of(key.as_bytes(), *partitions);
         let leader = self.leader(partition);
         let topic = &self.plan.topic;
-        let leader =
-            leader.get_or_try_init(|| client.partition_client(topic, partition, UnknownTopicHandling::Error)).await?;
-        leader.produce(records, Compression::NoCompression).await?;
-        *self.heard_at.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        let connect = || client.partition_client(topic, partition, UnknownTopicHandling::Error);
+        leader.connection.get_or_try_init(connect).await?.produce(records, Compression::NoCompression).await?;
+        *leader.heard_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         Ok(())
     }
 
-    /// For how long no broker has said anything.
-    pub(crate) fn silent_for(&self) -> Duration {
-        self.heard_at.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
+    /// Whether who leads the key's partition has acknowledged something a moment ago.
+    pub(crate) fn has_just_heard_of(&self, key: &str) -> bool {
+        let Some((_, partitions)) = self.client.get() else { return false };
+        let leader = self.leader(partition_of(key.as_bytes(), *partitions));
+        let heard_at = *leader.heard_at.lock().unwrap_or_else(PoisonError::into_inner);
+        heard_at.is_some_and(|heard_at| heard_at.elapsed() < STILL_AFTER)
     }
 
-    fn leader(&self, partition: i32) -> Arc<OnceCell<PartitionClient>> {
+    /// Whether what it knows is too old to go by.
+    pub(crate) fn is_old(&self) -> bool {
+        self.made_at.elapsed() > OLD_AFTER
+    }
+
+    fn leader(&self, partition: i32) -> Arc<Leader> {
         Arc::clone(self.leaders.lock().unwrap_or_else(PoisonError::into_inner).entry(partition).or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_a_host_with_a_port() {
+        for server in ["localhost:9092", "127.0.0.1:1", "b-1.passbook.kafka.eu-central-1.amazonaws.com:9098"] {
+            assert!(is_server(server), "{server}");
+        }
+        for other in [
+            "",
+            "localhost",
+            ":9092",
+            "localhost:",
+            "localhost:0",
+            "localhost:65536",
+            "SASL_SSL://b:9096",
+            "[::1]:9092",
+        ] {
+            assert!(!is_server(other), "{other}");
+        }
     }
 }

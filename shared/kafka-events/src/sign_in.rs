@@ -20,6 +20,12 @@ pub enum NoPublisherError {
     /// No server is named.
     #[error("KAFKA_BOOTSTRAP_SERVERS names no server")]
     NoServer,
+    /// What stands there is no host with a port. Handling: write `host:port`, without a scheme and not in brackets.
+    #[error("KAFKA_BOOTSTRAP_SERVERS: {server:?} is no host:port")]
+    Server {
+        /// What stands there.
+        server: String,
+    },
     /// The file of certificates cannot be read, or is none.
     #[error("the certificates of KAFKA_CA_FILE, {}, cannot be read", path.display())]
     CaFile {

@@ -4,8 +4,8 @@ use std::time::Duration;
 use sqlx::mysql::{MySqlConnectOptions, MySqlPoolOptions};
 use sqlx::pool::PoolConnection;
 use sqlx::{AssertSqlSafe, Executor as _, MySql, MySqlPool};
-use tokio::time::Instant;
 use tokio::time::error::Elapsed;
+use tokio::time::{Instant, timeout};
 
 /// Why a URL is no read database's. Handling: fix the setting, then start again.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +41,17 @@ pub struct Limits {
     /// After which the server itself ends a connection from which nothing comes, and lets go of what its transaction has
     /// locked: the machine may be gone without a word. None leaves it at what the server is set to, mostly hours.
     pub idle_timeout: Option<Duration>,
+}
+
+/// How long a connection may take to be given back.
+const GIVE_BACK_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Gives a connection back for the next question of the same request. By itself it is given back by a task of its own, which
+/// asks the server whether it is still there; the next question would not find it, and open another, which takes many times as
+/// long.
+pub(crate) async fn give_back(mut connection: PoolConnection<MySql>) {
+    // One that does not answer is closed by this.
+    let _ = timeout(GIVE_BACK_TIMEOUT, connection.return_to_pool()).await;
 }
 
 impl Default for Limits {
@@ -81,14 +92,13 @@ impl MySqlReadDb {
         Self::connect_with(url, Limits::default())
     }
 
-    /// For this URL, for a function: it handles one request at a time, which asks for one thing after another, and so has one
-    /// connection. Were there room for more, the second question would open another, which takes many times as long as waiting: a
-    /// connection is given back by a task of its own, and for a moment is not there to be found.
+    /// For this URL, for a function: it handles one request at a time, which asks for one thing after another, and so uses one
+    /// connection. There is room for another, for when the server is gone without a word and the first waits for it.
     ///
     /// # Errors
     /// See [`ConnectError`].
     pub fn connect_for_function(url: &str) -> Result<Self, ConnectError> {
-        Self::connect_with(url, Limits { max_connections: 1, ..Limits::default() })
+        Self::connect_with(url, Limits { max_connections: 2, ..Limits::default() })
     }
 
     /// For this URL, within these limits.

@@ -9,7 +9,7 @@ use sqlx::{MySql, QueryBuilder};
 use tokio::time::timeout_at;
 
 use crate::MySqlReadDb;
-use crate::mysql_read_db::in_time;
+use crate::mysql_read_db::{give_back, in_time};
 use crate::rows::{AccountRow, LineRow};
 
 #[async_trait]
@@ -25,6 +25,8 @@ impl BankAccountRepository for MySqlReadDb {
         );
         let answer = timeout_at(self.query_deadline(), select.fetch_optional(&mut *connection)).await;
         let row = in_time(&mut connection, answer).map_err(read_error)?;
+        // A statement is asked for next, or the same account again where its projection is waited for.
+        give_back(connection).await;
         row.map(|row| row.read().map_err(corrupt)).transpose()
     }
 
