@@ -257,7 +257,15 @@ impl Restorer {
         status: RestoreStatus,
         failure: Option<&str>,
     ) -> Result<RunOutcome, RestoreError> {
-        self.store.finish(id, lease, status, failure).await?;
+        let mut tries = 1;
+        loop {
+            match self.store.finish(id, lease, status, failure).await {
+                Err(RestoreStoreError::Busy) if tries < MAX_SWAP_TRIES => tries += 1,
+                result => break result?,
+            }
+            tracing::info!(restore_id = %id, "the tables are in use: the end is tried again");
+            tokio::time::sleep(SWAP_PAUSE).await;
+        }
         let record = self.store.find(id).await?.ok_or(RestoreStoreError::LeaseLost)?;
         tracing::info!(restore_id = %id, status = status.as_str(), accounts_repaired = record.accounts_repaired, "done");
         Ok(RunOutcome::Finished(record))
@@ -318,7 +326,16 @@ impl Run<'_> {
             }
             Stage::Swapped => {}
         }
-        self.after_the_swap(&catch_up).await
+        let mut tries = 1;
+        loop {
+            match self.after_the_swap(&catch_up).await {
+                // The tables are swapped: a deadlock with a projector, or a lock that took too long, is not to look like a failure.
+                Err(RestoreError::ReadDb(RestoreStoreError::Busy)) if tries < MAX_SWAP_TRIES => tries += 1,
+                result => return result,
+            }
+            tracing::info!(restore_id = %self.record.id, "the tables are in use: what follows the swap is tried again");
+            tokio::time::sleep(SWAP_PAUSE).await;
+        }
     }
 
     fn store(&self) -> &Arc<dyn RestoreStore> {
