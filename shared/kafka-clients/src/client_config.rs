@@ -13,7 +13,7 @@ const SETUP_TIMEOUT_MS: u32 = 3_000;
 /// The first thing asked on a connection; part of its setup.
 const API_VERSION_TIMEOUT_MS: u32 = 3_000;
 /// How long a client waits before it tries a broker again, at first. Half of it, and no less than 11 ms, is also what librdkafka
-/// leaves between connections to different brokers, so that its 100 ms would delay the second one of a function that starts.
+/// leaves between connections to different brokers, so that its 100 ms would delay the second one of a program that starts.
 const RECONNECT_BACKOFF_MS: u32 = 20;
 /// How long a client waits at most before it tries a broker again. librdkafka's 10 s would be as much longer an outage.
 const RECONNECT_BACKOFF_MAX_MS: u32 = 1_000;
