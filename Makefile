@@ -108,7 +108,7 @@ services-clean: ## Stop the services, remove their data
 .PHONY: services-check
 services-check: $(CHECKERS)/complete ## Hold compose.yaml to the Compose specification, the scripts to shellcheck
 	$(CHECKERS)/bin/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
-	$(CHECKERS)/bin/shellcheck --external-sources --check-sourced --source-path=SCRIPTDIR $$(find tests/services -name '*.sh' -perm -u+x)
+	$(CHECKERS)/bin/shellcheck --external-sources --check-sourced --source-path=SCRIPTDIR $$(find tests/services -name '*.sh' -perm -u+x) tests/isolation/keep_core_free.sh
 
 .PHONY: format
 format: ## Format the code
@@ -178,11 +178,13 @@ cold-start: ## Measure each function's start beside that of a function that does
 	PASSBOOK_ARTIFACTS="$(ARTIFACTS)/$(ARCH_HERE)" $(CARGO) test $(LOCKED) $(EVERYTHING) --test passbook -- \
 		--ignored --nocapture cold_start::
 
-# Alone on the machine, which must have two cores and util-linux's taskset. The servers are others than make services starts:
+# Alone on the machine, which must have two cores and util-linux's taskset. Core 0 is the write side's: whatever else runs, runs
+# elsewhere, or it would move there when the reads leave it no room on theirs. The servers are others than make services starts:
 # with their data in memory, since the two sides share this machine's disk as they share nothing on AWS.
 .PHONY: isolation
 isolation: ## Measure what writes notice of four times too many reads, each side on a core of its own; write target/isolation.json
 	@$(MAKE) --no-print-directory build ARCH=$(ARCH_HERE) FUNCTIONS="open-account deposit-funds account-projector get-account"; \
+	source tests/isolation/keep_core_free.sh 0; \
 	export SERVICES_FOLDER=/dev/shm/passbook-isolation-$$$$; \
 	SERVICES_STOP_WITH=$$$$ $(MAKE) --no-print-directory services; \
 	eval "export $$($(MAKE) -s services-env | tr '\n' ' ')"; \

@@ -4,6 +4,7 @@ mod artifacts;
 mod client;
 #[cfg(feature = "services")]
 mod kafka;
+mod measured_text;
 #[cfg(feature = "services")]
 mod moto;
 mod openapi;
@@ -21,6 +22,7 @@ pub use artifacts::{Artifacts, artifacts_of_environment};
 pub use client::{Answer, Client};
 #[cfg(feature = "services")]
 pub use kafka::{KafkaTopics, kafka_settings, lag, read_cloud_events, signed_in_by};
+pub use measured_text::MeasuredText;
 #[cfg(feature = "services")]
 pub use moto::Moto;
 pub use openapi::{OpenApi, escape};

@@ -51,30 +51,37 @@ impl Drop for OnCore {
     }
 }
 
-/// The servers of `make services`, each on a core; on all of them again when this goes.
+/// Servers, each on a core; on those again that they had when this goes.
 pub struct PinnedServers {
-    processes: Vec<String>,
+    processes_and_cores: Vec<(String, String)>,
 }
 
 impl PinnedServers {
     pub fn pin(servers: &[(&str, usize)]) -> Self {
-        let processes = servers.iter().map(|(server, core)| {
+        let processes_and_cores = servers.iter().map(|(server, core)| {
             let process = service_process(server);
+            let before = cores_of(&process);
             pin(&process, *core, &["--all-tasks"]);
-            process
+            (process, before)
         });
-        Self { processes: processes.collect() }
+        Self { processes_and_cores: processes_and_cores.collect() }
     }
 }
 
 impl Drop for PinnedServers {
     fn drop(&mut self) {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        for process in &self.processes {
+        for (process, cores) in &self.processes_and_cores {
             // A failed test may have ended because a server did.
-            let _ = taskset(process, &format!("0-{}", cores.saturating_sub(1)), &["--all-tasks"]);
+            let _ = taskset(process, cores, &["--all-tasks"]);
         }
     }
+}
+
+/// The cores that a task may run on, as Linux lists them.
+pub fn cores_of(task: &str) -> String {
+    let status = std::fs::read_to_string(format!("/proc/{task}/status")).expect("Linux tells of its tasks");
+    let cores = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+    cores.expect("every task has cores").trim().to_owned()
 }
 
 fn pin(task: &str, core: usize, options: &[&str]) {

@@ -4,19 +4,23 @@
 
 mod core; // what runs on which core
 mod load; // callers that come at a rate, whatever becomes of them
+mod report; // target/isolation.json, and the table of docs/deploy.md
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use core::{OnCore, PinnedServers};
+use core::{OnCore, PinnedServers, cores_of};
 use kafka_events::KafkaConnection;
-use load::{Figures, closed_loop, open_loop};
+use load::{closed_loop, open_loop};
 use passbook::event_source_mapping::{EventSourceMapping, InvokeApi, InvokeClient, MappingSettings};
+use report::{Report, ratio};
 use serde_json::{Value, json};
 
-use crate::harness::{ServersStack, lag};
+use crate::harness::{MeasuredText, ServersStack, lag};
 use crate::lambda_runtime::{FunctionPool, answer, event};
 
+const THE_GUIDE_S_TABLE: MeasuredText = MeasuredText { document: "docs/deploy.md", written_by: "make isolation" };
+/// Which `make isolation` keeps everything else off.
 const WRITE_CORE: usize = 0;
 const READ_CORE: usize = 1;
 /// Processes of each function: as many as keep one core busy.
@@ -64,6 +68,11 @@ async fn open_accounts(open: &FunctionPool) -> Vec<String> {
 #[test]
 #[ignore = "measures for six minutes, alone on the machine: make isolation"]
 fn reads_that_are_four_times_too_many_and_what_writes_notice_of_it() {
+    let may_run_on = cores_of("thread-self");
+    assert!(
+        !may_run_on.split([',', '-']).any(|core| core == WRITE_CORE.to_string()),
+        "make isolation keeps core 0 free"
+    );
     let stack = Arc::new(ServersStack::new());
     let (write_side, read_side) = (OnCore::start(WRITE_CORE), OnCore::start(READ_CORE));
     let _pinned = PinnedServers::pin(&[("mongodb", WRITE_CORE), ("kafka", WRITE_CORE), ("mysql", READ_CORE)]);
@@ -135,23 +144,35 @@ fn reads_that_are_four_times_too_many_and_what_writes_notice_of_it() {
     let writes = || quiet.iter().chain(&saturated);
     assert_eq!(writes().map(|figures| figures.failed + figures.turned_away).sum::<usize>(), 0, "writes failed");
     assert!(read.iter().all(|figures| figures.turned_away > 0), "the read side was not saturated: {read:?}");
-    let report = json!({
-        "seconds": MEASURED_TIME.as_secs(),
-        "processes_of_each_function": PROCESSES,
-        "read_capacity_per_s": read_capacity,
-        "read_offered_per_s": read_capacity * READ_OVERLOAD,
-        "write_capacity_per_s": write_capacity,
-        "write_offered_per_s": write_rate,
-        "writes_quiet": quiet,
-        "writes_while_reads_are_saturated": saturated,
-        "saturated_reads": read,
-        "write_p50_ratio": median(&saturated, |of| of.p50_ms) / median(&quiet, |of| of.p50_ms),
-        "write_p99_ratio": median(&saturated, |of| of.p99_ms) / median(&quiet, |of| of.p99_ms),
-    });
+    let report = Report {
+        seconds: MEASURED_TIME.as_secs(),
+        processes_of_each_function: PROCESSES,
+        read_capacity_per_s: read_capacity,
+        read_offered_per_s: read_capacity * READ_OVERLOAD,
+        write_capacity_per_s: write_capacity,
+        write_offered_per_s: write_rate,
+        write_p50_ratio: ratio(&saturated, &quiet, |of| of.p50_ms),
+        write_p99_ratio: ratio(&saturated, &quiet, |of| of.p99_ms),
+        writes_quiet: quiet,
+        writes_while_reads_are_saturated: saturated,
+        saturated_reads: read,
+    };
     let path = format!("{}/../isolation.json", env!("CARGO_TARGET_TMPDIR"));
     std::fs::write(&path, serde_json::to_string_pretty(&report).expect("plain JSON") + "\n").expect("written");
-    print(&report, &[("writes", &quiet), ("writes, reads saturated", &saturated), ("saturated reads", &read)]);
+    THE_GUIDE_S_TABLE.write(&report.text());
+    println!("{}", report.text());
     println!("written to {path}");
+}
+
+#[test]
+fn the_guide_tells_what_writes_notice_of_too_many_reads_in_figures() {
+    let rows = THE_GUIDE_S_TABLE.rows();
+    let names: Vec<&str> = rows.iter().map(|row| &*row[0]).collect();
+    assert_eq!(names, ["writes", "writes while the reads are saturated", "reads, saturated"]);
+    for row in rows {
+        let figures: Vec<&str> = row.iter().skip(1).filter_map(|cell| cell.split(' ').next()).collect();
+        assert!(figures.len() == 4 && figures.iter().all(|cell| cell.parse::<f64>().is_ok_and(|f| f > 0.0)), "{row:?}");
+    }
 }
 
 /// Waits until the projector has seen all that was written.
@@ -161,32 +182,4 @@ fn until_projected(connection: &KafkaConnection, group_id: &str) {
         assert!(Instant::now() < give_up_at, "the projector is behind for {} s", PATIENCE.as_secs());
         std::thread::sleep(Duration::from_secs(1));
     }
-}
-
-fn median(rounds: &[Figures], of: impl Fn(&Figures) -> f64) -> f64 {
-    let mut values: Vec<f64> = rounds.iter().map(of).collect();
-    values.sort_unstable_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
-fn print(report: &Value, rows: &[(&str, &[Figures])]) {
-    println!("{:<24} {:>9} {:>9} {:>9} {:>9} {:>11}", "", "answered", "p50 ms", "p99 ms", "max ms", "turned away");
-    for (name, rounds) in rows {
-        for Figures { answered, p50_ms, p99_ms, max_ms, turned_away, .. } in *rounds {
-            println!("{name:<24} {answered:>9} {p50_ms:>9.2} {p99_ms:>9.2} {max_ms:>9.2} {turned_away:>11}");
-        }
-    }
-    let number = |name: &str| report[name].as_f64().expect("a number");
-    println!(
-        "the read side takes {:.0} a second and is offered {:.0}; the write side takes {:.0} and is offered {:.0}",
-        number("read_capacity_per_s"),
-        number("read_offered_per_s"),
-        number("write_capacity_per_s"),
-        number("write_offered_per_s")
-    );
-    println!(
-        "writes while the reads are saturated, over without them, medians of {ROUNDS} rounds: p50 {:.2}, p99 {:.2}",
-        number("write_p50_ratio"),
-        number("write_p99_ratio")
-    );
 }

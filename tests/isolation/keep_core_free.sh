@@ -1,0 +1,34 @@
+# shellcheck shell=bash
+# Sourced with a core's number: until this shell ends, whatever may run on any core keeps off that one, and so does what is started
+# from here. Who is to have it for itself is put there by name. What was given cores before keeps them, and what the system does
+# not let go stays, its own threads for that core above all.
+
+# Every task's id and the cores that it may run on, as Linux lists them. Some end before they are read.
+tasks() {
+    grep --no-messages '^Cpus_allowed_list' /proc/[0-9]*/task/[0-9]*/status |
+        sed --quiet 's|^/proc/[0-9]*/task/\([0-9]*\)/status:Cpus_allowed_list:\t|\1 |p'
+}
+
+# move FROM TO: the tasks that may run on just those cores, to others.
+move() {
+    local task cores
+    while read -r task cores; do
+        [[ $cores != "$1" || ${settled[$task]:-} ]] || taskset --cpu-list --pid "$2" "$task" >/dev/null 2>&1 || true
+    done < <(tasks)
+}
+
+own_cores=(sed --quiet 's/^Cpus_allowed_list:\t//p' /proc/self/status)
+everywhere=$("${own_cores[@]}")
+elsewhere=$(tr , '\n' <<<"$everywhere" | while IFS=- read -r first last; do seq "$first" "${last:-$first}"; done |
+    { grep --line-regexp --invert-match "$1" || true; } | paste --serial --delimiters=,)
+[[ $elsewhere ]] || { echo "core $1 is this machine's only one" >&2; exit 1; }
+# As Linux lists them.
+elsewhere=$(taskset --cpu-list "$elsewhere" "${own_cores[@]}")
+
+declare -A settled=()
+while read -r task cores; do
+    [[ $cores != "$elsewhere" ]] || settled[$task]=1
+done < <(tasks)
+
+trap 'move "$elsewhere" "$everywhere"' EXIT
+move "$everywhere" "$elsewhere"
