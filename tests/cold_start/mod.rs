@@ -10,9 +10,11 @@ mod report; // target/cold-start.json, and the README's table
 
 use std::collections::BTreeSet;
 
-use report::{Side, TABLE_BEGINS, TABLE_ENDS};
+use report::Side;
 
-use crate::harness::workspace_folder;
+use crate::harness::{MeasuredText, workspace_folder};
+
+const README_S_TABLE: MeasuredText = MeasuredText { document: "README.md", written_by: "make cold-start" };
 
 /// Every function of the workspace, by its side.
 fn functions_of(side: Side) -> BTreeSet<String> {
@@ -21,19 +23,9 @@ fn functions_of(side: Side) -> BTreeSet<String> {
     entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("a name")).collect()
 }
 
-/// The cells of each row of the README's table, without what marks them up.
-fn readmes_rows() -> Vec<Vec<String>> {
-    let readme = std::fs::read_to_string(workspace_folder().join("README.md")).expect("a file");
-    let (_, behind) = readme.split_once(TABLE_BEGINS).expect("where the table begins");
-    let (table, _) = behind.split_once(TABLE_ENDS).expect("where it ends");
-    let rows = table.lines().filter(|line| line.starts_with("| ")).skip(2);
-    let cell = |cell: &str| cell.trim().trim_matches('*').to_owned();
-    rows.map(|row| row.trim_matches('|').split('|').map(cell).collect()).collect()
-}
-
 #[test]
 fn the_readme_tells_of_every_function_s_cold_start_in_figures() {
-    let rows = readmes_rows();
+    let rows = README_S_TABLE.rows();
     let named: BTreeSet<String> = rows.iter().map(|row| row[0].clone()).collect();
     let mut expected: BTreeSet<String> = Side::ALL.into_iter().flat_map(functions_of).collect();
     expected.insert("floor".to_owned());

@@ -3,10 +3,6 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
-/// The lines of the README that the table is between.
-pub const TABLE_BEGINS: &str = "<!-- The figures are written by `make cold-start`. -->\n";
-pub const TABLE_ENDS: &str = "<!-- The figures end. -->\n";
-
 /// Which side a function is on, by its folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -97,8 +93,7 @@ fn cell(text: String, is_over: bool) -> String {
 }
 
 impl Report {
-    /// The README's table.
-    pub fn table(&self) -> String {
+    fn table(&self) -> String {
         let mut table = String::from(
             "| function | side | to the first request, ms | of the floor | to the first answer, ms | memory, MiB | ZIP, MB |\n\
              | --- | --- | ---: | ---: | ---: | ---: | ---: |\n",
@@ -123,13 +118,10 @@ impl Report {
         table
     }
 
-    /// The README with this table, and how it came about, in place of what it has.
-    pub fn written_into(&self, readme: &str) -> String {
-        let (before, behind) = readme.split_once(TABLE_BEGINS).expect("where the table begins");
-        let (_, after) = behind.split_once(TABLE_ENDS).expect("where it ends");
+    /// The README's table, and how it came about.
+    pub fn text(&self) -> String {
         let (starts, architecture, tls_to) = (self.starts, &self.architecture, self.tls_to.join(", "));
-        let how = format!("Medians of {starts} starts each on {architecture}, with TLS to: {tls_to}.");
-        format!("{before}{TABLE_BEGINS}\n{}\n{how}\n{TABLE_ENDS}{after}", self.table())
+        format!("{}\nMedians of {starts} starts each on {architecture}, with TLS to: {tls_to}.\n", self.table())
     }
 }
 
