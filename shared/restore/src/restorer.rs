@@ -3,6 +3,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use backon::{ConstantBuilder, Retryable as _};
 use bank::AccountId;
 use cqrs::{CommitScan, EventStoreSize, PersonalData, ReadError, StreamRange};
 use tokio::task::JoinSet;
@@ -257,15 +258,12 @@ impl Restorer {
         status: RestoreStatus,
         failure: Option<&str>,
     ) -> Result<RunOutcome, RestoreError> {
-        let mut tries = 1;
-        loop {
-            match self.store.finish(id, lease, status, failure).await {
-                Err(RestoreStoreError::Busy) if tries < MAX_SWAP_TRIES => tries += 1,
-                result => break result?,
-            }
-            tracing::info!(restore_id = %id, "the tables are in use: the end is tried again");
-            tokio::time::sleep(SWAP_PAUSE).await;
-        }
+        (|| self.store.finish(id, lease, status, failure))
+            .retry(while_in_use())
+            .sleep(tokio::time::sleep)
+            .when(|error| matches!(error, RestoreStoreError::Busy))
+            .notify(|_busy, _pause| tracing::info!(restore_id = %id, "the tables are in use: the end is tried again"))
+            .await?;
         let record = self.store.find(id).await?.ok_or(RestoreStoreError::LeaseLost)?;
         tracing::info!(restore_id = %id, status = status.as_str(), accounts_repaired = record.accounts_repaired, "done");
         Ok(RunOutcome::Finished(record))
@@ -326,16 +324,15 @@ impl Run<'_> {
             }
             Stage::Swapped => {}
         }
-        let mut tries = 1;
-        loop {
-            match self.after_the_swap(&catch_up).await {
-                // The tables are swapped: a deadlock with a projector, or a lock that took too long, is not to look like a failure.
-                Err(RestoreError::ReadDb(RestoreStoreError::Busy)) if tries < MAX_SWAP_TRIES => tries += 1,
-                result => return result,
-            }
-            tracing::info!(restore_id = %self.record.id, "the tables are in use: what follows the swap is tried again");
-            tokio::time::sleep(SWAP_PAUSE).await;
-        }
+        // The tables are swapped: a deadlock with a projector, or a lock that took too long, is not to look like a failure.
+        (|| self.after_the_swap(&catch_up))
+            .retry(while_in_use())
+            .sleep(tokio::time::sleep)
+            .when(|error| matches!(error, RestoreError::ReadDb(RestoreStoreError::Busy)))
+            .notify(|_busy, _pause| {
+                tracing::info!(restore_id = %self.record.id, "the tables are in use: what follows the swap is tried again");
+            })
+            .await
     }
 
     fn store(&self) -> &Arc<dyn RestoreStore> {
@@ -534,6 +531,11 @@ impl Run<'_> {
             }
         }
     }
+}
+
+/// How often a step is tried again that finds the tables in use.
+fn while_in_use() -> ConstantBuilder {
+    ConstantBuilder::default().with_delay(SWAP_PAUSE).with_max_times(MAX_SWAP_TRIES as usize - 1)
 }
 
 /// For how long projectors may be kept waiting, after a round outside of the gate that took so long.
