@@ -9,12 +9,14 @@ tasks() {
         sed --quiet 's|^/proc/[0-9]*/task/\([0-9]*\)/status:Cpus_allowed_list:\t|\1 |p'
 }
 
-# move FROM TO: the tasks that may run on just those cores, to others.
+# move FROM TO: the tasks that may run on just those cores, to others. Three times over: one that is not moved yet may start another.
 move() {
     local task cores
-    while read -r task cores; do
-        [[ $cores != "$1" || ${settled[$task]:-} ]] || taskset --cpu-list --pid "$2" "$task" >/dev/null 2>&1 || true
-    done < <(tasks)
+    for _ in 1 2 3; do
+        while read -r task cores; do
+            [[ $cores != "$1" || ${settled[$task]:-} ]] || taskset --cpu-list --pid "$2" "$task" >/dev/null 2>&1 || true
+        done < <(tasks)
+    done
 }
 
 own_cores=(sed --quiet 's/^Cpus_allowed_list:\t//p' /proc/self/status)
