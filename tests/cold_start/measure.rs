@@ -89,7 +89,7 @@ async fn cold_starts_are_measured_and_the_readme_s_table_is_written() {
         let mut events = RoundOfEvents::of(round);
         for function in RoundOfEvents::ORDER {
             // What holds up the machine for a while holds up both; and both come after a start of the floor, since what a
-            // larger program leaves behind at its end costs the next one a tenth.
+            // larger program leaves behind at its end costs the next one a quarter.
             start(FLOOR, &[], &event_fixture("health")).await;
             let (of_floor, _) = start(FLOOR, &[], &event_fixture("health")).await;
             let (of_function, answer) = start(function, &environment, &events.event(function)).await;
