@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -159,6 +159,7 @@ macro_rules! server_promises {
             projectors_that_open_the_same_accounts_at_once_write_each_once
             a_locked_account_fails_its_batch_in_time_and_no_other
             a_row_that_another_hand_has_written_is_reported_and_not_overwritten
+            a_function_keeps_its_connection_until_that_is_too_old
             a_server_that_is_not_there_fails_in_time
             a_server_that_falls_silent_fails_in_time_and_is_used_again_when_it_is_back
             a_worker_that_vanishes_behind_a_closed_gate_holds_projectors_up_for_seconds
@@ -299,7 +300,26 @@ const SHORT: Limits = Limits {
     handle_timeout: Duration::from_secs(2),
     max_race_retries: 1,
     idle_timeout: None,
+    max_age: Duration::from_secs(60),
+    closes_unused: false,
 };
+
+pub async fn a_function_keeps_its_connection_until_that_is_too_old(on_server: &OnServer) {
+    let connections = async |limits| {
+        let read_db = on_server.connect_with(limits);
+        let mut used = BTreeSet::new();
+        for _ in 0..3 {
+            read_db.account(AccountHistory::random(&mut Dice::seeded(85), 1).account_id).await.expect("reads");
+            let mut connection = read_db.pool().acquire().await.expect("a connection");
+            let id = sqlx::query_scalar::<_, u64>("SELECT CONNECTION_ID()").fetch_one(&mut *connection).await;
+            used.insert(id.expect("a number"));
+            connection.return_to_pool().await;
+        }
+        (used.len(), read_db.pool().size())
+    };
+    assert_eq!(connections(Limits::for_function()).await, (1, 1));
+    assert_eq!(connections(Limits { max_age: Duration::ZERO, ..Limits::for_function() }).await, (3, 0));
+}
 
 pub async fn a_server_that_is_not_there_fails_in_time(on_server: &OnServer) {
     // One port where nobody listens, and one where nobody ever answers.

@@ -41,8 +41,15 @@ pub struct Limits {
     /// After which the server itself ends a connection from which nothing comes, and lets go of what its transaction has
     /// locked: the machine may be gone without a word. None leaves it at what the server is set to, mostly hours.
     pub idle_timeout: Option<Duration>,
+    /// After which a connection is closed when it is given back.
+    pub max_age: Duration,
+    /// Whether a task of the pool's own closes connections that nobody has used for ten minutes. Not in a function: frozen
+    /// between two requests it is to keep its connection, and the task is a tenth of its start.
+    pub closes_unused: bool,
 }
 
+/// For which a connection is kept that nobody uses, where a task closes such.
+const UNUSED_TIME: Duration = Duration::from_secs(10 * 60);
 /// How long a connection may take to be given back.
 const GIVE_BACK_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -52,6 +59,14 @@ const GIVE_BACK_TIMEOUT: Duration = Duration::from_secs(1);
 pub(crate) async fn give_back(mut connection: PoolConnection<MySql>) {
     // One that does not answer is closed by this.
     let _ = timeout(GIVE_BACK_TIMEOUT, connection.return_to_pool()).await;
+}
+
+impl Limits {
+    /// For one request at a time.
+    #[must_use]
+    pub fn for_function() -> Self {
+        Self { max_connections: 2, closes_unused: false, ..Self::default() }
+    }
 }
 
 impl Default for Limits {
@@ -68,6 +83,8 @@ impl Default for Limits {
             max_race_retries: 6,
             // Functions that are frozen between two requests keep their connection.
             idle_timeout: None,
+            max_age: Duration::from_secs(30 * 60),
+            closes_unused: true,
         }
     }
 }
@@ -98,7 +115,7 @@ impl MySqlReadDb {
     /// # Errors
     /// See [`ConnectError`].
     pub fn connect_for_function(url: &str) -> Result<Self, ConnectError> {
-        Self::connect_with(url, Limits { max_connections: 2, ..Limits::default() })
+        Self::connect_with(url, Limits::for_function())
     }
 
     /// For this URL, within these limits.
@@ -113,6 +130,10 @@ impl MySqlReadDb {
         let pool = MySqlPoolOptions::new()
             .max_connections(limits.max_connections)
             .acquire_timeout(limits.acquire_timeout)
+            .idle_timeout(limits.closes_unused.then_some(UNUSED_TIME))
+            // The pool's own way takes that task, too.
+            .max_lifetime(None)
+            .after_release(move |_, connection| Box::pin(std::future::ready(Ok(connection.age < limits.max_age))))
             .after_connect(move |connection, _| {
                 let session = session.clone();
                 Box::pin(async move { connection.execute(AssertSqlSafe(session)).await.map(|_| ()) })
@@ -136,6 +157,8 @@ impl MySqlReadDb {
                 // Its transactions lock the restore's row, the gate, or an account. None is silent for so long: a page of
                 // the event store is read between two statements at most.
                 idle_timeout: Some(Duration::from_secs(60)),
+                // The server does, by that.
+                closes_unused: false,
                 ..Limits::default()
             },
         )
