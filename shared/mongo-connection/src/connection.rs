@@ -26,8 +26,14 @@ const WRITE_CONCERN_TIMEOUT: Duration = Duration::from_secs(3);
 /// Why there is no client for a URL.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// The driver cannot use the URL, or the names that a `mongodb+srv://` URL stands for cannot be looked up.
-    /// Handling: fix the setting, or wait for the name service; then start again.
+    /// The URL leaves it to the name service which hosts it means. Handling: write them into a `mongodb://` URL, with the options
+    /// that the name service has beside them; `docs/deploy.md` says how.
+    #[error("{variable} is a mongodb+srv:// URL; put the hosts that it stands for into a mongodb:// one")]
+    HostsNotNamed {
+        /// The setting with the URL.
+        variable: &'static str,
+    },
+    /// The driver cannot use the URL. Handling: fix the setting, then start again.
     #[error("{variable} is not usable")]
     Url {
         /// The setting with the URL.
@@ -45,12 +51,15 @@ pub enum ConnectError {
 }
 
 /// A client for this URL, and the database that it names; `variable` is the setting that the URL is from. Connections are
-/// opened as they are needed, so a server that is away is found out by the first operation; only a `mongodb+srv://` URL
-/// looks up its hosts here. What the URL says of pools and timeouts holds.
+/// opened as they are needed, so a server that is away is found out by the first operation. What the URL says of pools and
+/// timeouts holds.
 ///
 /// # Errors
 /// See [`ConnectError`].
 pub async fn connect(url: &str, variable: &'static str) -> Result<Database, ConnectError> {
+    if url.starts_with("mongodb+srv://") {
+        return Err(ConnectError::HostsNotNamed { variable });
+    }
     let url_error = |source| ConnectError::Url { variable, source };
     let mut options = ClientOptions::parse(url).await.map_err(url_error)?;
     let database_name = options.default_database.clone().ok_or(ConnectError::NoDatabase { variable })?;
@@ -77,4 +86,17 @@ pub fn durable_collection<T: Send + Sync>(database: &Database, name: &str) -> Co
         .selection_criteria(SelectionCriteria::ReadPreference(ReadPreference::Primary))
         .build();
     database.collection_with_options(name, guarantees)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_url_that_does_not_name_its_hosts_is_refused_without_its_password() {
+        let refused = connect("mongodb+srv://app:s3cret@cluster.example/passbook", "EVENT_STORE_URL").await;
+        let error = refused.expect_err("nothing is looked up");
+        assert!(matches!(error, ConnectError::HostsNotNamed { variable: "EVENT_STORE_URL" }), "{error:?}");
+        assert!(!format!("{error} {error:?}").contains("s3cret"), "{error:?}");
+    }
 }

@@ -46,8 +46,8 @@ pub struct MongoEventStore {
 
 impl MongoEventStore {
     /// A client for this URL. Connections are opened as they are needed, so a server that is away is found out
-    /// by the first operation; only a `mongodb+srv://` URL looks up its hosts here. What the URL says of pools
-    /// and timeouts holds; that writes wait for the majority's journals it cannot change.
+    /// by the first operation. What the URL says of pools and timeouts holds; that writes wait for the majority's
+    /// journals it cannot change.
     ///
     /// # Errors
     /// See [`ConnectError`].

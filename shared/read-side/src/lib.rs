@@ -1,4 +1,5 @@
-//! Opens what a query function and the projector need: the read database that `READ_DB_URL` names.
+//! Opens what a query function and the projector need of the read database that `READ_DB_URL` names: each its own part, so that a
+//! query links nothing that writes.
 
 use std::sync::Arc;
 
@@ -34,29 +35,54 @@ pub enum ReadSideError {
     MySql(#[from] mysql_read_db::ConnectError),
 }
 
-/// Opens the read database that the URL names, for a function: one request at a time.
+/// Opens what queries read of the database that the URL names, for a function: one request at a time.
 ///
 /// # Errors
 /// See [`ReadSideError`].
-pub async fn open(read_db_url: &SecretUrl) -> Result<ReadSide, ReadSideError> {
-    // Not connected yet: a server that is down at the start is one that may be back at the first request.
+pub async fn open_accounts(read_db_url: &SecretUrl) -> Result<Arc<dyn BankAccountRepository>, ReadSideError> {
     #[cfg(feature = "mysql")]
     if is_mysql(read_db_url) {
-        return Ok(on_mysql(mysql_read_db::MySqlReadDb::connect_for_function(read_db_url.expose())?));
+        return Ok(Arc::new(mysql_read_db::MySqlReadDb::connect_for_function(read_db_url.expose())?));
     }
-    open_sqlite(read_db_url).await
+    #[cfg(feature = "sqlite")]
+    if let Some(path) = read_db_url.sqlite_path() {
+        return Ok(Arc::new(sqlite_embedded::SqliteReadDb::open(path.as_ref()).await?));
+    }
+    Err(unknown_scheme(read_db_url))
 }
 
-/// As [`open`], for a program that handles many requests at once.
+/// Opens what the projector writes through, for a function: one batch at a time.
+///
+/// # Errors
+/// See [`ReadSideError`].
+pub async fn open_event_handler(read_db_url: &SecretUrl) -> Result<Arc<dyn EventHandler>, ReadSideError> {
+    #[cfg(feature = "mysql")]
+    if is_mysql(read_db_url) {
+        return Ok(Arc::new(mysql_read_db::MySqlReadDb::connect_for_function(read_db_url.expose())?));
+    }
+    #[cfg(feature = "sqlite")]
+    if let Some(path) = read_db_url.sqlite_path() {
+        return Ok(Arc::new(sqlite_embedded::SqliteReadDb::open(path.as_ref()).await?));
+    }
+    Err(unknown_scheme(read_db_url))
+}
+
+/// Opens both, for a program that handles many requests at once.
 ///
 /// # Errors
 /// See [`ReadSideError`].
 pub async fn open_for_many(read_db_url: &SecretUrl) -> Result<ReadSide, ReadSideError> {
     #[cfg(feature = "mysql")]
     if is_mysql(read_db_url) {
-        return Ok(on_mysql(mysql_read_db::MySqlReadDb::connect(read_db_url.expose())?));
+        let read_db = Arc::new(mysql_read_db::MySqlReadDb::connect(read_db_url.expose())?);
+        return Ok(ReadSide { accounts: read_db.clone(), event_handler: read_db });
     }
-    open_sqlite(read_db_url).await
+    #[cfg(feature = "sqlite")]
+    if let Some(path) = read_db_url.sqlite_path() {
+        let read_db = Arc::new(sqlite_embedded::SqliteReadDb::open(path.as_ref()).await?);
+        return Ok(ReadSide { accounts: read_db.clone(), event_handler: read_db });
+    }
+    Err(unknown_scheme(read_db_url))
 }
 
 /// Opens the read database that the URL names, for who restores it or looks a restore up.
@@ -73,7 +99,7 @@ pub async fn open_for_restore(read_db_url: &SecretUrl) -> Result<Arc<dyn restore
     if is_mysql(read_db_url) {
         return Ok(Arc::new(mysql_read_db::MySqlReadDb::connect_for_restore(read_db_url.expose())?));
     }
-    Err(ReadSideError::UnknownScheme { scheme: read_db_url.scheme().to_owned() })
+    Err(unknown_scheme(read_db_url))
 }
 
 #[cfg(feature = "mysql")]
@@ -81,18 +107,6 @@ fn is_mysql(read_db_url: &SecretUrl) -> bool {
     read_db_url.scheme() == "mysql"
 }
 
-#[cfg(feature = "mysql")]
-fn on_mysql(read_db: mysql_read_db::MySqlReadDb) -> ReadSide {
-    let read_db = Arc::new(read_db);
-    ReadSide { accounts: read_db.clone(), event_handler: read_db }
-}
-
-/// The last that is asked: what is no file either is refused.
-async fn open_sqlite(read_db_url: &SecretUrl) -> Result<ReadSide, ReadSideError> {
-    #[cfg(feature = "sqlite")]
-    if let Some(path) = read_db_url.sqlite_path() {
-        let read_db = Arc::new(sqlite_embedded::SqliteReadDb::open(path.as_ref()).await?);
-        return Ok(ReadSide { accounts: read_db.clone(), event_handler: read_db });
-    }
-    Err(ReadSideError::UnknownScheme { scheme: read_db_url.scheme().to_owned() })
+fn unknown_scheme(read_db_url: &SecretUrl) -> ReadSideError {
+    ReadSideError::UnknownScheme { scheme: read_db_url.scheme().to_owned() }
 }

@@ -8,8 +8,8 @@ use lambda_runtime::{Error, LambdaEvent, service_fn};
 async fn main() -> Result<(), Error> {
     telemetry::init();
     let settings = secrets::settings().await?;
-    let read_side = read_side::open(&settings.read_db_url()?).await?;
-    let function = &AccountProjectorFunction::new(read_side.event_handler);
+    let event_handler = read_side::open_event_handler(&settings.read_db_url()?).await?;
+    let function = &AccountProjectorFunction::new(event_handler);
     // An error is the invocation's: the mapping then delivers the whole batch again.
     lambda_runtime::run(service_fn(move |event: LambdaEvent<KafkaEvent>| async move {
         function.project(event.payload).await.map_err(Error::from)

@@ -11,11 +11,11 @@ async fn main() -> Result<(), Error> {
     let settings = secrets::settings().await?;
     let event_store = write_side::open_event_store(&settings.event_store_url()?).await?;
     let keys = write_side::open_key_store(&settings.key_store()?.location).await?;
-    let read_side = read_side::open(&settings.read_db_url()?).await?;
+    let accounts = read_side::open_accounts(&settings.read_db_url()?).await?;
     let function = HealthFunction::new(vec![
         Arc::new(EventStoreCheck { event_store }),
         Arc::new(KeyStoreCheck { keys }),
-        Arc::new(ReadDbCheck { read_db: read_side.accounts }),
+        Arc::new(ReadDbCheck { read_db: accounts }),
     ]);
     http_api::run(function).await
 }

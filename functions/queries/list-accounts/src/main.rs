@@ -7,6 +7,6 @@ use list_accounts::ListAccountsFunction;
 async fn main() -> Result<(), Error> {
     telemetry::init();
     let settings = secrets::settings().await?;
-    let read_side = read_side::open(&settings.read_db_url()?).await?;
-    http_api::run(ListAccountsFunction::new(read_side.accounts)).await
+    let accounts = read_side::open_accounts(&settings.read_db_url()?).await?;
+    http_api::run(ListAccountsFunction::new(accounts)).await
 }
