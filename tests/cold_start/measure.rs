@@ -7,6 +7,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 
 use super::events::RoundOfEvents;
+use super::machine::Machine;
 use super::report::{Figures, FunctionFigures, Report, Side};
 use super::{README_S_TABLE, functions_of};
 use crate::harness::{Artifacts, Moto, ServersStack, address, address_if_any, artifacts_of_environment};
@@ -15,6 +16,11 @@ use crate::lambda_runtime::{FunctionProcess, event_fixture};
 /// Of each function; one more comes first and is not counted, so that no figure is about a file's first way into memory.
 const STARTS: usize = 30;
 const FLOOR: &str = "floor";
+/// The floor's program in another file: what runs before each start that is measured.
+const BEFORE: &str = "another-floor";
+
+/// Plenty for the servers to close a function's connections.
+const CLOSING_TIME: Duration = Duration::from_millis(30);
 
 /// One start.
 struct Start {
@@ -24,14 +30,22 @@ struct Start {
 }
 
 /// Starts the function with its event waiting, as a request does that finds no idle instance.
-async fn start(function: &str, environment: &[(String, String)], event: &Value) -> (Start, Value) {
-    let process = FunctionProcess::start_with(function, environment).await;
-    let answer = process.invoke(event).await;
+async fn start(function: &str, environment: &[(String, String)], event: Value) -> (Start, Value) {
+    let process = FunctionProcess::start_for(event, function, environment).await;
+    let answer = process.answer().await;
     let first_answer = process.age();
     let init = process.time_to_first_request().await;
     let peak_memory_kib = process.peak_memory_kib();
     process.stop().await;
     (Start { init, first_answer, peak_memory_kib }, answer)
+}
+
+/// Before each start that is measured the same has happened: the servers have closed the connections of what ran last, which costs
+/// whoever starts meanwhile a quarter, and another program has run, since one that starts twice in a row finds its pages in the
+/// processor's caches.
+async fn settle() {
+    tokio::time::sleep(CLOSING_TIME).await;
+    start(BEFORE, &[], event_fixture("health")).await;
 }
 
 /// What the functions are told on Lambda, as far as it can be had here, and the servers that they are to reach by TLS. MySQL
@@ -74,12 +88,14 @@ async fn lambda() -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "it measures: `make cold-start` builds what it needs, and runs it alone"]
 async fn cold_starts_are_measured_and_the_readme_s_table_is_written() {
+    let machine = Machine::prepare();
     let artifacts = artifacts_of_environment().expect("PASSBOOK_ARTIFACTS, as make cold-start sets it");
     let sides: BTreeMap<String, Side> =
         Side::ALL.into_iter().flat_map(|side| functions_of(side).into_iter().map(move |name| (name, side))).collect();
     let asked: BTreeSet<&str> = RoundOfEvents::ORDER.into_iter().collect();
     assert_eq!(asked, sides.keys().map(String::as_str).collect(), "each function has its place in a round");
 
+    artifacts.unpack_again(FLOOR, BEFORE);
     let stack = tokio::task::spawn_blocking(ServersStack::new).await.expect("a stack");
     let moto = tokio::task::spawn_blocking(Moto::start).await.expect("moto");
     let (environment, tls_to) = environment(&stack, &moto).await;
@@ -88,11 +104,11 @@ async fn cold_starts_are_measured_and_the_readme_s_table_is_written() {
     for round in 0..=STARTS {
         let mut events = RoundOfEvents::of(round);
         for function in RoundOfEvents::ORDER {
-            // What holds up the machine for a while holds up both; and both come after a start of the floor, since what a
-            // larger program leaves behind at its end costs the next one a quarter.
-            start(FLOOR, &[], &event_fixture("health")).await;
-            let (of_floor, _) = start(FLOOR, &[], &event_fixture("health")).await;
-            let (of_function, answer) = start(function, &environment, &events.event(function)).await;
+            // What holds up the machine for a while holds up both.
+            settle().await;
+            let (of_floor, _) = start(FLOOR, &[], event_fixture("health")).await;
+            settle().await;
+            let (of_function, answer) = start(function, &environment, events.event(function)).await;
             events.take(function, &answer);
             if round > 0 {
                 floor.push(of_floor);
@@ -110,7 +126,7 @@ async fn cold_starts_are_measured_and_the_readme_s_table_is_written() {
     });
     let functions = functions.collect();
     let architecture = std::env::consts::ARCH.to_owned();
-    let report = Report { starts: STARTS, architecture, tls_to, floor, functions };
+    let report = Report { starts: STARTS, architecture, machine, tls_to, floor, functions };
     let json = serde_json::to_string_pretty(&report).expect("figures");
     // cargo's folder for tests is in the target directory.
     let file = format!("{}/../cold-start.json", env!("CARGO_TARGET_TMPDIR"));

@@ -4,6 +4,7 @@
 
 #[cfg(feature = "services")]
 mod events; // an event for each function, in an order in which each has something to do
+mod machine; // made as like to Lambda's as it lets us
 #[cfg(feature = "services")]
 mod measure; // the starts themselves, each beside one of the floor
 mod report; // target/cold-start.json, and the README's table

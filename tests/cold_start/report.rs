@@ -3,6 +3,8 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
+use super::machine::Machine;
+
 /// Which side a function is on, by its folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -39,6 +41,8 @@ pub struct Report {
     pub starts: usize,
     /// Of the artifacts and of the machine that they ran on.
     pub architecture: String,
+    /// As far as it could be made like Lambda's.
+    pub machine: Machine,
     /// The servers that were reached by TLS.
     pub tls_to: Vec<String>,
     /// The least that a function of `lambda_http` can be.
@@ -121,7 +125,8 @@ impl Report {
     /// The README's table, and how it came about.
     pub fn text(&self) -> String {
         let (starts, architecture, tls_to) = (self.starts, &self.architecture, self.tls_to.join(", "));
-        format!("{}\nMedians of {starts} starts each on {architecture}, with TLS to: {tls_to}.\n", self.table())
+        let caveat = self.machine.caveat();
+        format!("{}\nMedians of {starts} starts each on {architecture}, with TLS to: {tls_to}.{caveat}\n", self.table())
     }
 }
 

@@ -1,4 +1,5 @@
 use std::fs::{File, OpenOptions};
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -46,6 +47,12 @@ impl Artifacts {
         self.unpacked.join(function)
     }
 
+    /// The same program in a file of its own, of which nothing is in a cache because the other has run.
+    #[cfg(feature = "services")]
+    pub fn unpack_again(&self, function: &str, name: &str) {
+        unpack(&self.artifact(function), &self.program(name));
+    }
+
     /// As it is uploaded.
     #[cfg(feature = "services")]
     pub fn zip_bytes(&self, function: &str) -> u64 {
@@ -53,7 +60,8 @@ impl Artifacts {
     }
 }
 
-/// With the mode that it has in the artifact: what is not executable there does not start on Lambda either.
+/// With the mode that it has in the artifact: what is not executable there does not start on Lambda either. In one piece: a file
+/// that is written in small pieces lies in memory in small pieces, and a start has to fetch each.
 fn unpack(artifact: &Path, program: &Path) {
     let file = File::open(artifact).unwrap_or_else(|error| panic!("{}: {error}", artifact.display()));
     let mut archive = ZipArchive::new(file).expect("a ZIP file");
@@ -62,7 +70,9 @@ fn unpack(artifact: &Path, program: &Path) {
     let mode = bootstrap.unix_mode().expect("a mode");
     let mut options = OpenOptions::new();
     let mut unpacked = options.write(true).create_new(true).mode(mode).open(program).expect("an empty folder");
-    std::io::copy(&mut bootstrap, &mut unpacked).expect("unpacked");
+    let mut bytes = Vec::new();
+    bootstrap.read_to_end(&mut bytes).expect("unpacked");
+    unpacked.write_all(&bytes).expect("written");
 }
 
 /// Those that the environment names, if it names any.

@@ -48,7 +48,19 @@ impl FunctionProcess {
 
     /// Starts the binary with this environment and no other.
     pub async fn start_with(function: &str, environment: &[(String, String)]) -> Self {
+        Self::start_and_find(None, function, environment).await
+    }
+
+    /// The same, with an event waiting for it; [`answer`](Self::answer) has what it makes of that.
+    pub async fn start_for(event: Value, function: &str, environment: &[(String, String)]) -> Self {
+        Self::start_and_find(Some(event), function, environment).await
+    }
+
+    async fn start_and_find(event: Option<Value>, function: &str, environment: &[(String, String)]) -> Self {
         let (events, waiting_events) = mpsc::channel(1);
+        if let Some(event) = event {
+            events.send((event, None)).await.expect("there is room for one");
+        }
         let (answering, answers) = mpsc::channel(1);
         let (asking, first_asked_at) = watch::channel(None);
         let api =
@@ -123,6 +135,15 @@ impl FunctionProcess {
     /// The same with this deadline.
     pub async fn try_invoke_until(&self, event: &Value, deadline_ms: DeadlineMs) -> Result<Value, Value> {
         self.events.send((event.clone(), deadline_ms)).await.expect("the function asks");
+        self.next_answer().await
+    }
+
+    /// Waits for the answer to the event that it was started for.
+    pub async fn answer(&self) -> Value {
+        self.next_answer().await.unwrap_or_else(|error| panic!("the function failed: {error}"))
+    }
+
+    async fn next_answer(&self) -> Result<Value, Value> {
         let answer = tokio::time::timeout(Duration::from_secs(30), async { self.answers.lock().await.recv().await });
         let answer = answer.await.unwrap_or_else(|_| panic!("no answer in time; the log:\n{}", self.log()));
         answer.expect("an answer")

@@ -210,17 +210,18 @@ fn session(limits: Limits) -> String {
         // Whole seconds, and no less than one.
         format!(", wait_timeout = {}", timeout.as_secs().max(1))
     });
+    // Nothing would be no limit.
+    let statement_ms = limits.statement_timeout.as_millis().max(1);
     format!(
         "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00', \
          innodb_lock_wait_timeout = {lock_wait_s}, lock_wait_timeout = {lock_wait_s}{idle} \
-         /*!80000 , max_execution_time = {statement_ms} */ /*M!100101 , max_statement_time = {statement_s} */, \
+         /*!80000 , max_execution_time = {statement_ms} */ /*M!100101 , max_statement_time = {statement_s}.{ms_of_s:03} */, \
          NAMES utf8mb4; \
          SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
         // Whole seconds, and no less than one.
         lock_wait_s = limits.lock_wait_timeout.as_secs().max(1),
-        // Nothing would be no limit.
-        statement_ms = limits.statement_timeout.as_millis().max(1),
-        statement_s = limits.statement_timeout.as_secs_f64().max(0.001),
+        statement_s = statement_ms / 1000,
+        ms_of_s = statement_ms % 1000,
     )
 }
 
