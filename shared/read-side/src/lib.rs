@@ -35,7 +35,8 @@ pub enum ReadSideError {
     MySql(#[from] mysql_read_db::ConnectError),
 }
 
-/// Opens what queries read of the database that the URL names, for a function: one request at a time.
+/// Opens what queries read of the database that the URL names, for a function: one request at a time. A server is not connected
+/// yet: one that is down at the start may be back at the first request.
 ///
 /// # Errors
 /// See [`ReadSideError`].
@@ -51,7 +52,7 @@ pub async fn open_accounts(read_db_url: &SecretUrl) -> Result<Arc<dyn BankAccoun
     Err(unknown_scheme(read_db_url))
 }
 
-/// Opens what the projector writes through, for a function: one batch at a time.
+/// Opens what the projector writes through, for a function: one batch at a time. A server is not connected yet.
 ///
 /// # Errors
 /// See [`ReadSideError`].

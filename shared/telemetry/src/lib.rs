@@ -10,6 +10,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Says what is logged, in `tracing`'s own words: `debug`, or `info,cqrs=debug`. Empty is not set.
 const FILTER_VARIABLE: &str = "PASSBOOK_LOG";
+
 /// How a log line is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
