@@ -113,6 +113,7 @@ pub async fn open_commit_scan(event_store_url: &SecretUrl) -> Result<Arc<dyn Com
 
 #[cfg(feature = "mongodb")]
 fn is_mongodb(event_store_url: &SecretUrl) -> bool {
+    // The second is refused by the adapter, which says what to write instead.
     matches!(event_store_url.scheme(), "mongodb" | "mongodb+srv")
 }
 
