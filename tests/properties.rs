@@ -9,6 +9,7 @@ use bank::{
     AccountAggregate, AccountEvent, AccountId, AccountKind, Actor, CloseAccount, Currency, DepositFunds,
     MAX_AMOUNT_MINOR, Money, OpenAccount, WithdrawFunds,
 };
+use bank_read_model::{BankAccountRepository as _, StatementFilter, StatementPage, account_at_version};
 use close_account::CloseAccountHandler;
 use cqrs::{
     CommandContext, CommandDispatcher, CommandEnvelope, CommandErrorOf, CommandOutcome, DomainEvent as _,
@@ -20,7 +21,6 @@ use open_account::OpenAccountHandler;
 use passbook::Embedded;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use read_model::{BankAccountRepository as _, StatementFilter, StatementPage, account_at_version};
 use withdraw_funds::WithdrawFundsHandler;
 
 /// As many as the suite promises.

@@ -1,8 +1,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use bank_read_model::RowScan;
 use cqrs::{CommitScan, OpeningScan, PersonalData};
-use read_model::RowScan;
 use restore::{AccountRestore, RestoreLimits, RestoreStore, Restorer};
 use settings::{Settings, SettingsError};
 use sqlite_embedded::{OpenError, SqliteEventStore, SqliteKeyStore, SqliteReadDb};

@@ -1,11 +1,11 @@
 use std::sync::Arc;
 
 use account_projector::AccountProjectorFunction;
+use bank_read_model::BankAccountRepository;
 use cqrs::{CommitScan, EventPublisher, EventStoreRepository, OpeningPublisher, PersonalData};
 use event_relay::EventRelay;
 use health::DependencyCheck;
 use personal_data::KeyStore;
-use read_model::BankAccountRepository;
 use read_side::{ReadSide, ReadSideError};
 use restore::RestoreStore;
 use settings::{KafkaBrokers, KafkaSettings, KeyStoreSettings, SecretUrl, Settings, SettingsError};

@@ -1,10 +1,10 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use bank_read_model::BankAccountRepository;
 use cqrs::{CommitScan, EventPublisher, EventStoreRepository, PersonalData};
 use health::DependencyCheck;
 use personal_data::KeyStore;
-use read_model::BankAccountRepository;
 use restore::{RestoreLimits, RestoreStore, RestoreTrigger, Restorer};
 use settings::{Settings, SettingsError};
 

@@ -1,6 +1,6 @@
 use bank::{AccountEvent, AccountId, AccountKind, AccountStatus, HolderName, Money};
+use bank_read_model::{BankAccountEntity, StatementLine, StatementLineKind};
 use cqrs::{Commit, CommitDraft, Digest, DomainEvent as _, EventEnvelope, RecordedEvent, StreamId, Timestamp};
-use read_model::{BankAccountEntity, StatementLine, StatementLineKind};
 use uuid::Uuid;
 
 use super::commits::StreamEnd;

@@ -6,16 +6,16 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bank::{AccountId, AccountKind};
+use bank_read_model::{
+    AccountFilter, AccountPosition, AccountsPage, BankAccountRepository as _, ReadDbError, StatementFilter,
+    StatementPage,
+};
 use cqrs::{
     CommitScan, EventEnvelope, EventHandler, EventHandlerError, EventStoreRepository, HandledBatch, PersonalData,
 };
 use futures::future::join_all;
 use mysql_read_db::{Limits, MySqlReadDb};
 use personal_data::{KeyProtection, StreamKeys};
-use read_model::{
-    AccountFilter, AccountPosition, AccountsPage, BankAccountRepository as _, ReadDbError, StatementFilter,
-    StatementPage,
-};
 use restore::{
     AccountRestore, Lease, RestoreId, RestoreKind, RestoreLimits, RestoreRegister as _, RestoreStatus, RestoreStore,
     Restorer,

@@ -2,12 +2,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bank::{AccountId, AccountKind, MAX_AMOUNT_MINOR};
-use cqrs::{EventEnvelope, EventHandler, EventHandlerError, HandledBatch, StreamId};
-use futures::future::join_all;
-use read_model::{
+use bank_read_model::{
     AccountFilter, AccountPosition, AccountsPage, BankAccountEntity, BankAccountRepository, StatementFilter,
     StatementLine, StatementPage,
 };
+use cqrs::{EventEnvelope, EventHandler, EventHandlerError, HandledBatch, StreamId};
+use futures::future::join_all;
 use serde_json::json;
 use uuid::Uuid;
 

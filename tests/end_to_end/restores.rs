@@ -3,10 +3,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use bank_read_model::BankAccountRepository as _;
 use cqrs::EventHandler as _;
 use http::Method;
 use passbook::Embedded;
-use read_model::BankAccountRepository as _;
 use restore::{RestoreId, RestoreKind, RestoreRegister as _};
 use serde_json::json;
 

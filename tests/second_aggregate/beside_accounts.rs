@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use bank::{AccountAggregate, AccountId, Actor, DepositFunds, Money, OpenAccount};
+use bank_read_model::{BankAccountEntity, BankAccountRepository as _};
 use cqrs::{
     CommandDispatcher, CommandOutcome, EventEnvelope, EventHandler as _, EventSourcingHandler,
     EventStoreRepository as _, HandledBatch, StreamId,
 };
 use deposit_funds::DepositFundsHandler;
 use open_account::OpenAccountHandler;
-use read_model::{BankAccountEntity, BankAccountRepository as _};
 
 use super::case::CaseId;
 use super::court::{Court, adjourning, by_a_clerk, scheduling};

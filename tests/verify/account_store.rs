@@ -2,12 +2,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bank::{AccountAggregate, AccountEvent, AccountKind, Money};
+use bank_read_model::RowScan;
 use cqrs::{
     CommandContext, Commit, CommitScan, EventHandler, EventSourcingHandler, EventStoreRepository, Idempotency,
     OpeningScan, PersonalData, StreamId, StreamRange, Timestamp,
 };
 use personal_data::{KeyProtection, StreamKeys};
-use read_model::RowScan;
 use sqlite_embedded::{SqliteKeyStore, TailedLog};
 use tempfile::TempDir;
 use uuid::Uuid;

@@ -153,6 +153,6 @@ async fn a_file_is_read_in_pages_of_any_size() {
     let raw = raw(&home.path().join("read.db")).await;
     let first = "version = 1 AND account_id = (SELECT MIN(account_id) FROM statement_lines)";
     assert_eq!(run(&raw, &format!("UPDATE statement_lines SET account_id = 'x' WHERE {first}")).await, 1);
-    let misplaced = read_model::RowScan::misplaced(&read_db, 10).await.expect("looks");
+    let misplaced = bank_read_model::RowScan::misplaced(&read_db, 10).await.expect("looks");
     assert_eq!(misplaced, ["a statement line is of the account 'x', version 1"]);
 }

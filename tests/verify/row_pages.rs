@@ -1,5 +1,5 @@
+use bank_read_model::{RowScan, ScannedLine, ScannedRow};
 use cqrs::{EventHandler, StreamId, StreamRange};
-use read_model::{RowScan, ScannedLine, ScannedRow};
 
 use crate::contract::{AccountHistory, Dice};
 

@@ -18,8 +18,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
+use bank_read_model::ReadDbError;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use read_model::ReadDbError;
 use settings::{Settings, SettingsError};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;

@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use read_model::{BankAccountRepository, StatementFilter, StatementPage};
+use bank_read_model::{BankAccountRepository, StatementFilter, StatementPage};
 
 use super::ImportError;
 use super::account_replay::AccountReplay;

@@ -1,11 +1,11 @@
 use std::sync::Arc;
 
 use bank::{AccountAggregate, AccountEvent, AccountId, Actor, HolderName};
+use bank_read_model::BankAccountEntity;
 use cqrs::{
     AggregateRoot as _, Commit, DomainEvent as _, EventStore, EventStoreRepository, LoadError, PersonalData,
     QueryEnvelope, QueryError, QueryHandler, ReadError, StreamId, Timestamp,
 };
-use read_model::BankAccountEntity;
 
 /// How many commits are read at a time: enough to make the round trips cheap, few enough to hold.
 const PAGE_COMMITS: u32 = 500;

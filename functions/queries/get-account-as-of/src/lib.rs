@@ -5,10 +5,10 @@ mod get_account_as_of_handler; // folds the events up to the time
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bank_read_model::BankAccountEntity;
 use cqrs::{EventStoreRepository, PersonalData, QueryDispatcher, QueryEnvelope};
 use http::StatusCode;
 use http_api::{AccountBody, Answer, ApiRequest, HttpFunction, Problem, Scope, query_problem};
-use read_model::BankAccountEntity;
 
 pub use get_account_as_of_handler::{GetAccountAsOf, GetAccountAsOfHandler};
 

@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use bank::{AccountId, Actor};
+use bank_read_model::{BankAccountEntity, BankAccountRepository, account_at_version};
 use cqrs::{QueryEnvelope, QueryError, QueryHandler};
-use read_model::{BankAccountEntity, BankAccountRepository, account_at_version};
 
 /// One account.
 #[derive(Debug, Clone, PartialEq, Eq)]

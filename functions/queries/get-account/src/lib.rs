@@ -5,10 +5,10 @@ mod get_account_handler; // reads the row, waits for a version if asked to
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bank_read_model::{BankAccountEntity, BankAccountRepository};
 use cqrs::{QueryDispatcher, QueryEnvelope};
 use http::{StatusCode, header};
 use http_api::{AccountBody, Answer, ApiRequest, HttpFunction, Problem, Scope, query_problem, version_entity_tag};
-use read_model::{BankAccountEntity, BankAccountRepository};
 
 pub use get_account_handler::{GetAccount, GetAccountHandler};
 

@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bank_read_model::BankAccountRepository;
 use cqrs::EventStoreRepository;
 use personal_data::KeyStore;
-use read_model::BankAccountRepository;
 
 /// One dependency, and how to look at it.
 #[async_trait]

@@ -6,10 +6,10 @@ mod list_accounts_request; // filters, limit and cursor, parsed
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bank_read_model::BankAccountRepository;
 use cqrs::{QueryDispatcher, QueryEnvelope};
 use http::StatusCode;
 use http_api::{AccountBody, Answer, ApiRequest, Cursor as _, HttpFunction, Problem, Scope, query_problem};
-use read_model::BankAccountRepository;
 use serde::Serialize;
 
 pub use list_accounts_handler::{AccountsAnswer, ListAccounts, ListAccountsHandler};

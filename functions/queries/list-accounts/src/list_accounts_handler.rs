@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
+use bank_read_model::{AccountFilter, AccountPosition, AccountsPage, BankAccountEntity, BankAccountRepository};
 use cqrs::{QueryEnvelope, QueryError, QueryHandler};
-use read_model::{AccountFilter, AccountPosition, AccountsPage, BankAccountEntity, BankAccountRepository};
 
 /// A page of accounts.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 use bank::{AccountId, Actor, Amount, Currency, Holder};
+use bank_read_model::{AccountFilter, AccountPosition, AccountsPage};
 use cqrs::Timestamp;
 use http_api::{ApiRequest, Cursor, Problem};
-use read_model::{AccountFilter, AccountPosition, AccountsPage};
 use serde::{Deserialize, Serialize};
 
 use crate::ListAccounts;

@@ -6,10 +6,10 @@ mod list_transactions_request; // times, limit and cursor, parsed
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bank_read_model::{BankAccountRepository, StatementLine};
 use cqrs::{QueryDispatcher, QueryEnvelope};
 use http::StatusCode;
 use http_api::{Answer, ApiRequest, Cursor as _, HttpFunction, Problem, Scope, query_problem};
-use read_model::{BankAccountRepository, StatementLine};
 use serde::Serialize;
 
 pub use list_transactions_handler::{ListTransactions, ListTransactionsHandler, TransactionsAnswer};

@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use bank::{AccountId, Actor};
+use bank_read_model::{BankAccountRepository, StatementFilter, StatementLine, StatementPage, account_at_version};
 use cqrs::{QueryEnvelope, QueryError, QueryHandler};
-use read_model::{BankAccountRepository, StatementFilter, StatementLine, StatementPage, account_at_version};
 
 /// A page of an account's statement.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 use bank::Actor;
+use bank_read_model::{StatementFilter, StatementPage};
 use http_api::{ApiRequest, Cursor, Problem};
-use read_model::{StatementFilter, StatementPage};
 use serde::{Deserialize, Serialize};
 
 use crate::ListTransactions;
