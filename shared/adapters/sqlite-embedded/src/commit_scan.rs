@@ -86,6 +86,20 @@ impl CommitScan for SqliteEventStore {
         Ok(EventStoreSize { commits: count("commits")?, events: count("events")? })
     }
 
+    async fn has_commit_of(&self, aggregate_types: &[&str]) -> Result<bool, ReadError> {
+        for aggregate_type in aggregate_types {
+            let found = sqlx::query("SELECT 1 FROM commits WHERE aggregate_type = ? LIMIT 1")
+                .bind(*aggregate_type)
+                .fetch_optional(&self.database.readers)
+                .await
+                .map_err(read_error)?;
+            if found.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     async fn misplaced(&self, limit: u32) -> Result<Vec<String>, ReadError> {
         let statement =
             format!("SELECT position, stream_id FROM commits WHERE NOT {HAS_A_PLACE} ORDER BY position LIMIT ?");

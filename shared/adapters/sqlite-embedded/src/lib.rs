@@ -1,22 +1,28 @@
-//! The three servers' place on a laptop, in SQLite: the event store, the bus and the read database. The same
-//! ports, held to the same contract tests as the real ones.
+//! The three servers' place on a laptop, in SQLite: the event store, the bus and the read database. The same ports, held to the same
+//! contract tests as the real servers. The read database knows no bank: its statements come from the tables that a projection
+//! declares.
 //!
-//! Three files, never one: the read side is another database that catches up, as it is in production, and the keys of
-//! personal data are not copied along with the log.
+//! Three files, never one: the read side is another database that catches up, as it is in production, and the keys of personal data
+//! are not copied along with the log.
 
 mod commit_scan; // CommitScan
 mod embedded_bus; // delivers from the event store's own log, at least once
 mod open_database; // files, pragmas, migrations
+mod projection_records; // ProjectionRegister
 #[cfg(feature = "restore")]
-mod restore; // RestoreStore
+mod restore; // the ports of a restore
+mod row_reading; // RowReader
 mod row_scan; // RowScan
+mod sqlite_cells; // rows of a declared table, from and to the file
 mod sqlite_event_store; // EventStoreRepository
 mod sqlite_key_store; // KeyStore
-mod sqlite_read_db; // EventHandler and BankAccountRepository
+mod sqlite_projector; // EventHandler: a batch of events in one transaction
+mod sqlite_read_db; // the read database's file
 mod version_column; // a version as SQLite holds it
 
 pub use embedded_bus::{BusProgress, EmbeddedBus, EmbeddedBusError, TailedLog};
 pub use open_database::OpenError;
 pub use sqlite_event_store::SqliteEventStore;
 pub use sqlite_key_store::SqliteKeyStore;
+pub use sqlite_projector::SqliteProjector;
 pub use sqlite_read_db::SqliteReadDb;

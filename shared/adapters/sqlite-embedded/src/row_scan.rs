@@ -1,44 +1,36 @@
 use async_trait::async_trait;
-use bank_read_model::{CurrencyTotals, LinePlace, ReadDbError, RowScan, ScannedLine, ScannedRow};
 use cqrs::{StreamId, StreamRange};
-use sqlx::Row as _;
+use projection::{
+    GroupTotals, LINE, LinePlace, ReadDbError, RowScan, ScannedLine, ScannedRow, Table, Totals, VERSION,
+};
 use sqlx::sqlite::SqliteRow;
+use sqlx::{AssertSqlSafe, Row as _};
 use uuid::Uuid;
 
 use crate::SqliteReadDb;
-use crate::sqlite_read_db::{entity_from, line_from, read_error};
+use crate::row_reading::{MILLION, sum_of};
+use crate::sqlite_cells::{columns_of, has_a_place, quoted, read_behind};
+use crate::sqlite_read_db::read_error;
 use crate::version_column::version_to_column;
-
-/// Whether a row has its place in the order: its account's id is written as every UUID is.
-const HAS_A_PLACE: &str = "(account_id GLOB '????????-????-????-????-????????????' \
-                           AND account_id NOT GLOB '*[^0-9a-f-]*' AND length(replace(account_id, '-', '')) = 32)";
-
-/// SQLite's sums are of 64 bits, and end in an error past them: so the millions apart from the rest.
-const TOTALS: &str = "
-    SELECT currency, SUM(balance_millions), SUM(balance_rest), SUM(movement_millions), SUM(movement_rest) FROM (
-        SELECT currency, balance_minor / 1000000 AS balance_millions, balance_minor % 1000000 AS balance_rest,
-               0 AS movement_millions, 0 AS movement_rest
-        FROM bank_accounts
-        UNION ALL
-        SELECT currency, 0, 0, sign * (amount_minor / 1000000), sign * (amount_minor % 1000000)
-        FROM (SELECT currency, amount_minor, iif(kind IN ('withdrawal', 'transfer_out'), -1, 1) AS sign
-              FROM statement_lines)
-    )
-    GROUP BY currency ORDER BY currency";
 
 #[async_trait]
 impl RowScan for SqliteReadDb {
     async fn rows(
         &self,
+        table: &'static Table,
         range: StreamRange,
         after: Option<StreamId>,
         limit: u32,
     ) -> Result<Vec<ScannedRow>, ReadDbError> {
+        let key = format!("live.{}", quoted(table.stream_column()));
         let statement = format!(
-            "SELECT * FROM bank_accounts WHERE account_id >= ?1 AND account_id > ?2 AND account_id < ?3 \
-             AND {HAS_A_PLACE} ORDER BY account_id LIMIT ?4"
+            "SELECT {key}, {} FROM {} AS live WHERE {key} >= ?1 AND {key} > ?2 AND {key} < ?3 AND {} \
+             ORDER BY {key} LIMIT ?4",
+            columns_of("live", table),
+            quoted(table.name),
+            has_a_place(&key)
         );
-        let rows = sqlx::query(sqlx::AssertSqlSafe(statement))
+        let rows = sqlx::query(AssertSqlSafe(statement))
             .bind(range.from.map_or_else(String::new, |from| from.to_string()))
             .bind(after.map_or_else(String::new, |after| after.to_string()))
             .bind(before_text(range))
@@ -48,31 +40,45 @@ impl RowScan for SqliteReadDb {
             .map_err(read_error)?;
         rows.iter()
             .map(|row| {
-                Ok(ScannedRow {
-                    stream_id: stream_id_of(row)?,
-                    row: entity_from(row).map_err(|error| error.to_string()),
-                })
+                let cells = read_behind(row, table, 1).map_err(|error| error.to_string());
+                Ok(ScannedRow { stream_id: stream_id_of(row)?, row: cells })
             })
             .collect()
     }
 
     async fn lines(
         &self,
+        table: &'static Table,
         range: StreamRange,
         after: Option<LinePlace>,
         limit: u32,
     ) -> Result<Vec<ScannedLine>, ReadDbError> {
+        let key = format!("live.{}", quoted(table.stream_column()));
+        let version = format!("live.{}", quoted(VERSION));
+        let number = format!("live.{}", quoted(LINE));
+        let (selected, by, after_text) = if table.has_line_numbers() {
+            (number.clone(), format!("{key}, {version}, {number}"), "(?1, ?2, ?3)")
+        } else {
+            ("0".to_owned(), format!("{key}, {version}"), "(?1, ?2)")
+        };
         // A version below nothing would never be seen.
-        let after = after.map(|after| (after.stream_id.to_string(), version_to_column(after.version)));
-        let (after_id, after_version) =
-            after.unwrap_or_else(|| (range.from.map_or_else(String::new, |from| from.to_string()), i64::MIN));
+        let (after_id, after_version, after_line) = match after {
+            Some(LinePlace { stream_id, version, line }) => {
+                (stream_id.to_string(), version_to_column(version), version_to_column(line))
+            }
+            None => (range.from.map_or_else(String::new, |from| from.to_string()), i64::MIN, i64::MIN),
+        };
         let statement = format!(
-            "SELECT * FROM statement_lines WHERE (account_id, version) > (?1, ?2) AND account_id < ?3 \
-             AND {HAS_A_PLACE} AND version >= 0 ORDER BY account_id, version LIMIT ?4"
+            "SELECT {key}, {version}, {selected}, {} FROM {} AS live \
+             WHERE ({by}) > {after_text} AND {key} < ?4 AND {} AND {version} >= 0 ORDER BY {by} LIMIT ?5",
+            columns_of("live", table),
+            quoted(table.name),
+            has_a_place(&key)
         );
-        let rows = sqlx::query(sqlx::AssertSqlSafe(statement))
+        let rows = sqlx::query(AssertSqlSafe(statement))
             .bind(after_id)
             .bind(after_version)
+            .bind(after_line)
             .bind(before_text(range))
             .bind(limit)
             .fetch_all(&self.database.readers)
@@ -80,38 +86,60 @@ impl RowScan for SqliteReadDb {
             .map_err(read_error)?;
         rows.iter()
             .map(|row| {
-                let version: i64 = row.try_get("version").map_err(read_error)?;
-                Ok(ScannedLine {
-                    place: LinePlace { stream_id: stream_id_of(row)?, version: version.unsigned_abs() },
-                    line: line_from(row).map_err(|error| error.to_string()),
-                })
+                let count = |place: usize| Ok(row.try_get::<i64, _>(place).map_err(read_error)?.unsigned_abs());
+                let place = LinePlace { stream_id: stream_id_of(row)?, version: count(1)?, line: count(2)? };
+                Ok(ScannedLine { place, line: read_behind(row, table, 3).map_err(|error| error.to_string()) })
             })
             .collect()
     }
 
     /// One statement, and so one moment.
-    async fn totals(&self) -> Result<Vec<CurrencyTotals>, ReadDbError> {
-        let rows = sqlx::query(TOTALS).fetch_all(&self.database.readers).await.map_err(read_error)?;
-        rows.iter()
-            .map(|row| {
-                let part = |index: usize| row.try_get::<i64, _>(index).map(i128::from).map_err(read_error);
-                Ok(CurrencyTotals {
-                    currency: row.try_get(0).map_err(read_error)?,
-                    balances_minor: part(1)? * 1_000_000 + part(2)?,
-                    movements_minor: part(3)? * 1_000_000 + part(4)?,
-                })
-            })
-            .collect()
+    async fn totals(
+        &self,
+        rows: &'static Table,
+        lines: &'static Table,
+        totals: &Totals,
+    ) -> Result<Vec<GroupTotals>, ReadDbError> {
+        let Totals { group, row_amount, line_amount, line_direction, taken_off } = totals;
+        let (group, row_amount, amount) = (quoted(group), quoted(row_amount), quoted(line_amount));
+        let taken_off: Vec<String> = taken_off.iter().map(|text| format!("'{text}'")).collect();
+        let statement = format!(
+            "SELECT {group}, SUM(row_millions), SUM(row_rest), SUM(line_millions), SUM(line_rest) FROM ( \
+                 SELECT {group}, {row_amount} / {MILLION} AS row_millions, {row_amount} % {MILLION} AS row_rest, \
+                        0 AS line_millions, 0 AS line_rest \
+                 FROM {} \
+                 UNION ALL \
+                 SELECT {group}, 0, 0, sign * ({amount} / {MILLION}), sign * ({amount} % {MILLION}) \
+                 FROM (SELECT {group}, {amount}, iif({} IN ({}), -1, 1) AS sign FROM {}) \
+             ) GROUP BY {group} ORDER BY {group}",
+            quoted(rows.name),
+            quoted(line_direction),
+            taken_off.join(", "),
+            quoted(lines.name)
+        );
+        let groups: Vec<(String, i64, i64, i64, i64)> = sqlx::query_as(AssertSqlSafe(statement))
+            .fetch_all(&self.database.readers)
+            .await
+            .map_err(read_error)?;
+        let totals = |(group, row_millions, row_rest, line_millions, line_rest)| GroupTotals {
+            group,
+            rows_sum: sum_of(row_millions, row_rest),
+            lines_sum: sum_of(line_millions, line_rest),
+        };
+        Ok(groups.into_iter().map(totals).collect())
     }
 
-    async fn misplaced(&self, limit: u32) -> Result<Vec<String>, ReadDbError> {
+    async fn misplaced(&self, table: &'static Table, limit: u32) -> Result<Vec<String>, ReadDbError> {
+        let key = quoted(table.stream_column());
         let statement = format!(
-            "SELECT 'a row is of the account ' || quote(account_id) FROM bank_accounts WHERE NOT {HAS_A_PLACE} \
-             UNION ALL \
-             SELECT 'a statement line is of the account ' || quote(account_id) || ', version ' || version \
-             FROM statement_lines WHERE NOT ({HAS_A_PLACE} AND version >= 0) LIMIT ?"
+            "SELECT 'a row of {name} is of the stream ' || quote({key}) || ', version ' || {version} FROM {table} \
+             WHERE NOT ({place} AND {version} >= 0) LIMIT ?",
+            name = table.name,
+            version = quoted(VERSION),
+            table = quoted(table.name),
+            place = has_a_place(&key)
         );
-        sqlx::query_scalar(sqlx::AssertSqlSafe(statement))
+        sqlx::query_scalar(AssertSqlSafe(statement))
             .bind(limit)
             .fetch_all(&self.database.readers)
             .await
@@ -125,6 +153,6 @@ fn before_text(range: StreamRange) -> String {
 }
 
 fn stream_id_of(row: &SqliteRow) -> Result<StreamId, ReadDbError> {
-    let account_id: String = row.try_get("account_id").map_err(read_error)?;
-    Uuid::try_parse(&account_id).map(StreamId).map_err(|error| read_error(sqlx::Error::Decode(error.into())))
+    let stream_id: String = row.try_get(0).map_err(read_error)?;
+    Uuid::try_parse(&stream_id).map(StreamId).map_err(|error| read_error(sqlx::Error::Decode(error.into())))
 }

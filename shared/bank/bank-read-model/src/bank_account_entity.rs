@@ -1,114 +1,94 @@
-use bank::{AccountEvent, AccountId, AccountKind, AccountStatus, Actor, HolderName, Money};
-use cqrs::Timestamp;
-
-use crate::{StatementLine, StatementLineKind};
+use bank::{AccountId, AccountKind, AccountStatus, Actor, HolderName, Money};
+use cqrs::{StreamId, Timestamp};
+use projection::{Cell, CellError, Cells, Column, Table, TableRow, VERSION};
 
 /// An account's row in the read database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BankAccountEntity {
     /// The key.
     pub account_id: AccountId,
-    /// The caller that opened it.
+    /// The caller that opened the account.
     pub owner: String,
-    /// Whose it is by name, or [`HolderName::ERASED`].
+    /// The holder's name, or [`HolderName::ERASED`].
     pub holder: String,
-    /// What kind of account.
+    /// The kind of account.
     pub kind: AccountKind,
-    /// What it holds.
+    /// The money that the account holds.
     pub balance: Money,
-    /// Whether it takes commands.
+    /// Whether the account takes commands.
     pub status: AccountStatus,
-    /// How many of the stream's events are in this row: all of the first so many.
+    /// The number of the stream's events in this row: all of the first ones, up to this number.
     pub version: u64,
-    /// When its first event happened.
+    /// The time of the account's first event.
     pub opened_at: Timestamp,
-    /// When the newest event in this row happened.
+    /// The time of the newest event in this row.
     pub updated_at: Timestamp,
 }
 
-/// An event that cannot follow on the row as it is. Handling: keep the event aside; the event store or the
-/// row is damaged, and `verify` tells which.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ProjectionError {
-    /// Something happened to an account that is not there.
-    #[error("the first event of an account must be AccountOpened")]
-    NotOpened,
-    /// An account was opened that is there.
-    #[error("the account is already open")]
-    OpenedTwice,
-    /// A movement that the balance does not allow.
-    #[error("the movement does not fit the balance: {0}")]
-    Movement(#[from] bank::MoneyError),
-}
-
 impl BankAccountEntity {
-    /// The row after one more event, and the statement line that the event makes, if it makes one.
-    ///
-    /// # Errors
-    /// [`ProjectionError`] when no account in this state can have had this event.
-    pub fn after(
-        before: Option<&Self>,
-        account_id: AccountId,
-        event: &AccountEvent,
-        occurred_at: Timestamp,
-    ) -> Result<(Self, Option<StatementLine>), ProjectionError> {
-        if let AccountEvent::AccountOpened { owner, holder, kind, opening_balance } = event {
-            if before.is_some() {
-                return Err(ProjectionError::OpenedTwice);
-            }
-            let opened = Self {
-                account_id,
-                owner: owner.clone(),
-                holder: holder.as_str().to_owned(),
-                kind: *kind,
-                balance: *opening_balance,
-                status: AccountStatus::Active,
-                version: 1,
-                opened_at: occurred_at,
-                updated_at: occurred_at,
-            };
-            let line = opened.line(StatementLineKind::Opening, *opening_balance, None);
-            return Ok((opened, Some(line)));
-        }
-        let before = before.ok_or(ProjectionError::NotOpened)?;
-        let mut after = Self { version: before.version + 1, updated_at: occurred_at, ..before.clone() };
-        let line = match event {
-            AccountEvent::AccountOpened { .. } => None,
-            AccountEvent::FundsDeposited { amount, reference } => {
-                after.balance = before.balance.checked_add(*amount)?;
-                Some(after.line(StatementLineKind::Deposit, *amount, reference.as_ref()))
-            }
-            AccountEvent::FundsWithdrawn { amount, reference } => {
-                after.balance = before.balance.checked_sub(*amount)?;
-                Some(after.line(StatementLineKind::Withdrawal, *amount, reference.as_ref()))
-            }
-            AccountEvent::AccountClosed { .. } => {
-                after.status = AccountStatus::Closed;
-                None
-            }
-            AccountEvent::AccountHolderErased => {
-                after.holder = HolderName::ERASED.to_owned();
-                None
-            }
-        };
-        Ok((after, line))
-    }
-
     /// Whether this actor may know of the account.
     #[must_use]
     pub fn is_visible_to(&self, actor: &Actor) -> bool {
         actor.may_act_for(&self.owner)
     }
+}
 
-    fn line(&self, kind: StatementLineKind, amount: Money, reference: Option<&bank::Reference>) -> StatementLine {
-        StatementLine {
-            account_id: self.account_id,
-            version: self.version,
-            kind,
-            amount,
-            balance_after: self.balance,
-            reference: reference.map(|reference| reference.as_str().to_owned()),
-            occurred_at: self.updated_at,
-        }
+impl TableRow for BankAccountEntity {
+    const TABLE: &'static Table = &Table {
+        name: "bank_accounts",
+        columns: &[
+            Column::id("account_id"),
+            Column::long_text("owner"),
+            Column::text("holder", 140).changing().personal(HolderName::ERASED),
+            Column::text("kind", 16),
+            Column::text("currency", 3),
+            Column::integer("balance_minor").changing(),
+            Column::text("status", 16).changing(),
+            Column::count(VERSION).changing(),
+            Column::integer("opened_at_us"),
+            Column::integer("updated_at_us").changing(),
+        ],
+    };
+
+    fn cells(&self) -> Vec<Cell> {
+        vec![
+            StreamId(self.account_id.as_uuid()).into(),
+            self.owner.as_str().into(),
+            self.holder.as_str().into(),
+            self.kind.as_str().into(),
+            self.balance.currency().code().into(),
+            self.balance.amount_minor().into(),
+            self.status.as_str().into(),
+            self.version.into(),
+            self.opened_at.into(),
+            self.updated_at.into(),
+        ]
     }
+
+    fn read(cells: &Cells) -> Result<Self, CellError> {
+        Ok(Self {
+            account_id: account_id(cells)?,
+            owner: cells.text("owner")?.to_owned(),
+            holder: cells.text("holder")?.to_owned(),
+            kind: cells.parsed("kind")?,
+            balance: money(cells, "balance_minor")?,
+            status: cells.parsed("status")?,
+            version: cells.count(VERSION)?,
+            opened_at: cells.time("opened_at_us")?,
+            updated_at: cells.time("updated_at_us")?,
+        })
+    }
+}
+
+/// The account that a row or a line is of.
+pub(crate) fn account_id(cells: &Cells) -> Result<AccountId, CellError> {
+    let column = "account_id";
+    let id = cells.id(column)?.0;
+    AccountId::try_from(id).map_err(|error| CellError::Unreadable { column, reason: error.to_string() })
+}
+
+/// The money whose minor units are in this column, in the currency of the row or the line.
+pub(crate) fn money(cells: &Cells, column: &'static str) -> Result<Money, CellError> {
+    Money::new(cells.integer(column)?, cells.parsed("currency")?)
+        .map_err(|error| CellError::Unreadable { column, reason: error.to_string() })
 }

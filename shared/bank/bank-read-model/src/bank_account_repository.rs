@@ -1,35 +1,10 @@
-use async_trait::async_trait;
+use std::sync::Arc;
+
 use bank::{AccountId, AccountKind, AccountStatus, Currency};
-use cqrs::{QueryError, Timestamp};
+use cqrs::{StreamId, Timestamp};
+use projection::{Cells, Comparison, Order, ReadDbError, RowReader, Selection, TableRow, VERSION};
 
 use crate::{BankAccountEntity, StatementLine};
-
-/// Why the read database gave no rows.
-#[derive(Debug, thiserror::Error)]
-pub enum ReadDbError {
-    /// It could not be reached or did not answer in time. Handling: retry later.
-    #[error("the read database is unavailable")]
-    Unavailable {
-        /// The driver's error.
-        #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// A row cannot be read. Handling: a person must look; the rows can be rebuilt from the events.
-    #[error("the read database holds something unreadable: {reason}")]
-    Corrupt {
-        /// What did not fit.
-        reason: String,
-    },
-}
-
-impl From<ReadDbError> for QueryError {
-    fn from(error: ReadDbError) -> Self {
-        match error {
-            ReadDbError::Unavailable { source } => Self::Unavailable { source },
-            ReadDbError::Corrupt { reason } => Self::Corrupt { reason },
-        }
-    }
-}
 
 /// Which accounts; all that are given must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -86,24 +61,80 @@ pub struct StatementPage {
     pub limit: u32,
 }
 
-/// Port: what queries ask of the read database. Its adapters pass one suite of contract tests.
-#[async_trait]
-pub trait BankAccountRepository: Send + Sync {
+/// What queries ask of the read database, whichever it is.
+#[derive(Clone)]
+pub struct BankAccountRepository {
+    rows: Arc<dyn RowReader>,
+}
+
+impl BankAccountRepository {
+    /// On this read database.
+    #[must_use]
+    pub fn new(rows: Arc<dyn RowReader>) -> Self {
+        Self { rows }
+    }
+
     /// The account's row.
-    async fn account(&self, account_id: AccountId) -> Result<Option<BankAccountEntity>, ReadDbError>;
+    ///
+    /// # Errors
+    /// See [`ReadDbError`].
+    pub async fn account(&self, account_id: AccountId) -> Result<Option<BankAccountEntity>, ReadDbError> {
+        let cells = self.rows.row(BankAccountEntity::TABLE, StreamId(account_id.as_uuid())).await?;
+        Ok(cells.as_ref().map(BankAccountEntity::read).transpose()?)
+    }
 
     /// A page of accounts, in order of opening time, then id.
-    async fn accounts(&self, filter: &AccountFilter, page: AccountsPage)
-    -> Result<Vec<BankAccountEntity>, ReadDbError>;
+    ///
+    /// # Errors
+    /// See [`ReadDbError`].
+    pub async fn accounts(
+        &self,
+        filter: &AccountFilter,
+        page: AccountsPage,
+    ) -> Result<Vec<BankAccountEntity>, ReadDbError> {
+        let after = page.after.map(|after| [after.opened_at.into(), StreamId(after.account_id.as_uuid()).into()]);
+        let selection = Selection {
+            table: BankAccountEntity::TABLE,
+            criteria: Vec::new(),
+            order: Order::Ascending { by: ["opened_at_us", "account_id"], after },
+            limit: page.limit,
+        };
+        let selection = selection
+            .and_if("owner", Comparison::Is, filter.owner.as_deref())
+            .and_if("holder", Comparison::Is, filter.holder.as_deref())
+            .and_if("currency", Comparison::Is, filter.currency.map(Currency::code))
+            .and_if("kind", Comparison::Is, filter.kind.map(AccountKind::as_str))
+            .and_if("status", Comparison::Is, filter.status.map(AccountStatus::as_str))
+            .and_if("balance_minor", Comparison::AtLeast, filter.balance_at_least_minor)
+            .and_if("balance_minor", Comparison::AtMost, filter.balance_at_most_minor);
+        read_all(&self.rows.select(&selection).await?)
+    }
 
     /// A page of an account's statement, newest first.
-    async fn statement(
+    ///
+    /// # Errors
+    /// See [`ReadDbError`].
+    pub async fn statement(
         &self,
         account_id: AccountId,
         filter: StatementFilter,
         page: StatementPage,
-    ) -> Result<Vec<StatementLine>, ReadDbError>;
+    ) -> Result<Vec<StatementLine>, ReadDbError> {
+        let selection = Selection {
+            table: StatementLine::TABLE,
+            criteria: Vec::new(),
+            order: Order::Descending { by: VERSION },
+            limit: page.limit,
+        };
+        let selection = selection
+            .and("account_id", Comparison::Is, StreamId(account_id.as_uuid()))
+            .and_if("occurred_at_us", Comparison::AtLeast, filter.from)
+            .and_if("occurred_at_us", Comparison::Below, filter.to)
+            .and_if(VERSION, Comparison::Below, page.before_version);
+        read_all(&self.rows.select(&selection).await?)
+    }
+}
 
-    /// Whether the read database answers at all.
-    async fn ping(&self) -> Result<(), ReadDbError>;
+fn read_all<R: TableRow>(rows: &[Cells]) -> Result<Vec<R>, ReadDbError> {
+    Ok(rows.iter().map(R::read).collect::<Result<_, _>>()?)
 }

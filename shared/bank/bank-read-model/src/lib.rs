@@ -1,18 +1,21 @@
-//! The read side. Events become rows here ([`plan_projection`], pure), and queries read the rows through
-//! [`BankAccountRepository`]. The databases are adapters elsewhere.
+//! The bank's read side. [`BankAccountProjection`] declares how events become the rows of accounts and the lines of statements.
+//! [`BankAccountRepository`] is what queries ask. The databases are adapters elsewhere, and know no bank.
 
+mod account_at_version; // an account that the caller may see, once the read side has reached a version
 mod bank_account_entity; // the account's row
-mod bank_account_repository; // port: what queries ask of the read database
-mod projection; // events to rows, strictly by version
-mod read_your_writes; // wait until the read side has reached a version
-mod row_scan; // port: all rows and lines, account after account
+mod bank_account_projection; // events to rows
+mod bank_account_repository; // what queries ask of the read database
 mod statement_line; // the statement's rows
 
-pub use bank_account_entity::{BankAccountEntity, ProjectionError};
+use projection::{Declared, Projections};
+
+pub use account_at_version::account_at_version;
+pub use bank_account_entity::BankAccountEntity;
+pub use bank_account_projection::{BankAccountProjection, BankAccountProjectionError};
 pub use bank_account_repository::{
-    AccountFilter, AccountPosition, AccountsPage, BankAccountRepository, ReadDbError, StatementFilter, StatementPage,
+    AccountFilter, AccountPosition, AccountsPage, BankAccountRepository, StatementFilter, StatementPage,
 };
-pub use projection::{AccountsAsLoaded, ProjectionPlan, account_id_of, plan_projection};
-pub use read_your_writes::account_at_version;
-pub use row_scan::{CurrencyTotals, LinePlace, RowScan, ScannedLine, ScannedRow};
 pub use statement_line::{StatementLine, StatementLineKind, UnknownStatementLineKind};
+
+/// The bank's projections. Every type of event that the bank stores is read by one of them.
+pub const PROJECTIONS: Projections = Projections::new(&[&Declared::<BankAccountProjection>::NEW], &[]);

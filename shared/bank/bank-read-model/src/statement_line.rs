@@ -1,25 +1,69 @@
 use std::str::FromStr;
 
 use bank::{AccountId, Money};
-use cqrs::Timestamp;
+use cqrs::{StreamId, Timestamp};
+use projection::{Cell, CellError, Cells, Column, Table, TableRow, VERSION};
+
+use crate::bank_account_entity::{account_id, money};
 
 /// One line of an account's statement: one event that moved money, or that opened the account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatementLine {
-    /// Whose statement.
+    /// The account of the statement.
     pub account_id: AccountId,
     /// The event's version; with the account the key.
     pub version: u64,
-    /// Which way the money went.
+    /// The direction in which the money went.
     pub kind: StatementLineKind,
-    /// How much; never below zero, the kind says which way.
+    /// The amount. It is never below zero; the kind tells the direction.
     pub amount: Money,
-    /// The balance after it.
+    /// The balance after the event.
     pub balance_after: Money,
-    /// What for.
+    /// The client's text for the movement.
     pub reference: Option<String>,
-    /// When.
+    /// The time of the event.
     pub occurred_at: Timestamp,
+}
+
+impl TableRow for StatementLine {
+    const TABLE: &'static Table = &Table {
+        name: "statement_lines",
+        columns: &[
+            Column::id("account_id"),
+            Column::count(VERSION),
+            Column::text("kind", 16),
+            Column::text("currency", 3),
+            Column::integer("amount_minor"),
+            Column::integer("balance_after_minor"),
+            Column::text("reference", 140).optional(),
+            Column::integer("occurred_at_us"),
+        ],
+    };
+
+    fn cells(&self) -> Vec<Cell> {
+        vec![
+            StreamId(self.account_id.as_uuid()).into(),
+            self.version.into(),
+            self.kind.as_str().into(),
+            self.amount.currency().code().into(),
+            self.amount.amount_minor().into(),
+            self.balance_after.amount_minor().into(),
+            self.reference.as_deref().into(),
+            self.occurred_at.into(),
+        ]
+    }
+
+    fn read(cells: &Cells) -> Result<Self, CellError> {
+        Ok(Self {
+            account_id: account_id(cells)?,
+            version: cells.count(VERSION)?,
+            kind: cells.parsed("kind")?,
+            amount: money(cells, "amount_minor")?,
+            balance_after: money(cells, "balance_after_minor")?,
+            reference: cells.text_if_any("reference")?.map(ToOwned::to_owned),
+            occurred_at: cells.time("occurred_at_us")?,
+        })
+    }
 }
 
 /// Which way the money of a line went.

@@ -64,6 +64,10 @@ pub trait CommitScan: Send + Sync {
     /// How much there is. Reads all of it, so it takes its time.
     async fn size(&self) -> Result<EventStoreSize, ReadError>;
 
+    /// Whether there is a commit of any of these types of aggregate. A store in which such a commit is not found in time answers that
+    /// there is one.
+    async fn has_commit_of(&self, aggregate_types: &[&str]) -> Result<bool, ReadError>;
+
     /// What lies among the commits and has no place in the order, since its stream's id or its version is none: up to
     /// `limit` of it, each in a few words. Only damage from outside can make one.
     async fn misplaced(&self, limit: u32) -> Result<Vec<String>, ReadError>;

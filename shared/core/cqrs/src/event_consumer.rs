@@ -10,5 +10,5 @@ pub trait EventConsumer: Send + Sync {
     ///
     /// # Errors
     /// [`EventHandlerError`]: nothing of the batch was applied, and it must be delivered again.
-    async fn consume(&self, events: Vec<EventEnvelope>) -> Result<Vec<RejectedEvent>, EventHandlerError>;
+    async fn consume(&self, events: &[EventEnvelope]) -> Result<Vec<RejectedEvent>, EventHandlerError>;
 }

@@ -11,18 +11,33 @@ pub struct HandledBatch {
     pub repeated: u64,
     /// Events ahead of their turn, kept until the gap before them closes.
     pub kept_early: u64,
-    /// Events of other aggregate types, which are not this handler's.
+    /// Events of aggregate types that are ignored on purpose.
     pub foreign: u64,
     /// Events that could not be applied. Nothing of them is in the read database; the caller must keep them.
     pub rejected: Vec<RejectedEvent>,
 }
 
+impl HandledBatch {
+    /// The outcome of two handlers of the same batch. An event that both reject is named once, with the first reason.
+    #[must_use]
+    pub fn with(mut self, other: Self) -> Self {
+        self.applied += other.applied;
+        self.repeated += other.repeated;
+        self.kept_early += other.kept_early;
+        self.foreign += other.foreign;
+        self.rejected.extend(other.rejected);
+        self.rejected.sort_by_key(|rejected| rejected.index);
+        self.rejected.dedup_by_key(|rejected| rejected.index);
+        self
+    }
+}
+
 /// An event that could not be applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RejectedEvent {
-    /// The event, whole, so that it can be kept and delivered again.
-    pub event: EventEnvelope,
-    /// Why.
+    /// The event's place in the batch.
+    pub index: usize,
+    /// Why the event could not be applied.
     pub reason: String,
 }
 

@@ -1,29 +1,27 @@
 use std::sync::Arc;
 
-use bank::AccountId;
 use tokio::time::Instant;
 
 use crate::commit_reader::{CommitReader, ReadCommit};
-use crate::folded_page::FoldedPage;
-use crate::{Lease, RangeProgress, RestoreError, RestoreId, RestoreLimits, RestoreStore, ShadowChange, ShadowTables};
+use crate::folded_page::{FoldedPage, count_events};
+use crate::{RangeProgress, RestoreError, RestoreJob, RestoreLimits, RestoreStore, ShadowChange, ShadowTables};
 
-/// Builds one range of the shadow tables, page after page; each page is one transaction, which also records its place.
+/// Builds one range of the shadow tables, page after page. Each page is one transaction, which also records the page's place.
 pub(crate) struct RangeBuilder {
     pub(crate) reader: CommitReader,
     pub(crate) store: Arc<dyn RestoreStore>,
     pub(crate) limits: RestoreLimits,
-    pub(crate) id: RestoreId,
-    pub(crate) lease: Lease,
+    pub(crate) job: RestoreJob,
 }
 
 impl RangeBuilder {
-    /// To the range's end, or until it is time to stop: how far it has come.
+    /// Builds to the range's end, or until it is time to stop. Answers how far the range has come.
     pub(crate) async fn build(
         &self,
         mut progress: RangeProgress,
         stop_at: Option<Instant>,
     ) -> Result<RangeProgress, RestoreError> {
-        let mut shadow = self.store.shadow(self.id, &self.lease);
+        let mut shadow = self.store.shadow(&self.job);
         let mut page = self.page(&progress).await?;
         loop {
             // The next page is read while this one is written.
@@ -41,7 +39,7 @@ impl RangeBuilder {
                 Some(next_page) => page = next_page,
                 None => return Ok(progress),
             }
-            // Whoever else writes the tables is let in between two pages.
+            // Other writers of the tables are let in between two pages.
             tokio::time::sleep(self.limits.pause_between_pages).await;
         }
     }
@@ -67,29 +65,23 @@ impl RangeBuilder {
         before_page: &RangeProgress,
         mut after_page: RangeProgress,
     ) -> Result<RangeProgress, RestoreError> {
-        let continued_id = match (before_page.at, page.first()) {
-            (Some(at), Some(first)) if at.stream_id == first.place.stream_id => {
-                AccountId::try_from(at.stream_id.0).ok()
-            }
+        let continued = match (before_page.at, page.first()) {
+            (Some(at), Some(first)) if at.stream_id == first.place.stream_id => Some(at.stream_id),
             _ => None,
         };
-        let continued = match continued_id {
-            Some(account_id) => shadow.account(account_id).await?,
-            None => None,
-        };
-        let folded = FoldedPage::of(page, continued);
-        for account in &folded.accounts {
-            after_page.folded.replace_account(account.before.as_ref(), &account.after);
+        let mut change = ShadowChange { events: count_events(page), ..ShadowChange::default() };
+        for projection in &self.job.scope {
+            let row = match continued {
+                Some(stream_id) => shadow.row(*projection, stream_id).await?,
+                None => None,
+            };
+            let folded = FoldedPage::of(*projection, page, row)?;
+            folded.rows.iter().for_each(|row| after_page.folded.replace_row(row.before.as_ref(), &row.after));
+            folded.lines.iter().for_each(|line| after_page.folded.add_line(line));
+            change.rows.extend(folded.rows);
+            change.lines.extend(folded.lines);
         }
-        for line in &folded.lines {
-            after_page.folded.add_line(line);
-        }
-        let change = ShadowChange {
-            accounts: folded.accounts,
-            lines: folded.lines,
-            ranges: vec![after_page],
-            events: folded.events,
-        };
+        change.ranges.push(after_page);
         shadow.write(&change).await?;
         Ok(after_page)
     }

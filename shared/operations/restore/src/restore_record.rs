@@ -43,16 +43,18 @@ pub struct UnknownRestoreWord;
 pub struct RestoreRecord {
     /// Which.
     pub id: RestoreId,
-    /// What it is to do.
+    /// What the restore is to do.
     pub kind: RestoreKind,
-    /// How it stands.
+    /// The name of the projection that it is of; none where it is of all.
+    pub projection: Option<String>,
+    /// How the restore stands.
     pub status: RestoreStatus,
     /// Events that have been read and folded.
     pub events_replayed: u64,
     /// Events that there were when they were counted, or 0; it may find more, since the service goes on.
     pub events_total: u64,
-    /// Accounts whose rows were not what the events make of them, as far as that has been looked at.
-    pub accounts_repaired: u64,
+    /// Streams whose rows were not those that the events make, as far as the rows have been compared.
+    pub streams_repaired: u64,
     /// Why it failed; of one that succeeded, what it left undone.
     pub failure: Option<String>,
     /// When it was asked for.

@@ -1,73 +1,68 @@
-use bank_read_model::{BankAccountEntity, StatementLine};
+use projection::{Cell, Cells};
 
-/// How many rows there are, and the sum of a CRC-32 over each, so that their order is of no matter. A sum over rows as
-/// they were folded and one over rows as the database holds them are the same, or a write went wrong.
+/// How many rows there are, and the sum of a CRC-32 over each, so that their order does not matter. The sum over the folded
+/// rows and the sum over the stored rows are equal, or a write went wrong.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RowsChecksum {
-    /// Rows of accounts.
-    pub accounts: u64,
-    /// The sum over them.
-    pub accounts_sum: u64,
-    /// Statement lines.
+    /// The number of rows.
+    pub rows: u64,
+    /// The sum over the rows.
+    pub rows_sum: u64,
+    /// The number of lines.
     pub lines: u64,
-    /// The sum over them.
+    /// The sum over the lines.
     pub lines_sum: u64,
 }
 
 impl RowsChecksum {
-    /// One more account.
-    pub fn add_account(&mut self, account: &BankAccountEntity) {
-        self.accounts += 1;
-        self.accounts_sum = self.accounts_sum.wrapping_add(account_crc(account));
+    /// Adds one more row.
+    pub fn add_row(&mut self, row: &Cells) {
+        self.rows += 1;
+        self.rows_sum = self.rows_sum.wrapping_add(crc(row));
     }
 
-    /// An account's row is another now, or is there for the first time.
-    pub fn replace_account(&mut self, before: Option<&BankAccountEntity>, after: &BankAccountEntity) {
+    /// Puts a row in the place of another, or adds it where there was none.
+    pub fn replace_row(&mut self, before: Option<&Cells>, after: &Cells) {
         if let Some(before) = before {
-            self.accounts = self.accounts.wrapping_sub(1);
-            self.accounts_sum = self.accounts_sum.wrapping_sub(account_crc(before));
+            self.rows = self.rows.wrapping_sub(1);
+            self.rows_sum = self.rows_sum.wrapping_sub(crc(before));
         }
-        self.add_account(after);
+        self.add_row(after);
     }
 
-    /// One more line.
-    pub fn add_line(&mut self, line: &StatementLine) {
+    /// Adds one more line.
+    pub fn add_line(&mut self, line: &Cells) {
         self.lines += 1;
-        self.lines_sum = self.lines_sum.wrapping_add(line_crc(line));
+        self.lines_sum = self.lines_sum.wrapping_add(crc(line));
+    }
+
+    /// Adds what another checksum counts.
+    pub const fn add(&mut self, other: &Self) {
+        self.rows += other.rows;
+        self.rows_sum = self.rows_sum.wrapping_add(other.rows_sum);
+        self.lines += other.lines;
+        self.lines_sum = self.lines_sum.wrapping_add(other.lines_sum);
     }
 }
 
-/// The columns as text, in this order and with these bars: a database reckons the same (`CONCAT_WS('|', …)`).
-fn account_crc(account: &BankAccountEntity) -> u64 {
-    let text = format!(
-        "{}|{}|{}|{}|{}|{}|{}|{}|{}|{}",
-        account.account_id.as_uuid().as_simple(),
-        account.kind.as_str(),
-        account.balance.currency().code(),
-        account.balance.amount_minor(),
-        account.status.as_str(),
-        account.version,
-        account.opened_at.unix_micros(),
-        account.updated_at.unix_micros(),
-        account.holder,
-        account.owner,
-    );
-    crc32fast::hash(text.as_bytes()).into()
-}
-
-/// A reference that is there begins with an equals sign: none and an empty one differ.
-fn line_crc(line: &StatementLine) -> u64 {
-    let text = format!(
-        "{}|{}|{}|{}|{}|{}|{}|{}{}",
-        line.account_id.as_uuid().as_simple(),
-        line.version,
-        line.kind.as_str(),
-        line.amount.currency().code(),
-        line.amount.amount_minor(),
-        line.balance_after.amount_minor(),
-        line.occurred_at.unix_micros(),
-        if line.reference.is_some() { "=" } else { "" },
-        line.reference.as_deref().unwrap_or_default(),
-    );
+/// The cells as text, in the order of the columns and with bars between them: a database computes the same with
+/// `CONCAT_WS('|', …)`. An optional cell that is there begins with an equals sign: no text and an empty text differ.
+fn crc(cells: &Cells) -> u64 {
+    let mut text = String::with_capacity(128);
+    for (column, cell) in cells.table().columns.iter().zip(cells.values()) {
+        if !text.is_empty() {
+            text.push('|');
+        }
+        if column.is_optional && *cell != Cell::Null {
+            text.push('=');
+        }
+        match cell {
+            Cell::Null => {}
+            Cell::Id(stream_id) => text.push_str(&stream_id.0.as_simple().to_string()),
+            Cell::Text(value) => text.push_str(value),
+            Cell::Integer(value) => text.push_str(&value.to_string()),
+            Cell::Count(value) => text.push_str(&value.to_string()),
+        }
+    }
     crc32fast::hash(text.as_bytes()).into()
 }

@@ -7,10 +7,13 @@ use serde_json::Value;
 /// Something that is not as it was written.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Finding {
-    /// In which stream, and so of which account; none for what has no place in any.
+    /// In which stream; none where it is in no stream.
     pub stream_id: Option<StreamId>,
     /// At which version, where it is at one: of a commit the first.
     pub version: Option<u64>,
+    /// In the rows of which projection, where it is about rows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub projection: Option<&'static str>,
     /// What was changed, as far as that can be told.
     pub side: Side,
     /// What it is.
@@ -122,7 +125,7 @@ pub enum Damage {
         /// The version that the row, or the last line, is at.
         expected: u64,
     },
-    /// The read side has an account of which there is no stream: the stream was taken out, or the rows were put in.
+    /// The read side has rows of which there is no stream: the stream was taken out, or the rows were put in.
     StreamMissing {
         /// The version that the row, or the last line, is at.
         expected: u64,
@@ -140,17 +143,17 @@ pub enum Damage {
         expected: Digest,
     },
     // --- the read database
-    /// A row or a line that has no place: its account's id is none.
+    /// A row or a line that has no place: its stream's id is none.
     RowMisplaced {
         /// In a few words.
         what: String,
     },
-    /// The account's row cannot be read.
+    /// The stream's row cannot be read.
     RowUnreadable {
         /// What did not fit.
         reason: String,
     },
-    /// A member of the account's row differs from what the events up to its version make.
+    /// A member of the stream's row differs from what the events up to its version make.
     RowDiffers {
         /// Which.
         member: &'static str,
@@ -159,7 +162,7 @@ pub enum Damage {
         /// What is stored.
         found: String,
     },
-    /// The account has no row, though it has lines, or though it has waited long enough for one.
+    /// The stream has no row, though it has lines, or though the wait for one was long enough.
     RowMissing {
         /// The stream's version.
         expected: u64,
@@ -172,15 +175,15 @@ pub enum Damage {
         /// The row's.
         found: u64,
     },
-    /// The key of the holder's name is destroyed, no event says so, and the row still shows the name: an erasure was left
-    /// halfway. Erasing the account once more completes it.
+    /// The key of personal data is destroyed, no event says so, and the row still shows the data: an erasure was left
+    /// halfway. Erasing once more completes it.
     ErasureUnfinished,
-    /// A statement line cannot be read.
+    /// A line cannot be read.
     LineUnreadable {
         /// What did not fit.
         reason: String,
     },
-    /// A statement line differs from what its event makes.
+    /// A line differs from the line that its event makes.
     LineDiffers {
         /// In what.
         member: &'static str,
@@ -189,30 +192,35 @@ pub enum Damage {
         /// What is stored.
         found: String,
     },
-    /// The row has the event, and its statement line is not there.
+    /// The row has the event, and the event's line is not there.
     LineMissing,
-    /// A statement line of a version whose event makes none.
+    /// A line of a version whose event makes no such line.
     LineWithoutEvent,
     /// The last line is of a later version than the row: the two are written as one.
     LinesAheadOfRow {
         /// The row's version.
         found: u64,
     },
-    /// An account has more such findings than are listed.
+    /// A stream has more such findings than are listed.
     MoreLines {
         /// How many.
         count: u64,
     },
-    /// A currency's balances are not the sum of its movements.
+    /// The sum over the rows of a group is not the sum over its lines.
     TotalsDiffer {
-        /// Which.
-        currency: String,
-        /// The sum of the movements.
+        /// The group, for instance a currency.
+        group: String,
+        /// The sum over the lines.
         #[serde(serialize_with = "as_text")]
-        expected_minor: i128,
-        /// The sum of the balances.
+        expected: i128,
+        /// The sum over the rows.
         #[serde(serialize_with = "as_text")]
-        found_minor: i128,
+        found: i128,
+    },
+    /// The rows are not those of this build's projection, so that they were not compared. A build mends it.
+    BuildDue {
+        /// Why, and what to do.
+        reason: String,
     },
 }
 
@@ -243,7 +251,7 @@ impl Damage {
             Self::StreamEndMissing { .. } | Self::StreamMissing { .. } | Self::StreamOfAnotherKind { .. } => {
                 Side::Either
             }
-            Self::RowBehind { .. } | Self::ErasureUnfinished => Side::Behind,
+            Self::RowBehind { .. } | Self::ErasureUnfinished | Self::BuildDue { .. } => Side::Behind,
             Self::RowMisplaced { .. }
             | Self::RowUnreadable { .. }
             | Self::RowDiffers { .. }
@@ -262,7 +270,28 @@ impl Damage {
 impl Finding {
     /// In this stream, on the side that such damage is on.
     pub(crate) const fn in_stream(stream_id: StreamId, version: Option<u64>, damage: Damage) -> Self {
-        Self { stream_id: Some(stream_id), version, side: damage.side(), damage }
+        Self { stream_id: Some(stream_id), version, projection: None, side: damage.side(), damage }
+    }
+
+    /// In the rows of this stream in this projection.
+    pub(crate) const fn in_projection(
+        stream_id: StreamId,
+        version: Option<u64>,
+        projection: &'static str,
+        damage: Damage,
+    ) -> Self {
+        Self {
+            stream_id: Some(stream_id),
+            version,
+            projection: Some(projection),
+            side: damage.side(),
+            damage,
+        }
+    }
+
+    /// In this projection as a whole.
+    pub(crate) const fn in_all_of(projection: &'static str, damage: Damage) -> Self {
+        Self { stream_id: None, version: None, projection: Some(projection), side: damage.side(), damage }
     }
 
     /// Whether a later look has seen this same finding, though the account may have moved on between the two.
@@ -278,12 +307,14 @@ impl Finding {
             }
             _ => self.version == later.version,
         };
-        is_same_kind && is_same_place && self.stream_id == later.stream_id
+        is_same_kind
+            && is_same_place
+            && (self.stream_id, self.projection) == (later.stream_id, later.projection)
     }
 
     /// In no stream.
     pub(crate) const fn in_none(damage: Damage) -> Self {
-        Self { stream_id: None, version: None, side: damage.side(), damage }
+        Self { stream_id: None, version: None, projection: None, side: damage.side(), damage }
     }
 }
 
@@ -302,6 +333,9 @@ impl fmt::Display for Finding {
     /// On one line: the side, the place, what it is.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}: ", self.side)?;
+        if let Some(projection) = self.projection {
+            write!(formatter, "{projection} ")?;
+        }
         if let Some(stream_id) = self.stream_id {
             write!(formatter, "{stream_id} ")?;
         }
@@ -341,7 +375,7 @@ impl fmt::Display for Damage {
                 write!(formatter, "keeps the state {found}, and the events make {expected}")
             }
             Self::StreamOfAnotherKind { found } => {
-                write!(formatter, "is a stream of the kind {found:?}, and has an account's row or lines")
+                write!(formatter, "is a stream of the type {found:?}, and has a row or lines that are not of this type")
             }
             Self::StreamEndMissing { found, expected } => {
                 write!(formatter, "the stream ends at version {found}, and the read side has seen version {expected}")
@@ -365,22 +399,22 @@ impl fmt::Display for Damage {
                 write!(formatter, "the row stands still at version {found}, the stream is at {expected}")
             }
             Self::ErasureUnfinished => {
-                write!(formatter, "shows the holder's name, whose key is destroyed: erase the account once more")
+                write!(formatter, "shows personal data whose key is destroyed: erase it once more")
             }
-            Self::LineUnreadable { reason } => write!(formatter, "the statement line cannot be read: {reason}"),
+            Self::LineUnreadable { reason } => write!(formatter, "the line cannot be read: {reason}"),
             Self::LineDiffers { member, expected, found } => {
-                write!(formatter, "the statement line's {member} is {found}, and the event makes {expected}")
+                write!(formatter, "the line's {member} is {found}, and the event makes {expected}")
             }
-            Self::LineMissing => write!(formatter, "has no statement line"),
-            Self::LineWithoutEvent => write!(formatter, "has a statement line that no event makes"),
+            Self::LineMissing => write!(formatter, "has no line"),
+            Self::LineWithoutEvent => write!(formatter, "has a line that no event makes"),
             Self::LinesAheadOfRow { found } => {
-                write!(formatter, "has a statement line, and the row is at version {found}")
+                write!(formatter, "has a line, and the row is at version {found}")
             }
-            Self::MoreLines { count } => write!(formatter, "and {count} more of its statement lines"),
-            Self::TotalsDiffer { currency, expected_minor, found_minor } => write!(
-                formatter,
-                "the balances in {currency} are {found_minor} minor units, and the movements {expected_minor}"
-            ),
+            Self::MoreLines { count } => write!(formatter, "and {count} more of its lines"),
+            Self::TotalsDiffer { group, expected, found } => {
+                write!(formatter, "the rows of {group} add up to {found}, and their lines to {expected}")
+            }
+            Self::BuildDue { reason } => write!(formatter, "{reason}"),
         }
     }
 }

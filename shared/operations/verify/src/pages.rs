@@ -1,12 +1,12 @@
 use std::collections::VecDeque;
 
-use bank_read_model::{LinePlace, ReadDbError, RowScan, ScannedLine, ScannedRow};
-use cqrs::{CommitPlace, CommitScan, ReadError, ScannedCommit, StreamId, StreamRange};
+use cqrs::{CommitPlace, OpenedCommitScan, ReadError, ScannedOpenedCommit, StreamId, StreamRange};
+use projection::{LinePlace, ReadDbError, RowScan, ScannedLine, ScannedRow, Table};
 
-/// Of anything that is read: so that memory stays flat and round trips are few.
+/// The number of items in a page: large enough that round trips are few, small enough that memory stays flat.
 const PAGE: u32 = 1_000;
 
-/// What is there of one page, and whether another follows.
+/// The items of one page that are left, and whether another page follows.
 struct Page<T> {
     items: VecDeque<T>,
     is_last: bool,
@@ -28,18 +28,18 @@ impl<T> Page<T> {
 
 /// The commits of a range, one after the other.
 pub(crate) struct CommitPages<'a> {
-    scan: &'a dyn CommitScan,
+    scan: &'a OpenedCommitScan,
     range: StreamRange,
     after: Option<CommitPlace>,
-    page: Page<ScannedCommit>,
+    page: Page<ScannedOpenedCommit>,
 }
 
 impl<'a> CommitPages<'a> {
-    pub(crate) fn new(scan: &'a dyn CommitScan, range: StreamRange) -> Self {
+    pub(crate) const fn new(scan: &'a OpenedCommitScan, range: StreamRange) -> Self {
         Self { scan, range, after: None, page: Page::before_the_first() }
     }
 
-    /// The stream of the next one.
+    /// The stream of the next commit.
     pub(crate) async fn next_stream(&mut self) -> Result<Option<StreamId>, ReadError> {
         if self.page.must_read_on() {
             self.page = Page::of(self.scan.scan(self.range, self.after, PAGE).await?);
@@ -48,69 +48,73 @@ impl<'a> CommitPages<'a> {
         Ok(self.page.items.front().map(|next| next.place.stream_id))
     }
 
-    /// The next one, if it is of this stream.
-    pub(crate) async fn next_of(&mut self, stream_id: StreamId) -> Result<Option<ScannedCommit>, ReadError> {
+    /// The next commit, if it is of this stream.
+    pub(crate) async fn next_of(&mut self, stream_id: StreamId) -> Result<Option<ScannedOpenedCommit>, ReadError> {
         if self.next_stream().await? == Some(stream_id) { Ok(self.page.items.pop_front()) } else { Ok(None) }
     }
 }
 
-/// The rows of a range, one after the other.
+/// The rows of a range in one table, one after the other.
 pub(crate) struct RowPages<'a> {
     scan: &'a dyn RowScan,
+    table: &'static Table,
     range: StreamRange,
     after: Option<StreamId>,
     page: Page<ScannedRow>,
 }
 
 impl<'a> RowPages<'a> {
-    pub(crate) fn new(scan: &'a dyn RowScan, range: StreamRange) -> Self {
-        Self { scan, range, after: None, page: Page::before_the_first() }
+    pub(crate) const fn new(scan: &'a dyn RowScan, table: &'static Table, range: StreamRange) -> Self {
+        Self { scan, table, range, after: None, page: Page::before_the_first() }
     }
 
-    /// The stream of the next one.
+    /// The stream of the next row.
     pub(crate) async fn next_stream(&mut self) -> Result<Option<StreamId>, ReadDbError> {
         if self.page.must_read_on() {
-            self.page = Page::of(self.scan.rows(self.range, self.after, PAGE).await?);
+            self.page = Page::of(self.scan.rows(self.table, self.range, self.after, PAGE).await?);
             self.after = self.page.items.back().map(|last| last.stream_id).or(self.after);
         }
         Ok(self.page.items.front().map(|next| next.stream_id))
     }
 
-    /// The next one, if it is of this stream.
+    /// The next row, if it is of this stream.
     pub(crate) async fn next_of(&mut self, stream_id: StreamId) -> Result<Option<ScannedRow>, ReadDbError> {
         if self.next_stream().await? == Some(stream_id) { Ok(self.page.items.pop_front()) } else { Ok(None) }
     }
 }
 
-/// The statement lines of a range, one after the other.
+/// The lines of a range in one table, one after the other. A projection without lines has none.
 pub(crate) struct LinePages<'a> {
     scan: &'a dyn RowScan,
+    table: Option<&'static Table>,
     range: StreamRange,
     after: Option<LinePlace>,
     page: Page<ScannedLine>,
 }
 
 impl<'a> LinePages<'a> {
-    pub(crate) fn new(scan: &'a dyn RowScan, range: StreamRange) -> Self {
-        Self { scan, range, after: None, page: Page::before_the_first() }
+    pub(crate) const fn new(scan: &'a dyn RowScan, table: Option<&'static Table>, range: StreamRange) -> Self {
+        Self { scan, table, range, after: None, page: Page::before_the_first() }
     }
 
-    /// The place of the next one.
+    /// The place of the next line.
     pub(crate) async fn next_place(&mut self) -> Result<Option<LinePlace>, ReadDbError> {
+        let Some(table) = self.table else { return Ok(None) };
         if self.page.must_read_on() {
-            self.page = Page::of(self.scan.lines(self.range, self.after, PAGE).await?);
+            self.page = Page::of(self.scan.lines(table, self.range, self.after, PAGE).await?);
             self.after = self.page.items.back().map(|last| last.place).or(self.after);
         }
         Ok(self.page.items.front().map(|next| next.place))
     }
 
-    /// The next one, if it is of this stream and no later version.
+    /// The next line, if it is of this stream and of no later version.
     pub(crate) async fn next_up_to(
         &mut self,
         stream_id: StreamId,
         version: u64,
     ) -> Result<Option<ScannedLine>, ReadDbError> {
-        let is_it = self.next_place().await?.is_some_and(|next| next.stream_id == stream_id && next.version <= version);
-        if is_it { Ok(self.page.items.pop_front()) } else { Ok(None) }
+        let is_next =
+            self.next_place().await?.is_some_and(|next| next.stream_id == stream_id && next.version <= version);
+        if is_next { Ok(self.page.items.pop_front()) } else { Ok(None) }
     }
 }

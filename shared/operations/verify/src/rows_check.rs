@@ -1,108 +1,198 @@
-use bank::HolderName;
-use bank_read_model::{BankAccountEntity, LinePlace, ReadDbError, ScannedLine, ScannedRow, StatementLine};
-use cqrs::StreamId;
+use cqrs::{EventEnvelope, StreamId};
+use projection::{AnyProjection, Cell, Cells, FoldError, ReadDbError, RowFold, ScannedLine, ScannedRow, VERSION};
 
 use crate::pages::LinePages;
 use crate::{Damage, Finding};
 
-/// As many findings of one account's lines are listed; the rest is counted.
+/// The number of findings of one stream's lines that are listed; the rest is counted.
 const MAX_LISTED_LINES: u64 = 10;
 
-/// One account's row and lines as they are, held against those that its events make, as these come.
+/// The stored row and lines of one stream in one projection, held against those that the stream's events make, as the events come.
 pub(crate) struct RowsCheck {
     stream_id: StreamId,
-    /// None where there is none, or none that can be read.
-    row: Option<BankAccountEntity>,
+    projection: &'static dyn AnyProjection,
+    /// None where the stream's events cannot be folded further.
+    fold: Option<Box<dyn RowFold>>,
+    /// None where there is no row, or none that can be read.
+    row: Option<Cells>,
     is_row_readable: bool,
     last_line: Option<u64>,
     line_findings: u64,
-    is_name_outliving_key: bool,
+    is_outliving_its_key: bool,
 }
 
 impl RowsCheck {
-    /// Of an account with this row.
-    pub(crate) fn new(stream_id: StreamId, row: Option<ScannedRow>, findings: &mut Vec<Finding>) -> Self {
-        let (row, is_row_readable) = match row.map(|scanned| scanned.row) {
+    /// Of a stream with this row.
+    pub(crate) fn new(
+        stream_id: StreamId,
+        projection: &'static dyn AnyProjection,
+        row: Option<ScannedRow>,
+        findings: &mut Vec<Finding>,
+    ) -> Self {
+        let readable = |cells: Cells| match projection.check_row(&cells) {
+            Ok(()) => Ok(cells),
+            Err(error) => Err(error.to_string()),
+        };
+        let (row, is_row_readable) = match row.map(|scanned| scanned.row.and_then(readable)) {
             None => (None, true),
             Some(Ok(row)) => (Some(row), true),
             Some(Err(reason)) => {
-                findings.push(Finding::in_stream(stream_id, None, Damage::RowUnreadable { reason }));
+                let damage = Damage::RowUnreadable { reason };
+                findings.push(Finding::in_projection(stream_id, None, projection.name(), damage));
                 (None, false)
             }
         };
-        Self { stream_id, row, is_row_readable, last_line: None, line_findings: 0, is_name_outliving_key: false }
+        Self {
+            stream_id,
+            projection,
+            fold: projection.fold_from(stream_id, None).ok(),
+            row,
+            is_row_readable,
+            last_line: None,
+            line_findings: 0,
+            is_outliving_its_key: false,
+        }
     }
 
-    /// The row's version; 0 where there is none.
+    /// The projection that is checked.
+    pub(crate) const fn projection(&self) -> &'static dyn AnyProjection {
+        self.projection
+    }
+
+    /// The row's version; 0 where there is no row.
     pub(crate) fn row_version(&self) -> u64 {
-        self.row.as_ref().map_or(0, |row| row.version)
+        self.row.as_ref().map_or(0, Cells::version)
     }
 
-    /// Whether there is a row that cannot be read, so that nothing is known of its version.
+    /// Whether there is a row that cannot be read, so that its version is not known.
     pub(crate) const fn is_row_unreadable(&self) -> bool {
         !self.is_row_readable
     }
 
-    /// Whether the row shows the holder's name, whose key is destroyed, and no event up to the row's version says so: an
-    /// erasure is on its way, or was left halfway.
-    pub(crate) const fn is_name_outliving_key(&self) -> bool {
-        self.is_name_outliving_key
+    /// Whether the events so far were folded.
+    pub(crate) const fn is_folded(&self) -> bool {
+        self.fold.is_some()
     }
 
-    /// The latest version that the read side has of the account; none where it has nothing of it.
+    /// Whether the events make a row.
+    pub(crate) fn makes_a_row(&self) -> bool {
+        self.fold.as_ref().is_some_and(|fold| fold.version() > 0)
+    }
+
+    /// No event from here on can be folded.
+    pub(crate) fn break_off(&mut self) {
+        self.fold = None;
+    }
+
+    /// Whether the row shows personal data whose key is destroyed, and no event up to the row's version says so: an erasure is on its
+    /// way, or was left halfway.
+    pub(crate) const fn is_outliving_its_key(&self) -> bool {
+        self.is_outliving_its_key
+    }
+
+    /// The latest version that the read side has of the stream; none where it has nothing of it.
     pub(crate) fn seen_version(&self) -> Option<u64> {
-        self.row.as_ref().map(|row| row.version).max(self.last_line)
+        self.row.as_ref().map(Cells::version).max(self.last_line)
     }
 
-    /// The account has had one more event: what its row and line have to be after it, and whether one of its events says
-    /// that its holder was erased.
-    pub(crate) async fn expect(
+    /// Folds the stream's next event, and compares the stored row and lines of its version.
+    ///
+    /// Answers the damage where the event cannot be folded; the check is broken off then.
+    pub(crate) async fn apply(
         &mut self,
-        row: &BankAccountEntity,
-        is_holder_erased: bool,
-        line: Option<&StatementLine>,
+        event: &EventEnvelope,
+        lines: &mut LinePages<'_>,
+        findings: &mut Vec<Finding>,
+    ) -> Result<Option<Damage>, ReadDbError> {
+        let Some(fold) = &mut self.fold else { return Ok(None) };
+        let expected_lines = match fold.apply_strictly(event) {
+            Ok(expected_lines) => expected_lines,
+            Err(error) => {
+                self.fold = None;
+                let reason = error.to_string();
+                return Ok(Some(match error {
+                    FoldError::Undecodable(_) => Damage::UndecodableEvent { reason },
+                    FoldError::OutOfOrder { .. } | FoldError::Impossible { .. } => Damage::ImpossibleEvent { reason },
+                }));
+            }
+        };
+        if self.row_version() == event.version {
+            let (expected_row, is_erased) = (fold.row(), fold.is_erased());
+            self.compare_row(expected_row, is_erased, findings);
+        }
+        self.compare_lines(event.version, expected_lines, lines, findings).await?;
+        Ok(None)
+    }
+
+    fn compare_row(&mut self, expected: Option<Cells>, is_erased: bool, findings: &mut Vec<Finding>) {
+        let (Some(expected), Some(found)) = (expected, &self.row) else { return };
+        let columns = self.projection.row_table().columns;
+        for ((column, expected), found) in columns.iter().zip(expected.values()).zip(found.values()) {
+            if expected == found || column.name == VERSION {
+                continue;
+            }
+            let is_erased_value = column.erased.is_some_and(|erased| *expected == Cell::from(erased));
+            if is_erased_value && !is_erased {
+                self.is_outliving_its_key = true;
+                continue;
+            }
+            let (expected, found) = (expected.to_string(), found.to_string());
+            let damage = Damage::RowDiffers { member: column.name, expected, found };
+            findings.push(Finding::in_projection(
+                self.stream_id,
+                Some(self.row_version()),
+                self.projection.name(),
+                damage,
+            ));
+        }
+    }
+
+    async fn compare_lines(
+        &mut self,
+        version: u64,
+        expected: Vec<Cells>,
         lines: &mut LinePages<'_>,
         findings: &mut Vec<Finding>,
     ) -> Result<(), ReadDbError> {
-        if let Some(found) = self.row.as_ref().filter(|found| found.version == row.version) {
-            for (member, expected, found) in row_differences(row, found) {
-                if member == HOLDER && expected == HolderName::ERASED && !is_holder_erased {
-                    self.is_name_outliving_key = true;
-                    continue;
-                }
-                let damage = Damage::RowDiffers { member, expected, found };
-                findings.push(Finding::in_stream(self.stream_id, Some(row.version), damage));
+        let mut missing: Vec<Cells> = expected;
+        while let Some(found) = lines.next_up_to(self.stream_id, version).await? {
+            let is_it = |line: &Cells| (line.version(), line.line()) == (found.place.version, found.place.line);
+            let expected = missing.iter().position(is_it).map(|place| missing.remove(place));
+            self.compare_line(expected.as_ref(), &found, findings);
+        }
+        if version <= self.row_version() {
+            for _ in missing {
+                self.add(version, Damage::LineMissing, findings);
             }
-        }
-        let mut is_line_there = false;
-        while let Some(found) = lines.next_up_to(self.stream_id, row.version).await? {
-            is_line_there |= found.place.version == row.version;
-            let expected = line.filter(|line| line.version == found.place.version);
-            self.compare_line(expected, &found, findings);
-        }
-        if line.is_some() && !is_line_there && row.version <= self.row_version() {
-            self.add(row.version, Damage::LineMissing, findings);
         }
         Ok(())
     }
 
-    fn compare_line(&mut self, expected: Option<&StatementLine>, found: &ScannedLine, findings: &mut Vec<Finding>) {
-        let LinePlace { version, .. } = found.place;
+    fn compare_line(&mut self, expected: Option<&Cells>, found: &ScannedLine, findings: &mut Vec<Finding>) {
+        let version = found.place.version;
         self.last_line = Some(version);
-        match (expected, &found.line) {
-            (None, _) => self.add(version, Damage::LineWithoutEvent, findings),
-            (Some(_), Err(reason)) => {
-                self.add(version, Damage::LineUnreadable { reason: reason.clone() }, findings);
-            }
-            (Some(expected), Ok(found)) => {
-                for (member, expected, found) in line_differences(expected, found) {
-                    self.add(version, Damage::LineDiffers { member, expected, found }, findings);
+        let Some(expected) = expected else {
+            return self.add(version, Damage::LineWithoutEvent, findings);
+        };
+        let readable = match &found.line {
+            Ok(line) => self.projection.check_line(line).map(|()| line).map_err(|error| error.to_string()),
+            Err(reason) => Err(reason.clone()),
+        };
+        match readable {
+            Err(reason) => self.add(version, Damage::LineUnreadable { reason }, findings),
+            Ok(found) => {
+                let columns = expected.table().columns;
+                for ((column, expected), found) in columns.iter().zip(expected.values()).zip(found.values()) {
+                    if expected != found {
+                        let (expected, found) = (expected.to_string(), found.to_string());
+                        self.add(version, Damage::LineDiffers { member: column.name, expected, found }, findings);
+                    }
                 }
             }
         }
     }
 
-    /// Passes the account's other lines over, since no event that can be folded says what they must be.
+    /// Passes the stream's other lines over, since no event that can be folded says what they must be.
     pub(crate) async fn skip_lines(&mut self, lines: &mut LinePages<'_>) -> Result<(), ReadDbError> {
         while let Some(found) = lines.next_up_to(self.stream_id, u64::MAX).await? {
             self.last_line = Some(found.place.version);
@@ -110,7 +200,7 @@ impl RowsCheck {
         Ok(())
     }
 
-    /// After the stream's last event: what lines there are behind it, and whether row and lines belong together.
+    /// After the stream's last event: compares the lines behind it, and whether row and lines belong together.
     pub(crate) async fn finish(
         &mut self,
         lines: &mut LinePages<'_>,
@@ -118,19 +208,20 @@ impl RowsCheck {
     ) -> Result<(), ReadDbError> {
         while let Some(found) = lines.next_up_to(self.stream_id, u64::MAX).await? {
             self.last_line = Some(found.place.version);
-            // Those that the row has too are the end of a stream that was cut off.
+            // Lines that the row has too are the end of a stream that was cut off.
             if found.place.version > self.row_version() {
                 self.add(found.place.version, Damage::LineWithoutEvent, findings);
             }
         }
-        if let (Some(row), Some(last_line)) = (&self.row, self.last_line)
-            && last_line > row.version
-        {
-            let damage = Damage::LinesAheadOfRow { found: row.version };
-            findings.push(Finding::in_stream(self.stream_id, Some(last_line), damage));
+        let (row_version, last_line) = (self.row_version(), self.last_line);
+        let mut find = |version, damage| {
+            findings.push(Finding::in_projection(self.stream_id, version, self.projection.name(), damage));
+        };
+        if self.row.is_some() && last_line.is_some_and(|last_line| last_line > row_version) {
+            find(last_line, Damage::LinesAheadOfRow { found: row_version });
         }
         if let Some(count) = self.line_findings.checked_sub(MAX_LISTED_LINES).filter(|count| *count > 0) {
-            findings.push(Finding::in_stream(self.stream_id, None, Damage::MoreLines { count }));
+            find(None, Damage::MoreLines { count });
         }
         Ok(())
     }
@@ -138,36 +229,7 @@ impl RowsCheck {
     fn add(&mut self, version: u64, damage: Damage, findings: &mut Vec<Finding>) {
         self.line_findings += 1;
         if self.line_findings <= MAX_LISTED_LINES {
-            findings.push(Finding::in_stream(self.stream_id, Some(version), damage));
+            findings.push(Finding::in_projection(self.stream_id, Some(version), self.projection.name(), damage));
         }
     }
-}
-
-const HOLDER: &str = "holder";
-
-/// A member's name, what it has to be, what it is.
-type Difference = (&'static str, String, String);
-
-fn row_differences(expected: &BankAccountEntity, found: &BankAccountEntity) -> Vec<Difference> {
-    let members = [
-        ("owner", expected.owner.clone(), found.owner.clone()),
-        (HOLDER, expected.holder.clone(), found.holder.clone()),
-        ("kind", expected.kind.as_str().to_owned(), found.kind.as_str().to_owned()),
-        ("balance", format!("{:?}", expected.balance), format!("{:?}", found.balance)),
-        ("status", expected.status.as_str().to_owned(), found.status.as_str().to_owned()),
-        ("opened_at", expected.opened_at.to_string(), found.opened_at.to_string()),
-        ("updated_at", expected.updated_at.to_string(), found.updated_at.to_string()),
-    ];
-    members.into_iter().filter(|(_, expected, found)| expected != found).collect()
-}
-
-fn line_differences(expected: &StatementLine, found: &StatementLine) -> Vec<Difference> {
-    let members = [
-        ("type", expected.kind.as_str().to_owned(), found.kind.as_str().to_owned()),
-        ("amount", format!("{:?}", expected.amount), format!("{:?}", found.amount)),
-        ("balance_after", format!("{:?}", expected.balance_after), format!("{:?}", found.balance_after)),
-        ("reference", format!("{:?}", expected.reference), format!("{:?}", found.reference)),
-        ("occurred_at", expected.occurred_at.to_string(), found.occurred_at.to_string()),
-    ];
-    members.into_iter().filter(|(_, expected, found)| expected != found).collect()
 }

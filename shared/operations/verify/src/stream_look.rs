@@ -1,59 +1,84 @@
-use bank::{AccountAggregate, AccountId};
-use bank_read_model::{BankAccountEntity, RowScan};
-use cqrs::{AggregateRoot as _, Commit, CommitScan, StreamId, StreamRange};
+use cqrs::{OpenedCommit, OpenedCommitScan, ScannedOpenedCommit, StreamId, StreamRange};
+use projection::{AnyProjection, RowScan};
 
-use crate::account_fold::AccountFold;
 use crate::chain_check::ChainCheck;
 use crate::pages::{CommitPages, LinePages, RowPages};
 use crate::rows_check::RowsCheck;
+use crate::state_check::{AnyAggregate, StateFold};
 use crate::{Damage, Finding, Head, Side, VerifyError};
 
 /// Both databases, read side by side in the order of streams.
 pub(crate) struct BothSides<'a> {
-    pub(crate) rows: RowPages<'a>,
-    pub(crate) lines: LinePages<'a>,
-    pub(crate) commits: CommitPages<'a>,
+    commits: CommitPages<'a>,
+    projections: Vec<ProjectionPages<'a>>,
+    aggregates: &'a [&'static dyn AnyAggregate],
+}
+
+/// The rows and lines of one projection.
+struct ProjectionPages<'a> {
+    projection: &'static dyn AnyProjection,
+    rows: RowPages<'a>,
+    lines: LinePages<'a>,
 }
 
 impl<'a> BothSides<'a> {
-    pub(crate) fn new(commits: &'a dyn CommitScan, rows: &'a dyn RowScan, range: StreamRange) -> Self {
+    pub(crate) fn new(
+        commits: &'a OpenedCommitScan,
+        rows: &'a dyn RowScan,
+        projections: &[&'static dyn AnyProjection],
+        aggregates: &'a [&'static dyn AnyAggregate],
+        range: StreamRange,
+    ) -> Self {
+        let pages = |projection: &&'static dyn AnyProjection| ProjectionPages {
+            projection: *projection,
+            rows: RowPages::new(rows, projection.row_table(), range),
+            lines: LinePages::new(rows, projection.line_table(), range),
+        };
         Self {
-            rows: RowPages::new(rows, range),
-            lines: LinePages::new(rows, range),
             commits: CommitPages::new(commits, range),
+            projections: projections.iter().map(pages).collect(),
+            aggregates,
         }
     }
 
-    /// The first stream that any of the two has something of.
+    /// The first stream that either database has something of.
     pub(crate) async fn next_stream(&mut self) -> Result<Option<StreamId>, VerifyError> {
-        let of_row = self.rows.next_stream().await?;
-        let of_line = self.lines.next_place().await?.map(|place| place.stream_id);
+        let mut next = None;
+        for pages in &mut self.projections {
+            let of_row = pages.rows.next_stream().await?;
+            let of_line = pages.lines.next_place().await?.map(|place| place.stream_id);
+            next = [next, of_row, of_line].into_iter().flatten().min();
+        }
         let of_commit = self.commits.next_stream().await?;
-        Ok([of_row, of_line, of_commit].into_iter().flatten().min())
+        Ok([next, of_commit].into_iter().flatten().min())
+    }
+
+    fn aggregate(&self, aggregate_type: &str) -> Option<&'static dyn AnyAggregate> {
+        self.aggregates.iter().copied().find(|aggregate| aggregate.aggregate_type() == aggregate_type)
     }
 }
 
-/// What was seen of one stream and its account.
+/// What was seen of one stream and its rows.
 #[derive(Debug, Default)]
 pub(crate) struct StreamLook {
     pub(crate) findings: Vec<Finding>,
-    /// The row is behind the stream, or the stream behind the keys; it may only be on its way.
+    /// A row is behind the stream, or the stream behind the keys; it may only be on its way.
     pub(crate) lag: Option<Lag>,
     /// The stream's end.
     pub(crate) head: Option<Head>,
     pub(crate) commits: u64,
     pub(crate) events: u64,
-    /// What the account holds by its events.
-    pub(crate) account: Option<BankAccountEntity>,
+    /// Whether the stream's events make a row.
+    pub(crate) is_projected: bool,
 }
 
 /// What is behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Lag {
     /// The row, which is at version 0 where there is none, is behind the stream.
-    Row { row_version: u64, stream_version: u64 },
-    /// Row and stream are at this version, the holder's key is destroyed, and no event says so yet.
-    Erasure { version: u64 },
+    Row { projection: &'static str, row_version: u64, stream_version: u64 },
+    /// Row and stream are at this version, the key of the personal data is destroyed, and no event says so yet.
+    Erasure { projection: &'static str, version: u64 },
 }
 
 impl Lag {
@@ -61,123 +86,142 @@ impl Lag {
     pub(crate) const fn row_version(self) -> u64 {
         match self {
             Self::Row { row_version, .. } => row_version,
-            Self::Erasure { version } => version,
+            Self::Erasure { version, .. } => version,
         }
     }
 }
 
+/// The events of one stream, folded for each projection and for the kept state.
+struct StreamFolds {
+    rows: Vec<RowsCheck>,
+    state: Option<Box<dyn StateFold>>,
+}
+
+impl StreamFolds {
+    fn break_off(&mut self) {
+        self.rows.iter_mut().for_each(RowsCheck::break_off);
+        self.state = None;
+    }
+}
+
 impl StreamLook {
-    /// Reads a stream's row, then its lines, then its commits. In this order: whatever a row or a line has, its commit was
-    /// there before. Where the three were read ahead in pages of many streams that need not be so, and what is found has to
-    /// be looked at once more.
+    /// Reads a stream's rows, then its lines, then its commits. In this order, since the commit of a row or a line was there before
+    /// it. Where the three were read ahead in pages of many streams that need not be so, and a finding has to be looked at once more.
     pub(crate) async fn at(
         stream_id: StreamId,
         anchor: Option<Head>,
         sides: &mut BothSides<'_>,
     ) -> Result<Self, VerifyError> {
         let mut look = Self::default();
-        let row = sides.rows.next_of(stream_id).await?;
-        sides.lines.next_place().await?;
-        let mut rows = RowsCheck::new(stream_id, row, &mut look.findings);
+        let mut folds = StreamFolds { rows: Vec::new(), state: None };
+        for pages in &mut sides.projections {
+            let row = pages.rows.next_of(stream_id).await?;
+            pages.lines.next_place().await?;
+            folds.rows.push(RowsCheck::new(stream_id, pages.projection, row, &mut look.findings));
+        }
         let mut chain = ChainCheck::new(stream_id, anchor);
-        let mut fold = AccountId::try_from(stream_id.0).map(AccountFold::new).ok();
         while let Some(scanned) = sides.commits.next_of(stream_id).await? {
             look.commits += 1;
             chain.add(&scanned, &mut look.findings);
-            let Ok(commit) = &scanned.commit else { continue };
-            look.events += commit.draft.events.len() as u64;
-            if !is_accounts(commit) {
-                // Of another kind altogether, or one among an account's: either way it is not folded.
-                if let Some(fold) = &mut fold {
-                    fold.break_off();
-                }
-                continue;
-            }
-            match &mut fold {
-                Some(fold) if chain.is_whole() => {
-                    look.fold_commit(commit, fold, &mut rows, &mut sides.lines).await?;
-                }
-                Some(fold) => fold.break_off(),
-                None => {
-                    let damage = Damage::ImpossibleEvent { reason: "the stream's id is no account's".to_owned() };
-                    look.add(stream_id, Some(commit.draft.first_version), damage);
-                }
-            }
+            look.fold(&scanned, &chain, &mut folds, sides).await?;
         }
         chain.finish(&mut look.findings);
         look.head = chain.head();
-        if chain.version() == 0 {
-            rows.skip_lines(&mut sides.lines).await?;
-            if let Some(expected) = rows.seen_version() {
-                look.add(stream_id, None, Damage::StreamMissing { expected });
-            }
-            look.blame_either();
-            return Ok(look);
-        }
-        let is_account = chain.aggregate_type().is_none_or(|kind| kind == AccountAggregate::AGGREGATE_TYPE);
-        match fold {
-            Some(fold) if is_account && chain.is_whole() && !fold.is_broken() => {
-                look.account = fold.row().cloned();
-                look.compare_ends(stream_id, &chain, &mut rows, &mut sides.lines).await?;
-            }
-            _ => {
-                rows.skip_lines(&mut sides.lines).await?;
-                let has_rows = rows.seen_version().is_some() || rows.is_row_unreadable();
-                if let Some(kind) = chain.aggregate_type().filter(|_| has_rows && !is_account) {
-                    look.add(stream_id, None, Damage::StreamOfAnotherKind { found: kind.to_owned() });
-                }
-            }
+        let stream_type = chain.aggregate_type().map(ToOwned::to_owned);
+        for (rows, pages) in folds.rows.iter_mut().zip(&mut sides.projections) {
+            look.compare_ends(stream_id, &chain, stream_type.as_deref(), rows, &mut pages.lines).await?;
         }
         look.blame_either();
         Ok(look)
     }
 
-    async fn fold_commit(
+    async fn fold(
         &mut self,
-        commit: &Commit,
-        fold: &mut AccountFold,
-        rows: &mut RowsCheck,
-        lines: &mut LinePages<'_>,
+        scanned: &ScannedOpenedCommit,
+        chain: &ChainCheck,
+        folds: &mut StreamFolds,
+        sides: &mut BothSides<'_>,
     ) -> Result<(), VerifyError> {
-        let stream_id = commit.draft.stream_id;
-        if commit.is_sealed() {
-            // What cannot be opened must not be taken for what has been erased.
-            let damage = Damage::Unreadable { reason: "its personal data cannot be opened".to_owned() };
-            self.add(stream_id, Some(commit.draft.first_version), damage);
-            fold.break_off();
+        let Ok(stored) = scanned.stored() else { return Ok(()) };
+        self.events += stored.draft.events.len() as u64;
+        if !chain.is_whole() || chain.aggregate_type() != Some(&stored.draft.aggregate_type) {
+            folds.break_off();
             return Ok(());
         }
-        for event in commit.envelopes() {
-            if fold.is_broken() {
-                return Ok(());
+        if stored.draft.first_version == 1 {
+            folds.state = sides.aggregate(&stored.draft.aggregate_type).map(AnyAggregate::begin);
+        }
+        match &scanned.commit {
+            Ok(Ok(opened)) => self.fold_opened(opened, folds, sides).await,
+            // A part that cannot be opened must not be taken for an erased part.
+            Ok(Err(_)) => {
+                let damage = Damage::Unreadable { reason: "its personal data cannot be opened".to_owned() };
+                self.add(scanned.place.stream_id, Some(stored.draft.first_version), damage);
+                folds.break_off();
+                Ok(())
             }
-            match fold.apply(&event) {
-                Ok(line) => {
-                    if let Some(row) = fold.row() {
-                        let is_erased = fold.is_holder_erased();
-                        rows.expect(row, is_erased, line.as_ref(), lines, &mut self.findings).await?;
-                    }
+            Err(_) => Ok(()),
+        }
+    }
+
+    async fn fold_opened(
+        &mut self,
+        opened: &OpenedCommit,
+        folds: &mut StreamFolds,
+        sides: &mut BothSides<'_>,
+    ) -> Result<(), VerifyError> {
+        let draft = &opened.commit().draft;
+        for event in opened.envelopes() {
+            for (rows, pages) in folds.rows.iter_mut().zip(&mut sides.projections) {
+                if !rows.projection().reads(&draft.aggregate_type) {
+                    continue;
                 }
-                Err(damage) => self.add(stream_id, Some(event.version), damage),
+                if let Some(damage) = rows.apply(&event, &mut pages.lines, &mut self.findings).await? {
+                    // Nothing behind the event says anything about the stream.
+                    folds.state = None;
+                    self.add(draft.stream_id, Some(event.version), damage);
+                }
+            }
+            let unreadable = folds.state.as_mut().and_then(|state| state.apply(&event).err());
+            if let Some(reason) = unreadable {
+                folds.state = None;
+                self.add(draft.stream_id, Some(event.version), Damage::UndecodableEvent { reason });
             }
         }
-        if !fold.is_broken()
-            && let Some(damage) = fold.check_state(&commit.draft.state)
-        {
-            self.add(stream_id, Some(commit.draft.first_version), damage);
+        if let Some(damage) = folds.state.as_ref().and_then(|state| state.compare(&draft.state)) {
+            self.add(draft.stream_id, Some(draft.first_version), damage);
         }
         Ok(())
     }
 
-    /// After the last event of a stream that could be folded to its end.
+    /// After the last event of a stream: compares where stream, row and lines end.
     async fn compare_ends(
         &mut self,
         stream_id: StreamId,
         chain: &ChainCheck,
+        stream_type: Option<&str>,
         rows: &mut RowsCheck,
         lines: &mut LinePages<'_>,
     ) -> Result<(), VerifyError> {
+        let projection = rows.projection().name();
         let stream_version = chain.version();
+        if stream_version == 0 {
+            rows.skip_lines(lines).await?;
+            if let Some(expected) = rows.seen_version() {
+                self.add_in(stream_id, None, projection, Damage::StreamMissing { expected });
+            }
+            return Ok(());
+        }
+        let is_read = stream_type.is_none_or(|stream_type| rows.projection().reads(stream_type));
+        if !is_read || !chain.is_whole() || !rows.is_folded() {
+            rows.skip_lines(lines).await?;
+            let has_rows = rows.seen_version().is_some() || rows.is_row_unreadable();
+            if let Some(found) = stream_type.filter(|_| has_rows && !is_read) {
+                self.add_in(stream_id, None, projection, Damage::StreamOfAnotherKind { found: found.to_owned() });
+            }
+            return Ok(());
+        }
+        self.is_projected |= rows.makes_a_row();
         rows.finish(lines, &mut self.findings).await?;
         if rows.is_row_unreadable() {
             return Ok(());
@@ -185,19 +229,27 @@ impl StreamLook {
         let row_version = rows.row_version();
         if row_version > stream_version {
             let damage = Damage::StreamEndMissing { found: stream_version, expected: row_version };
-            self.add(stream_id, Some(row_version), damage);
+            self.add_in(stream_id, Some(row_version), projection, damage);
         } else if row_version == 0 && rows.seen_version().is_some() {
-            self.add(stream_id, None, Damage::RowMissing { expected: stream_version });
+            self.add_in(stream_id, None, projection, Damage::RowMissing { expected: stream_version });
         } else if row_version < stream_version {
-            self.lag = Some(Lag::Row { row_version, stream_version });
-        } else if rows.is_name_outliving_key() {
-            self.lag = Some(Lag::Erasure { version: stream_version });
+            self.lag = self.lag.or(Some(Lag::Row { projection, row_version, stream_version }));
+        } else if rows.is_outliving_its_key() {
+            self.lag = self.lag.or(Some(Lag::Erasure { projection, version: stream_version }));
         }
         Ok(())
     }
 
+    /// Adds a finding about the event store. Two projections may meet the same one.
     fn add(&mut self, stream_id: StreamId, version: Option<u64>, damage: Damage) {
-        self.findings.push(Finding::in_stream(stream_id, version, damage));
+        let finding = Finding::in_stream(stream_id, version, damage);
+        if !self.findings.contains(&finding) {
+            self.findings.push(finding);
+        }
+    }
+
+    fn add_in(&mut self, stream_id: StreamId, version: Option<u64>, projection: &'static str, damage: Damage) {
+        self.findings.push(Finding::in_projection(stream_id, version, projection, damage));
     }
 
     /// Where the event store is damaged, rows that differ from it may be the right ones.
@@ -212,8 +264,4 @@ impl StreamLook {
     pub(crate) const fn is_clean(&self) -> bool {
         self.findings.is_empty() && self.lag.is_none()
     }
-}
-
-fn is_accounts(commit: &Commit) -> bool {
-    commit.draft.aggregate_type == AccountAggregate::AGGREGATE_TYPE
 }

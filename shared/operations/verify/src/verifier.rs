@@ -2,9 +2,10 @@ use std::iter::Peekable;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bank_read_model::{ReadDbError, RowScan};
-use cqrs::{CommitScan, EventStoreSize, ReadError, StreamId, StreamRange};
+use cqrs::{EventStoreSize, OpenedCommitScan, ReadError, StreamId, StreamRange};
+use projection::{AnyProjection, BuildDue, ProjectionRegister, Projections, ReadDbError, RowScan, builds_due};
 
+use crate::state_check::AnyAggregate;
 use crate::stream_look::{BothSides, Lag, StreamLook};
 use crate::{Damage, Finding, Head, HeadsError, HeadsFile, Side};
 
@@ -52,21 +53,21 @@ pub trait VerifyObserver: Send {
 pub struct Outcome {
     /// Streams that are there.
     pub streams: u64,
-    /// Those that are accounts'.
-    pub accounts: u64,
+    /// The number of streams whose events make a row.
+    pub projected: u64,
     /// Commits that were read.
     pub commits: u64,
     /// Events in them.
     pub events: u64,
     /// What was found.
     pub findings: u64,
-    /// Accounts whose rows were behind to the last, but moved: no finding.
+    /// The number of streams whose rows were behind to the last, but moved: no finding.
     pub moving: u64,
-    /// Streams with a finding, and whether rebuilding the account's rows mends it; in the order in which they were found.
+    /// Streams with a finding, and whether rebuilding the rows mends it; in the order in which they were found.
     pub damaged: Vec<(StreamId, Mending)>,
 }
 
-/// Whether rebuilding an account's rows from its events mends what was found.
+/// Whether rebuilding a stream's rows from its events mends what was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mending {
     /// It does: the stream is sound.
@@ -77,10 +78,17 @@ pub enum Mending {
     None,
 }
 
+/// A read database, as verification needs it.
+pub trait VerifiedRows: RowScan + ProjectionRegister {}
+
+impl<D: RowScan + ProjectionRegister> VerifiedRows for D {}
+
 /// Verifies the event store by itself, and the read database against it.
 pub struct Verifier {
-    commits: Arc<dyn CommitScan>,
-    rows: Arc<dyn RowScan>,
+    commits: Arc<OpenedCommitScan>,
+    rows: Arc<dyn VerifiedRows>,
+    projections: Projections,
+    aggregates: &'static [&'static dyn AnyAggregate],
     patience: Duration,
 }
 
@@ -92,10 +100,17 @@ struct Suspect {
 }
 
 impl Verifier {
-    /// Of these two. A row that is behind and stands still for as long as `patience` is a finding.
+    /// Of these commits and these rows, by these projections and with the kept states of these aggregates. A row that is behind and
+    /// stands still for as long as `patience` is a finding.
     #[must_use]
-    pub fn new(commits: Arc<dyn CommitScan>, rows: Arc<dyn RowScan>, patience: Duration) -> Self {
-        Self { commits, rows, patience }
+    pub fn new(
+        commits: Arc<OpenedCommitScan>,
+        rows: Arc<dyn VerifiedRows>,
+        projections: Projections,
+        aggregates: &'static [&'static dyn AnyAggregate],
+        patience: Duration,
+    ) -> Self {
+        Self { commits, rows, projections, aggregates, patience }
     }
 
     /// How much there is to read.
@@ -121,25 +136,47 @@ impl Verifier {
         observer: &mut dyn VerifyObserver,
     ) -> Result<Outcome, VerifyError> {
         let mut outcome = Outcome::default();
-        let suspects = self.read_all(range, anchor, &mut outcome, observer).await?;
-        let waiting = self.look_again(suspects, &mut outcome, observer).await?;
-        self.wait_for(waiting, &mut outcome, observer).await?;
+        let compared = self.compared_projections(&mut outcome, observer).await?;
+        let suspects = self.read_all(&compared, range, anchor, &mut outcome, observer).await?;
+        let waiting = self.look_again(&compared, suspects, &mut outcome, observer).await?;
+        self.wait_for(&compared, waiting, &mut outcome, observer).await?;
         if range == StreamRange::default() {
-            self.check_sums_and_places(&mut outcome, observer).await?;
+            self.check_sums_and_places(&compared, &mut outcome, observer).await?;
         }
         Ok(outcome)
+    }
+
+    /// The projections whose rows are compared. A projection for which a build is due is a finding, and its rows are not compared:
+    /// nearly every row would be a finding of its own.
+    async fn compared_projections(
+        &self,
+        outcome: &mut Outcome,
+        observer: &mut dyn VerifyObserver,
+    ) -> Result<Vec<&'static dyn AnyProjection>, VerifyError> {
+        let due = builds_due(&self.projections, &self.rows.projection_records().await?);
+        for build in &due {
+            outcome.findings += 1;
+            observer.found(&Finding::in_all_of(build.projection, Damage::BuildDue { reason: build.to_string() }));
+        }
+        let is_due = |name: &str| due.iter().any(|BuildDue { projection, .. }| *projection == name);
+        Ok(self.projections.all().iter().copied().filter(|projection| !is_due(projection.name())).collect())
+    }
+
+    fn sides(&self, compared: &[&'static dyn AnyProjection], range: StreamRange) -> BothSides<'_> {
+        BothSides::new(&self.commits, &*self.rows, compared, self.aggregates, range)
     }
 
     /// The first pass: every stream once. Answers those that are not as they should be.
     async fn read_all(
         &self,
+        compared: &[&'static dyn AnyProjection],
         range: StreamRange,
         anchor: Option<HeadsFile>,
         outcome: &mut Outcome,
         observer: &mut dyn VerifyObserver,
     ) -> Result<Vec<Suspect>, VerifyError> {
         let mut anchors = anchor.map(Iterator::peekable);
-        let mut sides = BothSides::new(&*self.commits, &*self.rows, range);
+        let mut sides = self.sides(compared, range);
         let mut suspects = Vec::new();
         let mut told = 0;
         loop {
@@ -154,7 +191,7 @@ impl Verifier {
             };
             let look = StreamLook::at(stream_id, anchor, &mut sides).await?;
             outcome.streams += u64::from(look.commits > 0);
-            outcome.accounts += u64::from(look.account.is_some());
+            outcome.projected += u64::from(look.is_projected);
             outcome.commits += look.commits;
             outcome.events += look.events;
             if !look.is_clean() {
@@ -173,13 +210,14 @@ impl Verifier {
     /// The second look. Answers those that are only behind.
     async fn look_again(
         &self,
+        compared: &[&'static dyn AnyProjection],
         suspects: Vec<Suspect>,
         outcome: &mut Outcome,
         observer: &mut dyn VerifyObserver,
     ) -> Result<Vec<(Suspect, Lag)>, VerifyError> {
         let mut waiting = Vec::new();
         for suspect in suspects {
-            let look = self.confirmed(suspect).await?;
+            let look = self.confirmed(compared, suspect).await?;
             match look.lag {
                 Some(lag) if look.findings.is_empty() => waiting.push((suspect, lag)),
                 _ => report(suspect, &look.findings, outcome, observer),
@@ -192,6 +230,7 @@ impl Verifier {
     /// is on its way; one that has not stands still.
     async fn wait_for(
         &self,
+        compared: &[&'static dyn AnyProjection],
         waiting: Vec<(Suspect, Lag)>,
         outcome: &mut Outcome,
         observer: &mut dyn VerifyObserver,
@@ -209,7 +248,7 @@ impl Verifier {
                     still_waiting.push((suspect, version_at_first, lag));
                     continue;
                 }
-                let look = self.confirmed(suspect).await?;
+                let look = self.confirmed(compared, suspect).await?;
                 match look.lag {
                     Some(lag) if look.findings.is_empty() => still_waiting.push((suspect, version_at_first, lag)),
                     _ => report(suspect, &look.findings, outcome, observer),
@@ -222,54 +261,71 @@ impl Verifier {
                 outcome.moving += 1;
                 continue;
             }
-            let (version, damage) = match lag {
-                Lag::Row { row_version: 0, stream_version: expected } => (None, Damage::RowMissing { expected }),
-                Lag::Row { row_version: found, stream_version: expected } => {
-                    (Some(found), Damage::RowBehind { expected, found })
+            let (projection, version, damage) = match lag {
+                Lag::Row { projection, row_version: 0, stream_version: expected } => {
+                    (projection, None, Damage::RowMissing { expected })
                 }
-                Lag::Erasure { version } => (Some(version), Damage::ErasureUnfinished),
+                Lag::Row { projection, row_version: found, stream_version: expected } => {
+                    (projection, Some(found), Damage::RowBehind { expected, found })
+                }
+                Lag::Erasure { projection, version } => (projection, Some(version), Damage::ErasureUnfinished),
             };
-            report(suspect, &[Finding::in_stream(suspect.stream_id, version, damage)], outcome, observer);
+            let finding = Finding::in_projection(suspect.stream_id, version, projection, damage);
+            report(suspect, &[finding], outcome, observer);
         }
         Ok(())
     }
 
     /// A look at one stream alone, and, where there is something, another: what both have seen.
-    async fn confirmed(&self, suspect: Suspect) -> Result<StreamLook, VerifyError> {
-        let first = self.look_at(suspect).await?;
+    async fn confirmed(
+        &self,
+        compared: &[&'static dyn AnyProjection],
+        suspect: Suspect,
+    ) -> Result<StreamLook, VerifyError> {
+        let first = self.look_at(compared, suspect).await?;
         if first.findings.is_empty() {
             return Ok(first);
         }
-        let mut second = self.look_at(suspect).await?;
+        let mut second = self.look_at(compared, suspect).await?;
         second.findings.retain(|finding| first.findings.iter().any(|seen| seen.is_still(finding)));
         Ok(second)
     }
 
-    async fn look_at(&self, Suspect { stream_id, anchor }: Suspect) -> Result<StreamLook, VerifyError> {
-        let mut sides = BothSides::new(&*self.commits, &*self.rows, StreamRange::of_stream(stream_id));
+    async fn look_at(
+        &self,
+        compared: &[&'static dyn AnyProjection],
+        Suspect { stream_id, anchor }: Suspect,
+    ) -> Result<StreamLook, VerifyError> {
+        let mut sides = self.sides(compared, StreamRange::of_stream(stream_id));
         StreamLook::at(stream_id, anchor, &mut sides).await
     }
 
     async fn check_sums_and_places(
         &self,
+        compared: &[&'static dyn AnyProjection],
         outcome: &mut Outcome,
         observer: &mut dyn VerifyObserver,
     ) -> Result<(), VerifyError> {
         let mut findings = Vec::new();
-        for totals in self.rows.totals().await? {
-            if totals.balances_minor != totals.movements_minor {
-                findings.push(Finding::in_none(Damage::TotalsDiffer {
-                    currency: totals.currency,
-                    expected_minor: totals.movements_minor,
-                    found_minor: totals.balances_minor,
-                }));
+        for projection in compared {
+            let name = projection.name();
+            if let (Some(totals), Some(lines)) = (projection.totals(), projection.line_table()) {
+                for group in self.rows.totals(projection.row_table(), lines, &totals).await? {
+                    if group.rows_sum != group.lines_sum {
+                        let (expected, found) = (group.lines_sum, group.rows_sum);
+                        let damage = Damage::TotalsDiffer { group: group.group, expected, found };
+                        findings.push(Finding::in_all_of(name, damage));
+                    }
+                }
+            }
+            for table in projection.tables() {
+                for what in self.rows.misplaced(table, MAX_MISPLACED).await? {
+                    findings.push(Finding::in_all_of(name, Damage::RowMisplaced { what }));
+                }
             }
         }
         for what in self.commits.misplaced(MAX_MISPLACED).await? {
             findings.push(Finding::in_none(Damage::Misplaced { what }));
-        }
-        for what in self.rows.misplaced(MAX_MISPLACED).await? {
-            findings.push(Finding::in_none(Damage::RowMisplaced { what }));
         }
         for finding in &findings {
             outcome.findings += 1;

@@ -1,29 +1,39 @@
 //! The read database's side of a restore.
-//!
-//! Its statements are not among those that the compiler checks: most of them are about tables that are there only while
-//! a restore runs.
 
-mod asked; // a connection, until its answer is there
-mod locked_account; // one account, rebuilt in its place
+mod leases; // RestoreLeases
+mod locked_stream; // one stream, rebuilt in its place
 mod register; // RestoreRegister
+mod restoring_connection; // a connection, until its answer is there
 mod shadow; // the shadow tables, outside of the gate and inside
-mod store; // RestoreStore
+mod shadow_sql; // the statements about shadow tables
+mod shadow_store; // ShadowStore
 mod tables; // shadow tables made, swapped, dropped
 mod writes; // rows into the tables, many at a time
 
-use restore::{Lease, RestoreId, RestoreStoreError};
+use restore::{Lease, RestoreId, RestoreJob, RestoreStoreError};
 use sqlx::{AssertSqlSafe, MySqlConnection};
 
-use crate::project_events::server_error_number;
+use crate::try_error::{TryError, is_unreadable, server_error_number};
 
-/// The server's clock: leases of several machines are told by one.
+/// The server's clock: the leases of several machines go by one clock.
 const NOW_US: &str = "CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED)";
 
 fn unavailable(error: sqlx::Error) -> RestoreStoreError {
+    if is_unreadable(&error) {
+        return corrupt(error);
+    }
     match server_error_number(&error) {
         // ER_LOCK_DEADLOCK, ER_LOCK_WAIT_TIMEOUT and, on MariaDB only, ER_CHECKREAD
         Some(1213 | 1205 | 1020) => RestoreStoreError::Busy,
         _ => RestoreStoreError::Unavailable { source: error.into() },
+    }
+}
+
+fn lock_error(error: TryError) -> RestoreStoreError {
+    match error {
+        TryError::LostRace(error) | TryError::Unavailable(error) => unavailable(error),
+        error @ TryError::NotPrepared { .. } => RestoreStoreError::Unavailable { source: error.into() },
+        TryError::Contradicted(_) | TryError::Corrupt(_) => corrupt(error),
     }
 }
 
@@ -35,9 +45,13 @@ fn lease_us(lease: &Lease) -> i64 {
     i64::try_from(lease.duration.as_micros()).unwrap_or(i64::MAX / 2)
 }
 
-/// Moves the lease's end and counts these events; fails where the lease is another's, or the restore has ended. From here
-/// to the end of the transaction nobody can take the lease over, so a worker that was thought dead writes nothing more.
-async fn renew(
+/// Moves the lease's end and counts these events; fails where the lease is another's, or the restore has ended. From here to the
+/// end of the transaction nobody can take the lease over, so that a worker that was thought dead writes nothing more.
+async fn renew(connection: &mut MySqlConnection, job: &RestoreJob, events: u64) -> Result<(), RestoreStoreError> {
+    renew_lease(connection, job.id, &job.lease, events).await
+}
+
+async fn renew_lease(
     connection: &mut MySqlConnection,
     id: RestoreId,
     lease: &Lease,

@@ -5,32 +5,38 @@ use sqlx::mysql::MySqlRow;
 use sqlx::{AssertSqlSafe, Row as _};
 use uuid::Uuid;
 
-use super::asked::Asked;
+use super::restoring_connection::RestoringConnection;
 use super::{NOW_US, corrupt};
 use crate::MySqlReadDb;
 
-/// One that ends just now is in the way of an insert and not found afterwards.
+/// A restore that ends just now stands in the way of an insert, and is not found afterwards.
 const MAX_TRIES: u32 = 3;
 
 #[async_trait]
 impl RestoreRegister for MySqlReadDb {
-    async fn request(&self, id: RestoreId, kind: RestoreKind) -> Result<Requested, RestoreStoreError> {
+    async fn request(
+        &self,
+        id: RestoreId,
+        kind: RestoreKind,
+        projection: Option<&str>,
+    ) -> Result<Requested, RestoreStoreError> {
         for _ in 0..MAX_TRIES {
             let statement = format!(
-                "INSERT INTO restores (restore_id, kind, status, started_at_us) VALUES (?, ?, 'running', {NOW_US})"
+                "INSERT INTO restores (restore_id, kind, projection, status, started_at_us) \
+                 VALUES (?, ?, ?, 'running', {NOW_US})"
             );
-            let insert = sqlx::query(AssertSqlSafe(statement)).bind(id.as_uuid()).bind(kind.as_str());
-            let mut asked = Asked::on(&self.pool).await?;
-            match insert.execute(&mut *asked).await {
-                Err(sqlx::Error::Database(error)) if error.is_unique_violation() => asked.answered(Ok(()))?,
-                inserted => return asked.answered(inserted.map(|_| Requested::Recorded)),
+            let insert = sqlx::query(AssertSqlSafe(statement)).bind(id.as_uuid()).bind(kind.as_str()).bind(projection);
+            let mut connection = RestoringConnection::of(&self.pool).await?;
+            match insert.execute(&mut *connection).await {
+                Err(sqlx::Error::Database(error)) if error.is_unique_violation() => connection.answered(Ok(()))?,
+                inserted => return connection.answered(inserted.map(|_| Requested::Recorded)),
             }
             if let Some(record) = self.find(id).await? {
                 return Ok(Requested::Known(record));
             }
-            let mut asked = Asked::on(&self.pool).await?;
-            let running = sqlx::query("SELECT * FROM restores WHERE is_running = 1").fetch_optional(&mut *asked).await;
-            if let Some(row) = asked.answered(running)? {
+            let mut connection = RestoringConnection::of(&self.pool).await?;
+            let running = sqlx::query("SELECT * FROM restores WHERE is_running = 1").fetch_optional(&mut *connection).await;
+            if let Some(row) = connection.answered(running)? {
                 return Ok(Requested::OtherRuns(record_from(&row)?));
             }
         }
@@ -38,12 +44,12 @@ impl RestoreRegister for MySqlReadDb {
     }
 
     async fn find(&self, id: RestoreId) -> Result<Option<RestoreRecord>, RestoreStoreError> {
-        let mut asked = Asked::on(&self.pool).await?;
+        let mut connection = RestoringConnection::of(&self.pool).await?;
         let row = sqlx::query("SELECT * FROM restores WHERE restore_id = ?")
             .bind(id.as_uuid())
-            .fetch_optional(&mut *asked)
+            .fetch_optional(&mut *connection)
             .await;
-        asked.answered(row)?.as_ref().map(record_from).transpose()
+        connection.answered(row)?.as_ref().map(record_from).transpose()
     }
 }
 
@@ -54,10 +60,11 @@ pub(super) fn record_from(row: &MySqlRow) -> Result<RestoreRecord, RestoreStoreE
     Ok(RestoreRecord {
         id: RestoreId::try_from(id).map_err(corrupt)?,
         kind: text("kind")?.parse().map_err(corrupt)?,
+        projection: row.try_get("projection").map_err(corrupt)?,
         status: text("status")?.parse().map_err(corrupt)?,
         events_replayed: row.try_get("events_replayed").map_err(corrupt)?,
         events_total: row.try_get("events_total").map_err(corrupt)?,
-        accounts_repaired: row.try_get("accounts_repaired").map_err(corrupt)?,
+        streams_repaired: row.try_get("streams_repaired").map_err(corrupt)?,
         failure: row.try_get("failure").map_err(corrupt)?,
         started_at: time(row.try_get("started_at_us").map_err(corrupt)?)?,
         finished_at: row.try_get::<Option<i64>, _>("finished_at_us").map_err(corrupt)?.map(time).transpose()?,

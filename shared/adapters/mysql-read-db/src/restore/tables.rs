@@ -1,63 +1,73 @@
+use projection::{AnyProjection, Table};
 use restore::{RestoreId, RestoreStoreError};
 use sqlx::{AssertSqlSafe, MySqlConnection};
 
 use super::unavailable;
 
-/// The tables that queries read and that a restore builds anew.
-const TABLES: [&str; 2] = ["bank_accounts", "statement_lines"];
-
-/// How the tables of a set are called.
+/// The names of the tables of a projection.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum TableSet {
-    /// What queries read.
+    /// The tables that queries read.
     Live,
-    /// What a restore builds.
+    /// The tables that a restore builds.
     Shadow,
-    /// What the last swap put aside.
+    /// The tables that the last swap put aside.
     Old,
 }
 
 impl TableSet {
-    fn name_of(self, table: &str) -> String {
+    /// The name of a table in this set.
+    pub(super) fn name_of(self, table: &Table) -> String {
         match self {
-            Self::Live => table.to_owned(),
-            Self::Shadow => format!("{table}_shadow"),
-            Self::Old => format!("{table}_old"),
+            Self::Live => table.name.to_owned(),
+            Self::Shadow => format!("{}_shadow", table.name),
+            Self::Old => format!("{}_old", table.name),
         }
     }
 }
 
-/// A column as far as rows have to fit it: its name, type, collation, whether it takes nothing, what it is reckoned by.
+/// The tables of these projections.
+pub(super) fn tables_of(scope: &[&'static dyn AnyProjection]) -> Vec<&'static Table> {
+    scope.iter().flat_map(|projection| projection.tables()).collect()
+}
+
+/// A column as far as rows have to fit it: its name, type, collation, whether it takes NULL, the expression that generates it.
 type Column = (String, String, String, String, String);
 /// A column's place in an index: the index's name, the place, the column, how much of it, whether the index takes repeats.
 type IndexColumn = (String, i64, String, i64, i64);
 
 async fn run(connection: &mut MySqlConnection, statement: String) -> Result<(), RestoreStoreError> {
-    // The texts are this module's own. As text and not prepared: not every one of them can be.
+    // The texts are this module's own. They are not prepared: not every such statement can be.
     sqlx::raw_sql(AssertSqlSafe(statement)).execute(connection).await.map(|_| ()).map_err(unavailable)
 }
 
-/// The comment that a restore's tables carry, by whatever name they go: it tells whose they are, and moves with them.
+/// The comment that a restore's tables carry under every name: it names the restore, and moves with the tables.
 fn mark_of(id: RestoreId) -> String {
     format!("restore {id}")
 }
 
-/// Empty shadow tables with every column, check and index of those that queries read.
-pub(super) async fn make_shadow(connection: &mut MySqlConnection, id: RestoreId) -> Result<(), RestoreStoreError> {
-    drop_set(connection, TableSet::Shadow).await?;
-    for table in TABLES {
-        run(connection, format!("CREATE TABLE {} LIKE {table}", TableSet::Shadow.name_of(table))).await?;
+/// Makes empty shadow tables with every column, check and index of those that queries read.
+pub(super) async fn make_shadow(
+    connection: &mut MySqlConnection,
+    tables: &[&Table],
+    id: RestoreId,
+) -> Result<(), RestoreStoreError> {
+    drop_set(connection, tables, TableSet::Shadow).await?;
+    for table in tables {
+        let name = TableSet::Shadow.name_of(table);
+        run(connection, format!("CREATE TABLE {name} LIKE {}", table.name)).await?;
     }
-    mark(connection, TableSet::Shadow, id).await
+    mark(connection, tables, TableSet::Shadow, id).await
 }
 
-/// Says that this set is this restore's.
+/// Marks this set as this restore's.
 pub(super) async fn mark(
     connection: &mut MySqlConnection,
+    tables: &[&Table],
     set: TableSet,
     id: RestoreId,
 ) -> Result<(), RestoreStoreError> {
-    for table in TABLES {
+    for table in tables {
         run(connection, format!("ALTER TABLE {} COMMENT = '{}'", set.name_of(table), mark_of(id))).await?;
     }
     Ok(())
@@ -66,31 +76,40 @@ pub(super) async fn mark(
 /// Whether this set is this restore's.
 pub(super) async fn is_marked(
     connection: &mut MySqlConnection,
+    tables: &[&Table],
     set: TableSet,
     id: RestoreId,
 ) -> Result<bool, RestoreStoreError> {
-    let marked: i64 = sqlx::query_scalar(
-        "SELECT COUNT(*) FROM information_schema.tables \
-         WHERE table_schema = DATABASE() AND table_name IN (?, ?) AND table_comment = ?",
-    )
-    .bind(set.name_of(TABLES[0]))
-    .bind(set.name_of(TABLES[1]))
-    .bind(mark_of(id))
-    .fetch_one(connection)
-    .await
-    .map_err(unavailable)?;
-    Ok(marked == 2)
+    for table in tables {
+        let marked: i64 = sqlx::query_scalar(
+            "SELECT COUNT(*) FROM information_schema.tables \
+             WHERE table_schema = DATABASE() AND table_name = ? AND table_comment = ?",
+        )
+        .bind(set.name_of(table))
+        .bind(mark_of(id))
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(unavailable)?;
+        if marked != 1 {
+            return Ok(false);
+        }
+    }
+    Ok(!tables.is_empty())
 }
 
-/// Whether this set is there and has the columns and the indexes of those that queries read. Checks are not compared: the
-/// server gives those of a copy names of its own, and rows that a later migration forbids are not written any more.
-pub(super) async fn fits(connection: &mut MySqlConnection, set: TableSet) -> Result<bool, RestoreStoreError> {
-    for table in TABLES {
+/// Whether this set is there and has the columns and the indexes of the tables that queries read. Checks are not compared: the
+/// server gives the checks of a copy other names, and rows that a later migration forbids are not written any more.
+pub(super) async fn fits(
+    connection: &mut MySqlConnection,
+    tables: &[&Table],
+    set: TableSet,
+) -> Result<bool, RestoreStoreError> {
+    for table in tables {
         let name = set.name_of(table);
         let columns = columns_of(connection, &name).await?;
         if columns.is_empty()
-            || columns != columns_of(connection, table).await?
-            || indexes_of(connection, &name).await? != indexes_of(connection, table).await?
+            || columns != columns_of(connection, table.name).await?
+            || indexes_of(connection, &name).await? != indexes_of(connection, table.name).await?
         {
             return Ok(false);
         }
@@ -125,23 +144,35 @@ async fn indexes_of(connection: &mut MySqlConnection, name: &str) -> Result<Vec<
 
 pub(super) async fn rename_set(
     connection: &mut MySqlConnection,
+    tables: &[&Table],
     from: TableSet,
     to: TableSet,
 ) -> Result<(), RestoreStoreError> {
-    let renames = TABLES.map(|table| format!("{} TO {}", from.name_of(table), to.name_of(table)));
+    let renames: Vec<String> =
+        tables.iter().map(|table| format!("{} TO {}", from.name_of(table), to.name_of(table))).collect();
     run(connection, format!("RENAME TABLE {}", renames.join(", "))).await
 }
 
 /// Puts the tables that queries read aside and the shadow tables in their place: one statement, and so one step.
-pub(super) async fn swap(connection: &mut MySqlConnection) -> Result<(), RestoreStoreError> {
-    let renames = TABLES.map(|table| {
-        let (shadow, old) = (TableSet::Shadow.name_of(table), TableSet::Old.name_of(table));
-        format!("{table} TO {old}, {shadow} TO {table}")
-    });
+pub(super) async fn swap(connection: &mut MySqlConnection, tables: &[&Table]) -> Result<(), RestoreStoreError> {
+    let renames: Vec<String> = tables
+        .iter()
+        .map(|table| {
+            let (shadow, old) = (TableSet::Shadow.name_of(table), TableSet::Old.name_of(table));
+            format!("{live} TO {old}, {shadow} TO {live}", live = table.name)
+        })
+        .collect();
     run(connection, format!("RENAME TABLE {}", renames.join(", "))).await
 }
 
-pub(super) async fn drop_set(connection: &mut MySqlConnection, set: TableSet) -> Result<(), RestoreStoreError> {
-    let names = TABLES.map(|table| set.name_of(table));
+pub(super) async fn drop_set(
+    connection: &mut MySqlConnection,
+    tables: &[&Table],
+    set: TableSet,
+) -> Result<(), RestoreStoreError> {
+    let names: Vec<String> = tables.iter().map(|table| set.name_of(table)).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
     run(connection, format!("DROP TABLE IF EXISTS {}", names.join(", "))).await
 }

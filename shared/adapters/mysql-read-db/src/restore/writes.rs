@@ -1,69 +1,37 @@
-use bank_read_model::{BankAccountEntity, StatementLine};
+use projection::{Cell, Cells, Table};
 use sqlx::{MySql, MySqlConnection, QueryBuilder};
 
-/// A statement takes 65,535 values; the widest row here has 10. Statements this long wait for an acknowledgement as
-/// `parcels` tells, which is nothing beside what so many rows take.
-const ROWS_PER_STATEMENT: usize = 2_000;
+use crate::table_sql::quoted;
 
-/// Rows that are not there yet.
-pub(super) async fn insert_accounts(
+/// A statement takes 65,535 values. A statement this long waits for an acknowledgement as `parcels` tells, which is nothing beside
+/// the time that so many rows take.
+const VALUES_PER_STATEMENT: usize = 20_000;
+
+/// Inserts rows that are not there yet.
+pub(super) async fn insert_rows(
     connection: &mut MySqlConnection,
-    table: &'static str,
-    accounts: &[&BankAccountEntity],
+    table: &Table,
+    into: &str,
+    rows: &[&Cells],
 ) -> Result<(), sqlx::Error> {
-    for accounts in accounts.chunks(ROWS_PER_STATEMENT) {
-        let mut insert = QueryBuilder::<MySql>::new(format!(
-            "INSERT INTO {table} (account_id, owner, holder, kind, currency, balance_minor, status, version, \
-             opened_at_us, updated_at_us) "
-        ));
-        insert.push_values(accounts, |mut row, account| {
-            row.push_bind(account.account_id.as_uuid())
-                .push_bind(account.owner.clone())
-                .push_bind(account.holder.clone())
-                .push_bind(account.kind.as_str())
-                .push_bind(account.balance.currency().code())
-                .push_bind(account.balance.amount_minor())
-                .push_bind(account.status.as_str())
-                .push_bind(account.version)
-                .push_bind(account.opened_at.unix_micros())
-                .push_bind(account.updated_at.unix_micros());
+    let names: Vec<String> = table.columns.iter().map(|column| quoted(column.name)).collect();
+    let into = format!("INSERT INTO {} ({}) ", quoted(into), names.join(", "));
+    let rows_per_statement = (VALUES_PER_STATEMENT / table.columns.len()).max(1);
+    for some_rows in rows.chunks(rows_per_statement) {
+        let mut insert = QueryBuilder::<MySql>::new(&into);
+        insert.push_values(some_rows, |mut row, cells| {
+            for cell in cells.values() {
+                match cell {
+                    Cell::Null => row.push_bind(None::<String>),
+                    Cell::Id(stream_id) => row.push_bind(stream_id.0),
+                    Cell::Text(text) => row.push_bind(text.clone()),
+                    Cell::Integer(integer) => row.push_bind(*integer),
+                    Cell::Count(count) => row.push_bind(*count),
+                };
+            }
         });
-        execute(connection, insert, accounts.len()).await?;
+        // Only the statement of a full number of rows comes again and again, and is worth keeping prepared.
+        insert.build().persistent(some_rows.len() == rows_per_statement).execute(&mut *connection).await?;
     }
     Ok(())
-}
-
-/// Lines that are not there yet.
-pub(super) async fn insert_lines(
-    connection: &mut MySqlConnection,
-    table: &'static str,
-    lines: &[StatementLine],
-) -> Result<(), sqlx::Error> {
-    for lines in lines.chunks(ROWS_PER_STATEMENT) {
-        let mut insert = QueryBuilder::<MySql>::new(format!(
-            "INSERT INTO {table} (account_id, version, kind, currency, amount_minor, balance_after_minor, reference, \
-             occurred_at_us) "
-        ));
-        insert.push_values(lines, |mut row, line| {
-            row.push_bind(line.account_id.as_uuid())
-                .push_bind(line.version)
-                .push_bind(line.kind.as_str())
-                .push_bind(line.amount.currency().code())
-                .push_bind(line.amount.amount_minor())
-                .push_bind(line.balance_after.amount_minor())
-                .push_bind(line.reference.clone())
-                .push_bind(line.occurred_at.unix_micros());
-        });
-        execute(connection, insert, lines.len()).await?;
-    }
-    Ok(())
-}
-
-/// Only the statement of a full number of rows comes again and again, and is worth keeping prepared.
-async fn execute(
-    connection: &mut MySqlConnection,
-    mut insert: QueryBuilder<MySql>,
-    rows: usize,
-) -> Result<(), sqlx::Error> {
-    insert.build().persistent(rows == ROWS_PER_STATEMENT).execute(connection).await.map(|_| ())
 }

@@ -1,18 +1,23 @@
-//! The read database's side of a restore. All that writes is a transaction on the one writing connection, and short, so
-//! that the bus comes in between.
+//! The read database's side of a restore. Every write is a short transaction on the one writing connection, so that the bus comes in
+//! between.
 
-mod locked_account; // one account, rebuilt in its place
+mod leases; // RestoreLeases
+mod locked_stream; // one stream, rebuilt in its place
 mod register; // RestoreRegister
 mod shadow; // the shadow tables, outside of the gate and inside
-mod store; // RestoreStore
+mod shadow_sql; // the statements about shadow tables
+mod shadow_store; // ShadowStore
 mod tables; // shadow tables made, swapped, dropped
 
 use cqrs::{StreamId, Timestamp};
-use restore::{Lease, RestoreId, RestoreStoreError};
+use restore::{Lease, RestoreId, RestoreJob, RestoreStoreError};
 use sqlx::SqliteConnection;
 use uuid::Uuid;
 
 fn unavailable(error: sqlx::Error) -> RestoreStoreError {
+    if matches!(error, sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_)) {
+        return corrupt(error);
+    }
     let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
     // The lower eight bits are the code proper: 5 is SQLITE_BUSY and 6 SQLITE_LOCKED.
     if code.is_some_and(|code| matches!(code & 0xff, 5 | 6)) {
@@ -35,7 +40,11 @@ fn lease_end_us(lease: &Lease) -> i64 {
 
 /// Moves the lease's end and counts these events; fails where the lease is another's, or the restore has ended. The
 /// transaction around it is what keeps a worker that was thought dead from writing.
-async fn renew(
+async fn renew(connection: &mut SqliteConnection, job: &RestoreJob, events: u64) -> Result<(), RestoreStoreError> {
+    renew_lease(connection, job.id, &job.lease, events).await
+}
+
+async fn renew_lease(
     connection: &mut SqliteConnection,
     id: RestoreId,
     lease: &Lease,

@@ -8,18 +8,25 @@ use uuid::Uuid;
 use super::{corrupt, now_us, unavailable};
 use crate::SqliteReadDb;
 
-/// One that ends just now is in the way of an insert and not found afterwards.
+/// A restore that ends just now stands in the way of an insert, and is not found afterwards.
 const MAX_TRIES: u32 = 3;
 
 #[async_trait]
 impl RestoreRegister for SqliteReadDb {
-    async fn request(&self, id: RestoreId, kind: RestoreKind) -> Result<Requested, RestoreStoreError> {
+    async fn request(
+        &self,
+        id: RestoreId,
+        kind: RestoreKind,
+        projection: Option<&str>,
+    ) -> Result<Requested, RestoreStoreError> {
         for _ in 0..MAX_TRIES {
             let inserted = sqlx::query(
-                "INSERT INTO restores (restore_id, kind, status, started_at_us) VALUES (?, ?, 'running', ?)",
+                "INSERT INTO restores (restore_id, kind, projection, status, started_at_us) \
+                 VALUES (?, ?, ?, 'running', ?)",
             )
             .bind(id.to_string())
             .bind(kind.as_str())
+            .bind(projection)
             .bind(now_us())
             .execute(&self.database.writer)
             .await;
@@ -66,10 +73,11 @@ pub(super) fn record_from(row: &SqliteRow) -> Result<RestoreRecord, RestoreStore
     Ok(RestoreRecord {
         id: RestoreId::try_from(id).map_err(corrupt)?,
         kind: text("kind")?.parse().map_err(corrupt)?,
+        projection: row.try_get("projection").map_err(corrupt)?,
         status: text("status")?.parse().map_err(corrupt)?,
         events_replayed: count("events_replayed")?,
         events_total: count("events_total")?,
-        accounts_repaired: count("accounts_repaired")?,
+        streams_repaired: count("streams_repaired")?,
         failure: row.try_get("failure").map_err(corrupt)?,
         started_at: time(row.try_get("started_at_us").map_err(corrupt)?)?,
         finished_at: row.try_get::<Option<i64>, _>("finished_at_us").map_err(corrupt)?.map(time).transpose()?,

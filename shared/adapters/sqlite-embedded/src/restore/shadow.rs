@@ -1,72 +1,98 @@
 use async_trait::async_trait;
-use bank::AccountId;
-use bank_read_model::BankAccountEntity;
+use cqrs::StreamId;
+use projection::{AnyProjection, Cells};
 use restore::{
-    BehindAccount, ClosedGate, Lease, RangeProgress, RestoreId, RestoreStoreError, RowsChecksum, ShadowChange,
+    BehindStream, ClosedGate, RangeProgress, RestoreJob, RestoreKind, RestoreStoreError, RowsChecksum, ShadowChange,
     ShadowTables,
 };
-use sqlx::{QueryBuilder, Row as _, Sqlite, SqliteConnection, Transaction};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{AssertSqlSafe, QueryBuilder, Row as _, Sqlite, SqliteConnection, Transaction};
+use uuid::Uuid;
 
-use super::tables::{self, TableSet};
-use super::{corrupt, renew, unavailable};
+use super::tables::{self, TableSet, tables_of};
+use super::{corrupt, renew, shadow_sql, unavailable};
 use crate::SqliteReadDb;
-use crate::sqlite_read_db::{ROWS_PER_STATEMENT, entity_from, insert_accounts_into, insert_lines_into, line_from};
+use crate::sqlite_cells::{STREAMS_PER_STATEMENT, insert_rows, push_streams, quoted, read, read_behind};
 use crate::version_column::version_to_column;
 
-/// An account's id: nobody's row is one to catch up with, whatever its version.
-const IS_ACCOUNT_ID: &str = "GLOB '????????-????-7???-[89ab]???-????????????'";
-
-/// Outside of the gate: each call is by itself.
+/// The shadow tables outside of the gate: each call is by itself.
 pub(super) struct OpenShadow {
     pub(super) read_db: SqliteReadDb,
-    pub(super) id: RestoreId,
-    pub(super) lease: Lease,
+    pub(super) job: RestoreJob,
 }
 
-/// Inside: all of it is one transaction, which keeps every other writer out.
+/// The shadow tables inside the gate: all calls are one transaction, which keeps every other writer out.
 pub(super) struct SqliteGate {
     pub(super) transaction: Transaction<'static, Sqlite>,
-    pub(super) id: RestoreId,
-    pub(super) lease: Lease,
+    pub(super) job: RestoreJob,
 }
 
 #[async_trait]
 impl ShadowTables for OpenShadow {
-    async fn account(&mut self, account_id: AccountId) -> Result<Option<BankAccountEntity>, RestoreStoreError> {
-        account(&mut *self.read_db.database.readers.acquire().await.map_err(unavailable)?, account_id).await
+    async fn row(
+        &mut self,
+        projection: &'static dyn AnyProjection,
+        stream_id: StreamId,
+    ) -> Result<Option<Cells>, RestoreStoreError> {
+        let readers = &self.read_db.database.readers;
+        row(&mut *readers.acquire().await.map_err(unavailable)?, projection, stream_id).await
     }
 
     async fn write(&mut self, change: &ShadowChange) -> Result<(), RestoreStoreError> {
-        let mut transaction = self.read_db.database.writer.begin_with("BEGIN IMMEDIATE").await.map_err(unavailable)?;
-        write(&mut transaction, self.id, &self.lease, change).await?;
+        let mut transaction = self.read_db.begin_restoring().await?;
+        write(&mut transaction, &self.job, change).await?;
         transaction.commit().await.map_err(unavailable)
     }
 
-    async fn behind(&mut self, after: Option<AccountId>, limit: u32) -> Result<Vec<BehindAccount>, RestoreStoreError> {
-        behind(&mut *self.read_db.database.readers.acquire().await.map_err(unavailable)?, after, limit).await
+    async fn behind(
+        &mut self,
+        projection: &'static dyn AnyProjection,
+        after: Option<StreamId>,
+        limit: u32,
+    ) -> Result<Vec<BehindStream>, RestoreStoreError> {
+        let readers = &self.read_db.database.readers;
+        behind(&mut *readers.acquire().await.map_err(unavailable)?, projection, after, limit).await
     }
 
-    async fn held_of(&mut self, accounts: &[(AccountId, u64)]) -> Result<RowsChecksum, RestoreStoreError> {
-        held_of(&mut *self.read_db.database.readers.acquire().await.map_err(unavailable)?, accounts).await
+    async fn held_of(
+        &mut self,
+        projection: &'static dyn AnyProjection,
+        streams: &[(StreamId, u64)],
+    ) -> Result<RowsChecksum, RestoreStoreError> {
+        let readers = &self.read_db.database.readers;
+        held_of(&mut *readers.acquire().await.map_err(unavailable)?, projection, streams).await
     }
 }
 
 #[async_trait]
 impl ShadowTables for SqliteGate {
-    async fn account(&mut self, account_id: AccountId) -> Result<Option<BankAccountEntity>, RestoreStoreError> {
-        account(&mut self.transaction, account_id).await
+    async fn row(
+        &mut self,
+        projection: &'static dyn AnyProjection,
+        stream_id: StreamId,
+    ) -> Result<Option<Cells>, RestoreStoreError> {
+        row(&mut self.transaction, projection, stream_id).await
     }
 
     async fn write(&mut self, change: &ShadowChange) -> Result<(), RestoreStoreError> {
-        write(&mut self.transaction, self.id, &self.lease, change).await
+        write(&mut self.transaction, &self.job, change).await
     }
 
-    async fn behind(&mut self, after: Option<AccountId>, limit: u32) -> Result<Vec<BehindAccount>, RestoreStoreError> {
-        behind(&mut self.transaction, after, limit).await
+    async fn behind(
+        &mut self,
+        projection: &'static dyn AnyProjection,
+        after: Option<StreamId>,
+        limit: u32,
+    ) -> Result<Vec<BehindStream>, RestoreStoreError> {
+        behind(&mut self.transaction, projection, after, limit).await
     }
 
-    async fn held_of(&mut self, accounts: &[(AccountId, u64)]) -> Result<RowsChecksum, RestoreStoreError> {
-        held_of(&mut self.transaction, accounts).await
+    async fn held_of(
+        &mut self,
+        projection: &'static dyn AnyProjection,
+        streams: &[(StreamId, u64)],
+    ) -> Result<RowsChecksum, RestoreStoreError> {
+        held_of(&mut self.transaction, projection, streams).await
     }
 }
 
@@ -74,84 +100,104 @@ impl ShadowTables for SqliteGate {
 impl ClosedGate for SqliteGate {
     async fn swap(mut self: Box<Self>) -> Result<(), RestoreStoreError> {
         let connection = &mut *self.transaction;
-        tables::drop_set(connection, TableSet::Old).await?;
-        tables::rename_set(connection, TableSet::Live, TableSet::Old).await?;
-        tables::rename_set(connection, TableSet::Shadow, TableSet::Live).await?;
-        sqlx::query(
-            "DELETE FROM early_events WHERE EXISTS (SELECT 1 FROM bank_accounts AS account \
-             WHERE account.account_id = early_events.account_id AND account.version >= early_events.version)",
-        )
-        .execute(&mut *connection)
-        .await
-        .map_err(unavailable)?;
+        let tables = tables_of(&self.job.scope);
+        tables::drop_set(connection, &tables, TableSet::Old).await?;
+        tables::rename_set(connection, &tables, TableSet::Live, TableSet::Old).await?;
+        tables::rename_set(connection, &tables, TableSet::Shadow, TableSet::Live).await?;
+        record_versions(connection, &self.job).await?;
+        for projection in &self.job.scope {
+            sqlx::query(AssertSqlSafe(shadow_sql::delete_early(projection.row_table())))
+                .bind(projection.name())
+                .execute(&mut *connection)
+                .await
+                .map_err(unavailable)?;
+        }
         sqlx::query("UPDATE restores SET is_swapped = 1 WHERE restore_id = ?")
-            .bind(self.id.to_string())
+            .bind(self.job.id.to_string())
             .execute(&mut *connection)
             .await
             .map_err(unavailable)?;
-        renew(connection, self.id, &self.lease, 0).await?;
+        renew(connection, &self.job, 0).await?;
         self.transaction.commit().await.map_err(unavailable)
     }
 }
 
-async fn account(
+/// Records which version the rows are of that queries read from now on, and which version was put aside.
+async fn record_versions(connection: &mut SqliteConnection, job: &RestoreJob) -> Result<(), RestoreStoreError> {
+    let kind: String = sqlx::query_scalar("SELECT kind FROM restores WHERE restore_id = ?")
+        .bind(job.id.to_string())
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(unavailable)?;
+    for projection in &job.scope {
+        let statement = if kind.parse() == Ok(RestoreKind::Rollback) {
+            "UPDATE projections SET built_version = old_version, old_version = built_version WHERE name = ?1"
+        } else {
+            "UPDATE projections SET old_version = built_version, built_version = ?2 WHERE name = ?1"
+        };
+        let update = sqlx::query(statement).bind(projection.name()).bind(projection.version());
+        update.execute(&mut *connection).await.map_err(unavailable)?;
+    }
+    Ok(())
+}
+
+async fn row(
     connection: &mut SqliteConnection,
-    account_id: AccountId,
-) -> Result<Option<BankAccountEntity>, RestoreStoreError> {
-    let row = sqlx::query("SELECT * FROM bank_accounts_shadow WHERE account_id = ?")
-        .bind(account_id.to_string())
+    projection: &'static dyn AnyProjection,
+    stream_id: StreamId,
+) -> Result<Option<Cells>, RestoreStoreError> {
+    let table = projection.row_table();
+    let row = sqlx::query(AssertSqlSafe(shadow_sql::select_row(table)))
+        .bind(stream_id.to_string())
         .fetch_optional(connection)
         .await
         .map_err(unavailable)?;
-    row.as_ref().map(|row| entity_from(row).map_err(corrupt)).transpose()
+    row.map(|row| read(&row, table)).transpose().map_err(unavailable)
 }
 
 async fn write(
     connection: &mut SqliteConnection,
-    id: RestoreId,
-    lease: &Lease,
+    job: &RestoreJob,
     change: &ShadowChange,
 ) -> Result<(), RestoreStoreError> {
-    let replaced: Vec<String> = change
-        .accounts
-        .iter()
-        .filter_map(|account| account.before.as_ref().map(|before| before.account_id.to_string()))
-        .collect();
-    for account_ids in replaced.chunks(ROWS_PER_STATEMENT) {
-        let mut delete = QueryBuilder::<Sqlite>::new("DELETE FROM bank_accounts_shadow WHERE account_id IN (");
-        let mut list = delete.separated(", ");
-        for account_id in account_ids {
-            list.push_bind(account_id);
+    for table in tables_of(&job.scope) {
+        let into = TableSet::Shadow.name_of(table);
+        let of_table = |cells: &&Cells| cells.table().name == table.name;
+        let replaced = change.rows.iter().filter_map(|row| row.before.as_ref()).filter(of_table);
+        let replaced: Vec<StreamId> = replaced.map(Cells::stream_id).collect();
+        for streams in replaced.chunks(STREAMS_PER_STATEMENT) {
+            let delete = format!("DELETE FROM {} WHERE {} IN ", quoted(&into), quoted(table.stream_column()));
+            let mut delete = QueryBuilder::<Sqlite>::new(delete);
+            push_streams(&mut delete, streams);
+            delete.build().execute(&mut *connection).await.map_err(unavailable)?;
         }
-        delete.push(")");
-        delete.build().execute(&mut *connection).await.map_err(unavailable)?;
+        let rows = change.rows.iter().map(|row| &row.after).chain(&change.lines);
+        let rows: Vec<&Cells> = rows.filter(of_table).collect();
+        insert_rows(connection, table, &into, &rows).await.map_err(unavailable)?;
     }
-    let rows: Vec<&BankAccountEntity> = change.accounts.iter().map(|account| &account.after).collect();
-    insert_accounts_into(connection, "bank_accounts_shadow", &rows).await.map_err(unavailable)?;
-    insert_lines_into(connection, "statement_lines_shadow", &change.lines).await.map_err(unavailable)?;
     for range in &change.ranges {
-        record_range(connection, id, range).await?;
+        record_range(connection, job, range).await?;
     }
-    renew(connection, id, lease, change.events).await
+    renew(connection, job, change.events).await
 }
 
 async fn record_range(
     connection: &mut SqliteConnection,
-    id: RestoreId,
+    job: &RestoreJob,
     range: &RangeProgress,
 ) -> Result<(), RestoreStoreError> {
     sqlx::query(
-        "UPDATE restore_ranges SET at_stream = ?, at_version = ?, is_built = ?, accounts = ?, accounts_sum = ?, \
-         lines = ?, lines_sum = ? WHERE restore_id = ? AND range_number = ?",
+        "UPDATE restore_ranges SET at_stream = ?, at_version = ?, is_built = ?, row_count = ?, rows_sum = ?, \
+         line_count = ?, lines_sum = ? WHERE restore_id = ? AND range_number = ?",
     )
     .bind(range.at.map(|at| at.stream_id.to_string()))
     .bind(range.at.map(|at| version_to_column(at.first_version)))
     .bind(range.is_built)
-    .bind(range.folded.accounts.cast_signed())
-    .bind(range.folded.accounts_sum.cast_signed())
+    .bind(range.folded.rows.cast_signed())
+    .bind(range.folded.rows_sum.cast_signed())
     .bind(range.folded.lines.cast_signed())
     .bind(range.folded.lines_sum.cast_signed())
-    .bind(id.to_string())
+    .bind(job.id.to_string())
     .bind(range.number)
     .execute(connection)
     .await
@@ -161,69 +207,51 @@ async fn record_range(
 
 async fn behind(
     connection: &mut SqliteConnection,
-    after: Option<AccountId>,
+    projection: &'static dyn AnyProjection,
+    after: Option<StreamId>,
     limit: u32,
-) -> Result<Vec<BehindAccount>, RestoreStoreError> {
-    let statement = format!(
-        "WITH claims AS ( \
-             SELECT * FROM ( \
-                 SELECT live.account_id, live.version AS live_version, NULL AS early_version \
-                 FROM bank_accounts AS live LEFT JOIN bank_accounts_shadow AS shadow USING (account_id) \
-                 WHERE live.account_id > ?1 AND live.account_id {IS_ACCOUNT_ID} \
-                   AND (shadow.version IS NULL OR shadow.version < live.version) \
-                 ORDER BY live.account_id LIMIT ?2) \
-             UNION ALL \
-             SELECT * FROM ( \
-                 SELECT early.account_id, NULL, MAX(early.version) \
-                 FROM early_events AS early LEFT JOIN bank_accounts_shadow AS shadow USING (account_id) \
-                 WHERE early.account_id > ?1 AND early.account_id {IS_ACCOUNT_ID} \
-                   AND (shadow.version IS NULL OR shadow.version < early.version) \
-                 GROUP BY early.account_id ORDER BY early.account_id LIMIT ?2) \
-         ), claimed AS ( \
-             SELECT account_id, MAX(live_version) AS live_version, MAX(early_version) AS early_version FROM claims \
-             GROUP BY account_id ORDER BY account_id LIMIT ?2 \
-         ) \
-         SELECT claimed.account_id AS claimed_id, claimed.live_version, claimed.early_version, shadow.* \
-         FROM claimed LEFT JOIN bank_accounts_shadow AS shadow USING (account_id) ORDER BY claimed.account_id"
-    );
-    let rows = sqlx::query(sqlx::AssertSqlSafe(statement))
+) -> Result<Vec<BehindStream>, RestoreStoreError> {
+    let table = projection.row_table();
+    let rows = sqlx::query(AssertSqlSafe(shadow_sql::behind(table)))
         .bind(after.map_or_else(String::new, |after| after.to_string()))
         .bind(limit)
+        .bind(projection.name())
         .fetch_all(connection)
         .await
         .map_err(unavailable)?;
-    rows.iter()
-        .map(|row| {
-            let version =
-                |column: &str| Ok(row.try_get::<Option<i64>, _>(column).map_err(corrupt)?.map(i64::cast_unsigned));
-            let is_there = row.try_get::<Option<&str>, _>("account_id").map_err(corrupt)?.is_some();
-            Ok(BehindAccount {
-                account_id: row.try_get::<&str, _>("claimed_id").map_err(corrupt)?.parse().map_err(corrupt)?,
-                shadow: is_there.then(|| entity_from(row).map_err(corrupt)).transpose()?,
-                live_version: version("live_version")?,
-                early_version: version("early_version")?,
-            })
+    let behind_from = |row: &SqliteRow| {
+        let version = |place: usize| Ok(row.try_get::<Option<i64>, _>(place).map_err(corrupt)?.map(i64::cast_unsigned));
+        let stream_id: &str = row.try_get(0).map_err(corrupt)?;
+        let is_there = row.try_get::<Option<&str>, _>(3).map_err(corrupt)?.is_some();
+        Ok(BehindStream {
+            stream_id: StreamId(Uuid::try_parse(stream_id).map_err(corrupt)?),
+            shadow: is_there.then(|| read_behind(row, table, 3)).transpose().map_err(corrupt)?,
+            live_version: version(1)?,
+            early_version: version(2)?,
         })
-        .collect()
+    };
+    rows.iter().map(behind_from).collect()
 }
 
 async fn held_of(
     connection: &mut SqliteConnection,
-    accounts: &[(AccountId, u64)],
+    projection: &'static dyn AnyProjection,
+    streams: &[(StreamId, u64)],
 ) -> Result<RowsChecksum, RestoreStoreError> {
     let mut held = RowsChecksum::default();
-    for (account_id, after_version) in accounts {
-        if let Some(row) = account(&mut *connection, *account_id).await? {
-            held.add_account(&row);
+    for (stream_id, after_version) in streams {
+        if let Some(row) = row(&mut *connection, projection, *stream_id).await? {
+            held.add_row(&row);
         }
-        let lines = sqlx::query("SELECT * FROM statement_lines_shadow WHERE account_id = ? AND version > ?")
-            .bind(account_id.to_string())
+        let Some(table) = projection.line_table() else { continue };
+        let lines = sqlx::query(AssertSqlSafe(shadow_sql::select_lines(table)))
+            .bind(stream_id.to_string())
             .bind(version_to_column(*after_version))
             .fetch_all(&mut *connection)
             .await
             .map_err(unavailable)?;
         for line in &lines {
-            held.add_line(&line_from(line).map_err(corrupt)?);
+            held.add_line(&read(line, table).map_err(unavailable)?);
         }
     }
     Ok(held)

@@ -1,32 +1,37 @@
+use projection::{AnyProjection, Table};
 use restore::{RestoreId, RestoreStoreError};
 use sqlx::{AssertSqlSafe, SqliteConnection};
 
 use super::unavailable;
 
-/// The tables that queries read and that a restore builds anew.
-const TABLES: [&str; 2] = ["bank_accounts", "statement_lines"];
-/// Between an index's own name and the restore that made it. Index names are one space for the whole file.
+/// The text between an index's own name and the restore that made it. Index names are one space for the whole file.
 const RESTORE_MARK: &str = "_restore_";
 
-/// How the tables of a set are called.
+/// The names of the tables of a projection.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum TableSet {
-    /// What queries read.
+    /// The tables that queries read.
     Live,
-    /// What a restore builds.
+    /// The tables that a restore builds.
     Shadow,
-    /// What the last swap put aside.
+    /// The tables that the last swap put aside.
     Old,
 }
 
 impl TableSet {
-    fn name_of(self, table: &str) -> String {
+    /// The name of a table in this set.
+    pub(super) fn name_of(self, table: &Table) -> String {
         match self {
-            Self::Live => table.to_owned(),
-            Self::Shadow => format!("{table}_shadow"),
-            Self::Old => format!("{table}_old"),
+            Self::Live => table.name.to_owned(),
+            Self::Shadow => format!("{}_shadow", table.name),
+            Self::Old => format!("{}_old", table.name),
         }
     }
+}
+
+/// The tables of these projections.
+pub(super) fn tables_of(scope: &[&'static dyn AnyProjection]) -> Vec<&'static Table> {
+    scope.iter().flat_map(|projection| projection.tables()).collect()
 }
 
 async fn run(connection: &mut SqliteConnection, statement: String) -> Result<(), RestoreStoreError> {
@@ -35,15 +40,19 @@ async fn run(connection: &mut SqliteConnection, statement: String) -> Result<(),
 }
 
 /// Empty shadow tables with every column, check and index of those that queries read.
-pub(super) async fn make_shadow(connection: &mut SqliteConnection, id: RestoreId) -> Result<(), RestoreStoreError> {
-    drop_set(connection, TableSet::Shadow).await?;
-    for table in TABLES {
+pub(super) async fn make_shadow(
+    connection: &mut SqliteConnection,
+    tables: &[&Table],
+    id: RestoreId,
+) -> Result<(), RestoreStoreError> {
+    drop_set(connection, tables, TableSet::Shadow).await?;
+    for table in tables {
         let shadow = TableSet::Shadow.name_of(table);
-        let form = form_of(connection, table)
+        let form = form_of(connection, table.name)
             .await?
-            .ok_or(RestoreStoreError::Corrupt { reason: format!("there is no table {table}") })?;
+            .ok_or(RestoreStoreError::Corrupt { reason: format!("there is no table {}", table.name) })?;
         run(connection, format!("CREATE TABLE {shadow} {form}")).await?;
-        for Index { own_name, unique, columns } in indexes_of(connection, table).await? {
+        for Index { own_name, unique, columns } in indexes_of(connection, table.name).await? {
             let name = format!("{own_name}{RESTORE_MARK}{}", id.as_uuid().as_simple());
             run(connection, format!("CREATE {unique}INDEX {name} ON {shadow} {columns}")).await?;
         }
@@ -95,13 +104,17 @@ fn from_bracket(sql: &str) -> &str {
 }
 
 /// Whether this set is there and of the form of those that queries read, indexes and all.
-pub(super) async fn fits(connection: &mut SqliteConnection, set: TableSet) -> Result<bool, RestoreStoreError> {
-    for table in TABLES {
+pub(super) async fn fits(
+    connection: &mut SqliteConnection,
+    tables: &[&Table],
+    set: TableSet,
+) -> Result<bool, RestoreStoreError> {
+    for table in tables {
         let name = set.name_of(table);
         let form = form_of(connection, &name).await?;
         if form.is_none()
-            || form != form_of(connection, table).await?
-            || indexes_of(connection, &name).await? != indexes_of(connection, table).await?
+            || form != form_of(connection, table.name).await?
+            || indexes_of(connection, &name).await? != indexes_of(connection, table.name).await?
         {
             return Ok(false);
         }
@@ -111,17 +124,22 @@ pub(super) async fn fits(connection: &mut SqliteConnection, set: TableSet) -> Re
 
 pub(super) async fn rename_set(
     connection: &mut SqliteConnection,
+    tables: &[&Table],
     from: TableSet,
     to: TableSet,
 ) -> Result<(), RestoreStoreError> {
-    for table in TABLES {
+    for table in tables {
         run(connection, format!("ALTER TABLE {} RENAME TO {}", from.name_of(table), to.name_of(table))).await?;
     }
     Ok(())
 }
 
-pub(super) async fn drop_set(connection: &mut SqliteConnection, set: TableSet) -> Result<(), RestoreStoreError> {
-    for table in TABLES {
+pub(super) async fn drop_set(
+    connection: &mut SqliteConnection,
+    tables: &[&Table],
+    set: TableSet,
+) -> Result<(), RestoreStoreError> {
+    for table in tables {
         run(connection, format!("DROP TABLE IF EXISTS {}", set.name_of(table))).await?;
     }
     Ok(())

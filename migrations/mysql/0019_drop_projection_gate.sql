@@ -1,0 +1,2 @@
+-- The rows of `projections` are the gates now.
+DROP TABLE projection_gate;

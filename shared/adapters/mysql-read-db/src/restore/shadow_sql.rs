@@ -1,0 +1,157 @@
+//! The texts of the statements about a projection's shadow tables.
+
+use projection::{AnyProjection, Column, Table, VERSION};
+
+use super::tables::TableSet;
+use crate::table_sql::{ASKED_STREAMS, columns_of, crc, quoted};
+
+fn shadow_of(table: &Table) -> String {
+    quoted(&TableSet::Shadow.name_of(table))
+}
+
+/// The row of one stream.
+pub(super) fn select_row(table: &Table) -> String {
+    let key = quoted(table.stream_column());
+    format!("SELECT {} FROM {} AS shadow WHERE shadow.{key} = ?", columns_of("shadow", table), shadow_of(table))
+}
+
+/// Deletes the rows of the streams that are asked for.
+pub(super) fn delete_asked(table: &Table) -> String {
+    let key = quoted(table.stream_column());
+    format!(
+        "DELETE shadow FROM {ASKED_STREAMS} \
+         STRAIGHT_JOIN {} AS shadow ON shadow.{key} = UNHEX(asked.stream_id)",
+        shadow_of(table)
+    )
+}
+
+/// Streams of which the row, or an early event, is ahead of the shadow table's row. The answer has the stream, the two versions, and
+/// the shadow table's row.
+pub(super) fn behind(table: &Table) -> String {
+    let (live, shadow, key) = (quoted(table.name), shadow_of(table), quoted(table.stream_column()));
+    format!(
+        "WITH claims AS ( \
+             SELECT * FROM ( \
+                 SELECT live.{key} AS stream_id, live.version AS live_version, NULL AS early_version \
+                 FROM {live} AS live LEFT JOIN {shadow} AS shadow ON shadow.{key} = live.{key} \
+                 WHERE live.{key} > ? AND (shadow.version IS NULL OR shadow.version < live.version) \
+                 ORDER BY live.{key} LIMIT ?) AS of_rows \
+             UNION ALL \
+             SELECT * FROM ( \
+                 SELECT early.stream_id, NULL AS live_version, MAX(early.version) AS early_version \
+                 FROM early_events AS early LEFT JOIN {shadow} AS shadow ON shadow.{key} = early.stream_id \
+                 WHERE early.projection = ? AND early.stream_id > ? \
+                   AND (shadow.version IS NULL OR shadow.version < early.version) \
+                 GROUP BY early.stream_id ORDER BY early.stream_id LIMIT ?) AS of_early_events \
+         ), claimed AS ( \
+             SELECT stream_id, CAST(MAX(live_version) AS UNSIGNED) AS live_version, \
+                    CAST(MAX(early_version) AS UNSIGNED) AS early_version \
+             FROM claims GROUP BY stream_id ORDER BY stream_id LIMIT ? \
+         ) \
+         SELECT claimed.stream_id, claimed.live_version, claimed.early_version, {} \
+         FROM claimed LEFT JOIN {shadow} AS shadow ON shadow.{key} = claimed.stream_id \
+         ORDER BY claimed.stream_id",
+        columns_of("shadow", table)
+    )
+}
+
+/// The number of rows, and the sum of their checksums, of the streams in a JSON list of ids and versions; of lines those after the
+/// version.
+pub(super) fn held_of(table: &Table, are_lines: bool) -> String {
+    let key = quoted(table.stream_column());
+    let after = if are_lines { " AND shadow.version > asked.after_version" } else { "" };
+    format!(
+        "SELECT COUNT(*), CAST(COALESCE(SUM({}), 0) AS UNSIGNED) \
+         FROM JSON_TABLE(?, '$[*]' COLUMNS (stream_id VARCHAR(32) PATH '$[0]' ERROR ON ERROR, \
+              after_version BIGINT UNSIGNED PATH '$[1]' ERROR ON ERROR)) AS asked \
+         STRAIGHT_JOIN {} AS shadow ON shadow.{key} = UNHEX(asked.stream_id){after}",
+        crc("shadow", table),
+        shadow_of(table)
+    )
+}
+
+/// The number of rows of a range, and the sum of their checksums. The server computes: the rows stay where they are.
+pub(super) fn held(table: &Table, up_to: &str) -> String {
+    let key = quoted(table.stream_column());
+    format!(
+        "SELECT COUNT(*), CAST(COALESCE(SUM({}), 0) AS UNSIGNED) FROM {} AS shadow \
+         WHERE shadow.{key} >= ? AND shadow.{key} {up_to}",
+        crc("shadow", table),
+        shadow_of(table)
+    )
+}
+
+/// The number of streams of a range whose rows or lines differ from those of the shadow tables, without those that are only behind.
+/// The statement takes the range as often as [`ranges_in_differing`] says.
+pub(super) fn differing(projection: &dyn AnyProjection, up_to: &str) -> String {
+    let rows = projection.row_table();
+    let (live, shadow, key) = (quoted(rows.name), shadow_of(rows), quoted(rows.stream_column()));
+    let found_by = [rows.stream_column(), VERSION];
+    let is_other = is_other("live", "shadow", rows.columns, &found_by);
+    let mut parts = vec![
+        format!(
+            "SELECT shadow.{key} AS stream_id \
+             FROM {shadow} AS shadow LEFT JOIN {live} AS live ON live.{key} = shadow.{key} \
+             WHERE shadow.{key} >= ? AND shadow.{key} {up_to} \
+               AND (live.version IS NULL OR live.version > shadow.version \
+                    OR (live.version = shadow.version AND {is_other}))"
+        ),
+        format!(
+            "SELECT live.{key} FROM {live} AS live LEFT JOIN {shadow} AS shadow ON shadow.{key} = live.{key} \
+             WHERE live.{key} >= ? AND live.{key} {up_to} AND shadow.{key} IS NULL"
+        ),
+    ];
+    if let Some(lines) = projection.line_table() {
+        let line_key = quoted(lines.stream_column());
+        let same_line: Vec<String> =
+            lines.line_key().map(|column| format!("held.{0} = line.{0}", quoted(column))).collect();
+        let found_by: Vec<&str> = lines.line_key().collect();
+        parts.push(format!(
+            "SELECT line.{line_key} \
+             FROM {} AS line JOIN {live} AS live ON live.{key} = line.{line_key} AND live.version >= line.version \
+             LEFT JOIN {} AS held ON {} \
+             WHERE line.{line_key} >= ? AND line.{line_key} {up_to} AND (held.{line_key} IS NULL OR {})",
+            shadow_of(lines),
+            quoted(lines.name),
+            same_line.join(" AND "),
+            is_other("held", "line", lines.columns, &found_by)
+        ));
+    }
+    format!("SELECT COUNT(*) FROM ({}) AS differing", parts.join(" UNION "))
+}
+
+/// How often [`differing`] takes the two ends of the range.
+pub(super) fn ranges_in_differing(projection: &dyn AnyProjection) -> usize {
+    2 + usize::from(projection.line_table().is_some())
+}
+
+/// Whether two rows differ in a column beside those by which they are found.
+fn is_other(one: &str, other: &str, columns: &[Column], found_by: &[&str]) -> String {
+    let values: Vec<String> = columns
+        .iter()
+        .filter(|column| !found_by.contains(&column.name))
+        .map(|column| format!("NOT {one}.{0} <=> {other}.{0}", quoted(column.name)))
+        .collect();
+    if values.is_empty() { "FALSE".to_owned() } else { format!("({})", values.join(" OR ")) }
+}
+
+/// Streams whose row in the tables that were put aside is ahead of the row that queries read.
+pub(super) fn ahead_in_old(table: &Table) -> String {
+    let key = quoted(table.stream_column());
+    format!(
+        "SELECT old.{key}, old.version FROM {} AS old LEFT JOIN {} AS live ON live.{key} = old.{key} \
+         WHERE old.{key} > ? AND (live.version IS NULL OR live.version < old.version) ORDER BY old.{key} LIMIT ?",
+        quoted(&TableSet::Old.name_of(table)),
+        quoted(table.name)
+    )
+}
+
+/// Deletes the early events that the rows have by now.
+pub(super) fn delete_early(table: &Table) -> String {
+    format!(
+        "DELETE early FROM early_events AS early JOIN {} AS live \
+         ON live.{} = early.stream_id AND live.version >= early.version WHERE early.projection = ?",
+        quoted(table.name),
+        quoted(table.stream_column())
+    )
+}

@@ -1,0 +1,109 @@
+//! The texts of the statements for a declared table. Every name comes from a declaration, never from a request.
+//!
+//! Rows travel as one JSON list in one parameter, and `JSON_TABLE` takes them apart: the text of a statement is the same for any
+//! number of rows, so that the server prepares it once. `docs/decisions/0012-mysql-upserts-and-locks.md` says more.
+
+use projection::{Column, ColumnKind, Table, VERSION};
+
+/// A name as both servers take it, whatever word it is.
+pub(crate) fn quoted(name: &str) -> String {
+    format!("`{name}`")
+}
+
+/// The columns of a table, each of this alias.
+pub(crate) fn columns_of(alias: &str, table: &Table) -> String {
+    let columns: Vec<String> =
+        table.columns.iter().map(|column| format!("{alias}.{}", quoted(column.name))).collect();
+    columns.join(", ")
+}
+
+/// A column of a JSON list's rows. A text has room for one character more than its column: a longer text then fails on its
+/// column and is not cut to fit.
+fn json_column(column: &Column, place: usize) -> String {
+    let json_type = match column.kind {
+        ColumnKind::Id => "VARCHAR(32)".to_owned(),
+        ColumnKind::Text { max_chars } => format!("VARCHAR({})", u32::from(max_chars) + 1),
+        ColumnKind::LongText => "MEDIUMTEXT".to_owned(),
+        ColumnKind::Integer => "BIGINT".to_owned(),
+        ColumnKind::Count => "BIGINT UNSIGNED".to_owned(),
+    };
+    format!("{} {json_type} PATH '$[{place}]' ERROR ON ERROR", quoted(column.name))
+}
+
+/// A column's value in the form in which the table holds it.
+fn stored_value(alias: &str, column: &Column) -> String {
+    let value = format!("{alias}.{}", quoted(column.name));
+    if column.kind == ColumnKind::Id { format!("UNHEX({value})") } else { value }
+}
+
+/// Streams that a statement is asked about: a JSON list of ids.
+pub(crate) const ASKED_STREAMS: &str =
+    "JSON_TABLE(?, '$[*]' COLUMNS (stream_id VARCHAR(32) PATH '$' ERROR ON EMPTY ERROR ON ERROR)) AS asked";
+
+/// Inserts the rows of a JSON list into the table of this name, which has the declared columns.
+pub(crate) fn insert(table: &Table, into: &str) -> String {
+    let names: Vec<String> = table.columns.iter().map(|column| quoted(column.name)).collect();
+    let values: Vec<String> = table.columns.iter().map(|column| stored_value("fresh", column)).collect();
+    let json: Vec<String> =
+        table.columns.iter().enumerate().map(|(place, column)| json_column(column, place)).collect();
+    format!(
+        "INSERT INTO {} ({}) SELECT {} FROM JSON_TABLE(?, '$[*]' COLUMNS ({})) AS fresh",
+        quoted(into),
+        names.join(", "),
+        values.join(", "),
+        json.join(", ")
+    )
+}
+
+/// The columns that [`update`] takes of a row, after the stream's id and the version that was read.
+pub(crate) fn changing(table: &Table) -> impl Iterator<Item = (usize, &Column)> {
+    table.columns.iter().enumerate().filter(|(_, column)| column.changes)
+}
+
+/// Updates rows of a JSON list, each of which holds the stream's id, the version that was read, and the changing columns. A row
+/// that is at another version by now is left out, and the count tells.
+pub(crate) fn update(table: &Table) -> String {
+    let key = quoted(table.stream_column());
+    let json: Vec<String> =
+        changing(table).enumerate().map(|(place, (_, column))| json_column(column, place + 2)).collect();
+    let assignments: Vec<String> = changing(table)
+        .map(|(_, column)| format!("live.{} = {}", quoted(column.name), stored_value("fresh", column)))
+        .collect();
+    format!(
+        "UPDATE JSON_TABLE(?, '$[*]' COLUMNS (stream_id VARCHAR(32) PATH '$[0]' ERROR ON ERROR, \
+         read_version BIGINT UNSIGNED PATH '$[1]' ERROR ON ERROR, {})) AS fresh \
+         STRAIGHT_JOIN {} AS live ON live.{key} = UNHEX(fresh.stream_id) AND live.{} = fresh.read_version SET {}",
+        json.join(", "),
+        quoted(table.name),
+        quoted(VERSION),
+        assignments.join(", ")
+    )
+}
+
+/// The rows of the streams that are asked for.
+pub(crate) fn select_asked(table: &Table) -> String {
+    format!(
+        "SELECT {} FROM {ASKED_STREAMS} STRAIGHT_JOIN {} AS live ON live.{} = UNHEX(asked.stream_id)",
+        columns_of("live", table),
+        quoted(table.name),
+        quoted(table.stream_column())
+    )
+}
+
+/// The CRC-32 of a row, as `restore::RowsChecksum` computes it.
+#[cfg(feature = "restore")]
+pub(crate) fn crc(alias: &str, table: &Table) -> String {
+    let texts: Vec<String> = table
+        .columns
+        .iter()
+        .map(|column| {
+            let value = format!("{alias}.{}", quoted(column.name));
+            match (column.kind, column.is_optional) {
+                (ColumnKind::Id, _) => format!("LOWER(HEX({value}))"),
+                (_, true) => format!("COALESCE(CONCAT('=', {value}), '')"),
+                (_, false) => value,
+            }
+        })
+        .collect();
+    format!("CRC32(CONCAT_WS('|', {}))", texts.join(", "))
+}

@@ -1,0 +1,37 @@
+use cqrs::{CommitScan, ReadError};
+use projection::{BuildDue, ProjectionRecord, ProjectionRegister, Projections, ReadDbError, builds_due};
+
+/// Why the projections were not recorded. Handling: as its source says, then again.
+#[derive(Debug, thiserror::Error)]
+pub enum PrepareError {
+    /// The event store could not be read.
+    #[error("the event store cannot be read")]
+    EventStore(#[from] ReadError),
+    /// The read database could not be read or written.
+    #[error(transparent)]
+    ReadDb(#[from] ReadDbError),
+}
+
+/// Records every projection that the read database does not know yet, and answers which builds are due.
+///
+/// A projection that comes before its first event is built from the start: the bus brings it every event. Where there are events
+/// already, the bus may have passed them over, so that a build is due.
+///
+/// # Errors
+/// See [`PrepareError`].
+pub async fn prepare_projections(
+    projections: &Projections,
+    commits: &dyn CommitScan,
+    register: &dyn ProjectionRegister,
+) -> Result<Vec<BuildDue>, PrepareError> {
+    let known = register.projection_records().await?;
+    for projection in projections.all() {
+        if known.iter().any(|record| record.name == projection.name()) {
+            continue;
+        }
+        let has_events = commits.has_commit_of(projection.aggregate_types()).await?;
+        let built_version = (!has_events).then(|| projection.version());
+        register.record_projection(&ProjectionRecord { name: projection.name().to_owned(), built_version }).await?;
+    }
+    Ok(builds_due(projections, &register.projection_records().await?))
+}
