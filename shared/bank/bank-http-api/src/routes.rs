@@ -1,5 +1,3 @@
-//! Which method and path is which function's: for the gateway, and for who answers where there is no function.
-
 use http::Method;
 
 /// One line of the HTTP contract.

@@ -1,11 +1,11 @@
 use bank::{AccountAggregate, AccountError};
 use cqrs::{CommandError, CommandErrorOf, CommandOutcome, Refusal};
 use http::{HeaderName, HeaderValue, StatusCode, header};
+use http_api::{Answer, FieldError, Problem, ProblemCode, WrongValue, log_fault, version_entity_tag};
 use serde::Serialize;
 
-use crate::field_errors::not_positive;
-use crate::query_problem::log_fault;
-use crate::{Answer, FieldError, Problem, ProblemCode, version_entity_tag};
+use crate::field_values::not_positive;
+use crate::{account_not_found, problem_codes};
 
 #[derive(Serialize)]
 struct AccountCommandBody {
@@ -16,10 +16,10 @@ struct AccountCommandBody {
     status: &'static str,
 }
 
-/// What an account command answers once its events are durable.
+/// The answer to an account command once its events are durable.
 ///
 /// # Errors
-/// `internal_error` should the account not be open after a command, which no command leaves it.
+/// `internal_error` where the account was never opened. No command leaves an account so.
 pub fn account_command_answer(
     status: StatusCode,
     outcome: &CommandOutcome<AccountAggregate>,
@@ -47,22 +47,22 @@ pub fn account_command_problem(error: &CommandErrorOf<AccountAggregate>) -> Prob
     match error {
         CommandError::Refused(Refusal::Domain(error)) => refusal_problem(error),
         CommandError::Refused(Refusal::VersionMismatch { expected, actual }) => Problem::new(
-            ProblemCode::VersionMismatch,
+            problem_codes::VERSION_MISMATCH,
             format!("The account is at version {actual}, not at {expected}."),
         )
         .with_header(header::ETAG, version_entity_tag(*actual)),
         CommandError::IdempotencyKeyReused => Problem::new(
-            ProblemCode::IdempotencyKeyReused,
+            ProblemCode::IDEMPOTENCY_KEY_REUSED,
             "This Idempotency-Key came before with another request. Take a new one for a new request.",
         ),
         CommandError::Conflict => Problem::new(
-            ProblemCode::Conflict,
+            ProblemCode::CONFLICT,
             "Other commands on this account were first, every time. Nothing was done; try again.",
         ),
         CommandError::Unavailable { .. } | CommandError::DeadlineExceeded => {
             log_fault(error);
             Problem::new(
-                ProblemCode::Unavailable,
+                ProblemCode::UNAVAILABLE,
                 "The command may or may not have been done. Send it again with the same Idempotency-Key.",
             )
         }
@@ -74,25 +74,25 @@ pub fn account_command_problem(error: &CommandErrorOf<AccountAggregate>) -> Prob
 }
 
 fn refusal_problem(error: &AccountError) -> Problem {
-    let amount_error =
-        |code| Problem::validation_failed(vec![FieldError { field: "amount", code, message: error.to_string() }]);
+    let wrong_amount = |wrong| Problem::validation_failed(vec![FieldError::new("amount", wrong)]);
+    let amount_error = |code| wrong_amount(WrongValue { code, message: error.to_string() });
     match error {
-        AccountError::NotFound => Problem::account_not_found(),
+        AccountError::NotFound => account_not_found(),
         // Two accounts of one id: of derived ids a collision, of generated ones a broken random source.
-        AccountError::AlreadyOpen => Problem::new(ProblemCode::Conflict, "This account id is taken. Try again."),
-        AccountError::Closed => Problem::new(ProblemCode::AccountClosed, "A closed account takes no commands."),
+        AccountError::AlreadyOpen => Problem::new(ProblemCode::CONFLICT, "This account id is taken. Try again."),
+        AccountError::Closed => Problem::new(problem_codes::ACCOUNT_CLOSED, "A closed account takes no commands."),
         AccountError::TooManyDecimals { .. } => amount_error("too_many_decimals"),
         AccountError::AmountTooLarge => amount_error("too_large"),
-        AccountError::AmountNotPositive => Problem::validation_failed(vec![not_positive("amount")]),
+        AccountError::AmountNotPositive => wrong_amount(not_positive()),
         AccountError::InsufficientFunds { balance, amount } => Problem::new(
-            ProblemCode::InsufficientFunds,
+            problem_codes::INSUFFICIENT_FUNDS,
             format!("The account holds {balance} {currency}, less than {amount}.", currency = balance.currency()),
         ),
         AccountError::BalanceLimitExceeded => {
-            Problem::new(ProblemCode::BalanceLimitExceeded, "The deposit would take the balance over the limit.")
+            Problem::new(problem_codes::BALANCE_LIMIT_EXCEEDED, "The deposit would take the balance over the limit.")
         }
         AccountError::BalanceNotZero { balance } => Problem::new(
-            ProblemCode::BalanceNotZero,
+            problem_codes::BALANCE_NOT_ZERO,
             format!("The account still holds {balance} {currency}.", currency = balance.currency()),
         ),
     }
