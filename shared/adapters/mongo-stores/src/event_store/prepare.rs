@@ -1,8 +1,9 @@
 use mongodb::Database;
 use mongodb::bson::{Bson, Document, doc};
-use mongodb::error::ErrorKind;
 
-use crate::commit_document::UNDELIVERED;
+use super::commit_document::UNDELIVERED;
+use crate::PrepareError;
+use crate::prepare::{majority, prepare_collection};
 
 pub(crate) const COMMITS: &str = "commits";
 /// Finds a stream's commit by its key, and refuses a second one.
@@ -10,38 +11,9 @@ pub(crate) const BY_IDEMPOTENCY_KEY: &str = "by_idempotency_key";
 /// Finds what the bus may not have, oldest first; small, since it holds nothing else.
 pub(crate) const UNDELIVERED_BY_TIME: &str = "undelivered_by_time";
 
-/// Why the database could not be prepared.
-#[derive(Debug, thiserror::Error)]
-pub enum PrepareError {
-    /// The server refused or could not be reached. Handling: where it says that an index of the same name is
-    /// there with other options, a person must drop that index; where it says that rights are missing, prepare
-    /// as an administrator; else prepare again, nothing is done twice.
-    #[error("the database {database} could not be prepared")]
-    Refused {
-        /// Its name.
-        database: String,
-        /// The driver's error.
-        #[source]
-        source: mongodb::error::Error,
-    },
-}
-
-/// The server's code for a collection that is there already.
-const NAMESPACE_EXISTS: i32 = 48;
-
 /// Makes the collection and its indexes, or brings its validator up to date where they are there.
 pub(crate) async fn prepare(database: &Database) -> Result<(), PrepareError> {
-    let refused = |source| PrepareError::Refused { database: database.name().to_owned(), source };
-    let write_concern = doc! { "w": "majority" };
-    let create = doc! { "create": COMMITS, "validator": validator(), "writeConcern": write_concern.clone() };
-    match database.run_command(create).await {
-        Ok(_) => {}
-        Err(error) if matches!(&*error.kind, ErrorKind::Command(error) if error.code == NAMESPACE_EXISTS) => {
-            let change = doc! { "collMod": COMMITS, "validator": validator(), "writeConcern": write_concern.clone() };
-            database.run_command(change).await.map_err(refused)?;
-        }
-        Err(error) => return Err(refused(error)),
-    }
+    prepare_collection(database, COMMITS, validator()).await?;
     let indexes = vec![
         doc! {
             "name": BY_IDEMPOTENCY_KEY,
@@ -55,9 +27,8 @@ pub(crate) async fn prepare(database: &Database) -> Result<(), PrepareError> {
             "partialFilterExpression": { UNDELIVERED: true },
         },
     ];
-    let create = doc! { "createIndexes": COMMITS, "indexes": indexes, "writeConcern": write_concern };
-    database.run_command(create).await.map_err(refused)?;
-    Ok(())
+    let create = doc! { "createIndexes": COMMITS, "indexes": indexes, "writeConcern": majority() };
+    database.run_command(create).await.map(drop).map_err(|source| PrepareError::refused(database, source))
 }
 
 /// What every document must hold. Whoever writes by hand is told at once, rather than the next command.

@@ -3,15 +3,16 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use cqrs::StreamId;
 use futures::TryStreamExt as _;
-use mongo_connection::{ConnectError, OPERATION_TIMEOUT, OperationError, bounded, durable_collection};
 use mongodb::bson::{Bson, DateTime, Document, doc};
 use mongodb::options::ReturnDocument;
 use mongodb::{Collection, Database};
 use personal_data::{KeyStore, KeyStoreError, StoredKey, WrappedKey};
 
-use crate::PrepareError;
-use crate::key_document::{from_document, key_id, to_members};
-use crate::prepare::{self, KEYS};
+use super::key_document::{from_document, key_id, to_members};
+use super::prepare::{self, KEYS};
+use crate::bounded::{OPERATION_TIMEOUT, bounded};
+use crate::connection::{connect, durable_collection};
+use crate::{ConnectError, OperationError, PrepareError};
 
 const EVENT_STORE_URL: &str = "EVENT_STORE_URL";
 const KEY_STORE_URL: &str = "KEY_STORE_URL";
@@ -32,7 +33,7 @@ impl MongoKeyStore {
     /// # Errors
     /// See [`ConnectError`].
     pub async fn connect(key_store_url: &str) -> Result<Self, ConnectError> {
-        Ok(Self::on(mongo_connection::connect(key_store_url, KEY_STORE_URL).await?))
+        Ok(Self::on(connect(key_store_url, KEY_STORE_URL).await?))
     }
 
     /// A client for `EVENT_STORE_URL`'s server, where the keys are in a database named after the event store's.
@@ -40,7 +41,7 @@ impl MongoKeyStore {
     /// # Errors
     /// See [`ConnectError`].
     pub async fn connect_beside(event_store_url: &str) -> Result<Self, ConnectError> {
-        let event_store = mongo_connection::connect(event_store_url, EVENT_STORE_URL).await?;
+        let event_store = connect(event_store_url, EVENT_STORE_URL).await?;
         Ok(Self::on(event_store.client().database(&format!("{}{BESIDE}", event_store.name()))))
     }
 

@@ -4,15 +4,16 @@ use cqrs::{
     Undelivered,
 };
 use futures::TryStreamExt as _;
-use mongo_connection::{ConnectError, OPERATION_TIMEOUT, OperationError, bounded, durable_collection};
 use mongodb::bson::{Document, RawDocumentBuf, doc};
 use mongodb::error::{ErrorKind, WriteFailure};
 use mongodb::options::{Acknowledgment, Hint, WriteConcern};
 use mongodb::{Collection, Database};
 
-use crate::PrepareError;
-use crate::commit_document::{UNDELIVERED, commit_id, from_document, to_document, uuid_to_bson, version_to_bson};
-use crate::prepare::{self, BY_IDEMPOTENCY_KEY, COMMITS, UNDELIVERED_BY_TIME};
+use super::commit_document::{UNDELIVERED, commit_id, from_document, to_document, uuid_to_bson, version_to_bson};
+use super::prepare::{self, BY_IDEMPOTENCY_KEY, COMMITS, UNDELIVERED_BY_TIME};
+use crate::bounded::{OPERATION_TIMEOUT, bounded};
+use crate::connection::{connect, durable_collection};
+use crate::{ConnectError, OperationError, PrepareError};
 
 /// The setting that the URL is from.
 const EVENT_STORE_URL: &str = "EVENT_STORE_URL";
@@ -52,7 +53,7 @@ impl MongoEventStore {
     /// # Errors
     /// See [`ConnectError`].
     pub async fn connect(url: &str) -> Result<Self, ConnectError> {
-        let database = mongo_connection::connect(url, EVENT_STORE_URL).await?;
+        let database = connect(url, EVENT_STORE_URL).await?;
         let commits = durable_collection(&database, COMMITS);
         Ok(Self { database, commits })
     }

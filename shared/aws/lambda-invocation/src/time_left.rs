@@ -1,13 +1,11 @@
-//! What an invocation has left before Lambda ends it.
-
 use std::time::{Duration, SystemTime};
 
 use lambda_runtime::Context;
 
-/// What an invocation may take where no deadline is given.
+/// The time that an invocation may take where no deadline is given.
 const WITHOUT_A_DEADLINE: Duration = Duration::from_secs(60);
 
-/// What an invocation has left before Lambda ends it.
+/// The time that an invocation has left before Lambda ends it.
 #[must_use]
 pub fn time_left(context: &Context) -> Duration {
     time_until(context.deadline())

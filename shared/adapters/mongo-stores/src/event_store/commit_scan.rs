@@ -1,14 +1,13 @@
 use async_trait::async_trait;
 use cqrs::{CommitPlace, CommitScan, EventStoreSize, ReadError, ScannedCommit, StreamId, StreamRange};
 use futures::TryStreamExt as _;
-use mongo_connection::OperationError;
 use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{Binary, Bson, Document, RawDocument, doc};
 use uuid::Uuid;
 
-use crate::MongoEventStore;
-use crate::commit_document::{commit_id, from_document, misfits, version_to_bson};
-use crate::mongo_event_store::{corrupt, unavailable};
+use super::commit_document::{commit_id, from_document, misfits, version_to_bson};
+use super::mongo_event_store::{MongoEventStore, corrupt, unavailable};
+use crate::OperationError;
 
 /// How many streams are looked at for each part that the store is split into: the more, the more even the parts.
 const SAMPLES_PER_PART: u32 = 64;

@@ -19,7 +19,7 @@
 //! ```
 //!
 //! `data` is a document that a shell can show and a query can look into. What BSON has no place for (see
-//! [`json_in_bson`](crate::json_in_bson)) is JSON text in `data_json` instead.
+//! [`json_in_bson`](super::json_in_bson)) is JSON text in `data_json` instead.
 
 use cqrs::{
     Commit, CommitDraft, Digest, Idempotency, Opening, RecordedEvent, RecordedState, SealedPersonalData, StreamId,
@@ -30,7 +30,7 @@ use mongodb::bson::{Binary, Bson, DateTime, Document, RawDocument, RawDocumentBu
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::json_in_bson::{to_bson, to_json};
+use super::json_in_bson::{to_bson, to_json};
 
 /// The mark of a commit that the bus may not have.
 pub(crate) const UNDELIVERED: &str = "undelivered";

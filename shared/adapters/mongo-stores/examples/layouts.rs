@@ -2,7 +2,7 @@
 //! figures of two runs on one machine differ by more than the layouts do:
 //!
 //! ```text
-//! EVENT_STORE_URL='mongodb://127.0.0.1:27017/?replicaSet=rs0' cargo run --release -p mongo-event-store --example layouts
+//! EVENT_STORE_URL='mongodb://127.0.0.1:27017/?replicaSet=rs0' cargo run --release -p mongo-stores --example layouts
 //! ```
 //!
 //! `LAYOUTS_MS` is how long each figure is measured; 2000 unless set. It works in databases of its own, which it
@@ -19,7 +19,7 @@ use cqrs::{
 };
 use cqrs::{StreamId, Timestamp};
 use futures::future::join_all;
-use mongo_event_store::MongoEventStore;
+use mongo_stores::MongoEventStore;
 use mongodb::bson::{Binary, Bson, DateTime, Document, doc, spec::BinarySubtype};
 use mongodb::options::{Acknowledgment, ClientOptions, CollectionOptions, ReadConcern, WriteConcern};
 use mongodb::{Client, Collection, Database};
