@@ -8,7 +8,7 @@ use cqrs::{DeliveryMarks as _, EventConsumer, MarkingPublisher, Timestamp};
 use event_relay::EventRelay;
 use futures::future::BoxFuture;
 use kafka_events::{KafkaConnection, KafkaEventPublisher, PublishLimits};
-use mongo_event_store::MongoEventStore;
+use mongo_stores::MongoEventStore;
 use mysql_read_db::MySqlReadDb;
 use passbook::delivery::Delivery;
 use passbook::event_source_mapping::MappingSettings;

@@ -11,7 +11,7 @@ use bank::AccountId;
 use bank_read_model::{BankAccountRepository as _, StatementFilter, StatementPage};
 use cqrs::{DeliveryMarks as _, EventStoreRepository as _, StreamId, Timestamp};
 use kafka_events::KafkaConnection;
-use mongo_event_store::MongoEventStore;
+use mongo_stores::MongoEventStore;
 use mysql_read_db::MySqlReadDb;
 use passbook::event_source_mapping::{EventFunction, EventSourceMapping, InvokeApi, InvokeClient, MappingSettings};
 use serde_json::{Value, json};

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use api_routes::Route;
+use bank_http_api::Route;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use cqrs::Timestamp;

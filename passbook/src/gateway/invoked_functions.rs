@@ -56,7 +56,7 @@ fn problem_of(error: &InvokeError) -> Problem {
         InvokeError::Function { .. } => Problem::internal_error(),
         // It may have run all the same; a client that sends a key may try again.
         InvokeError::TimedOut { .. } | InvokeError::Refused { .. } | InvokeError::Unreachable(_) => {
-            Problem::new(ProblemCode::Unavailable, "The function cannot be reached now.")
+            Problem::new(ProblemCode::UNAVAILABLE, "The function cannot be reached now.")
         }
     }
 }

@@ -16,12 +16,12 @@ use std::collections::BTreeMap;
 use std::error::Error as _;
 use std::sync::Arc;
 
-use api_routes::{ROUTES, Route};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request};
 use axum::response::Response;
+use bank_http_api::{ROUTES, Route};
 use http::Method;
 use http_api::{CorrelationId, Problem, ProblemCode, render_problem};
 use http_body_util::LengthLimitError;
@@ -173,7 +173,7 @@ async fn static_file(file: &'static StaticFile, request: Request) -> Response {
 /// Why a body was not taken in whole.
 fn body_problem(error: &axum::Error) -> Problem {
     if error.source().is_some_and(|source| source.is::<LengthLimitError>()) {
-        Problem::new(ProblemCode::PayloadTooLarge, format!("A body has at most {} bytes.", http_api::MAX_BODY_BYTES))
+        Problem::new(ProblemCode::PAYLOAD_TOO_LARGE, format!("A body has at most {} bytes.", http_api::MAX_BODY_BYTES))
     } else {
         Problem::malformed("The body broke off, or its chunks are none.")
     }

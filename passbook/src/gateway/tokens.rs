@@ -1,7 +1,8 @@
 use std::collections::{BTreeMap, HashSet};
 
+use bank_http_api::scopes;
 use http::{HeaderMap, header};
-use http_api::{Problem, ProblemCode, Scope};
+use http_api::{Problem, ProblemCode};
 use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, JwkSet, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde_json::Value;
@@ -67,7 +68,7 @@ impl TokenChecker {
         let checked = token.ok_or("not a bearer token".to_owned()).and_then(|token| self.check(keys, token));
         checked.map(Some).map_err(|reason| {
             tracing::info!(reason, "token refused");
-            Problem::new(ProblemCode::Unauthenticated, "The token is not valid here, or not any more.")
+            Problem::new(ProblemCode::UNAUTHENTICATED, "The token is not valid here, or not any more.")
         })
     }
 
@@ -130,7 +131,7 @@ fn claim_text(value: &Value) -> String {
 }
 
 fn development_claims() -> Claims {
-    let scopes: Vec<&str> = Scope::ALL.iter().map(|scope| scope.as_str()).collect();
+    let scopes: Vec<&str> = scopes::ALL.iter().map(|scope| scope.as_str()).collect();
     Claims::from([("sub".to_owned(), DEVELOPMENT_CALLER.to_owned()), ("scope".to_owned(), scopes.join(" "))])
 }
 
