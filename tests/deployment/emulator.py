@@ -1,4 +1,4 @@
-"""The translated stack in a local CloudFormation. It is made, looked at and deleted, once for each choice of stores.
+"""The translated stack in a local CloudFormation. It is made, examined and deleted, once for each choice of stores.
 
 The emulator is moto. It knows fewer resources than CloudFormation. Those that it does not take are named in `NOT_TAKEN`
 and printed. A resource that is missing there is a finding.

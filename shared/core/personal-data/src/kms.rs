@@ -9,37 +9,38 @@ use serde_json::{Value, json};
 use settings::{Settings, SettingsError};
 
 const KMS: Service = Service { name: "kms", endpoint_variable: "AWS_ENDPOINT_URL_KMS" };
-/// Less than 3 s for all tries together: a command has 10 s, and other things to wait for.
+/// All tries together take less than 3 s, because a command has 10 s and has to wait for other services too.
 const LIMITS: Limits = Limits {
     try_timeout: Duration::from_secs(1),
     retry_for: Duration::from_millis(1_500),
     first_pause: Duration::from_millis(25),
     longest_pause: Duration::from_millis(200),
 };
-/// What KMS binds a wrapped key to, and writes into CloudTrail: the key opens for this stream alone.
+/// The name under which KMS binds a wrapped key to its stream and records it in CloudTrail. The key unwraps for this stream
+/// only.
 const STREAM_ID: &str = "stream_id";
-/// KMS's words for what it did not wrap, or not for this stream.
+/// KMS's error codes for a key that it did not wrap, or not for this stream.
 const NOT_OURS: [&str; 2] = ["InvalidCiphertextException", "IncorrectKeyException"];
 
-/// Why KMS made or unwrapped no key.
+/// The reason why KMS made or unwrapped no key.
 #[derive(Debug, thiserror::Error)]
 pub enum KmsError {
-    /// The environment lacks what signs requests to AWS. Handling: in Lambda it is there by itself; elsewhere set the
-    /// variable that it names.
+    /// The environment lacks the credentials that sign requests to AWS. Handling: in Lambda they are set by Lambda;
+    /// elsewhere set the variable that the error names.
     #[error(transparent)]
     Environment(#[from] SettingsError),
-    /// KMS did not answer, or refused to make a key. Handling: grant the role `kms:GenerateDataKey` on the key, see that the
-    /// key is enabled, and that the network lets it reach KMS.
+    /// KMS did not answer, or refused to make a key. Handling: grant the role `kms:GenerateDataKey` on the key. Check that
+    /// the key is enabled and that the network lets the function reach KMS.
     #[error("KMS made no key")]
     Generate(#[source] RequestError),
-    /// KMS did not answer, or refused to unwrap a key. Handling: grant the role `kms:Decrypt` on the key that wrapped it,
-    /// see that the key is enabled, and that the network lets it reach KMS.
+    /// KMS did not answer, or refused to unwrap a key. Handling: grant the role `kms:Decrypt` on the key that wrapped it.
+    /// Check that the key is enabled and that the network lets the function reach KMS.
     #[error("KMS did not unwrap the key")]
     Unwrap(#[source] RequestError),
-    /// What is stored was not wrapped by KMS, or by another key there, or for another stream. Handling: a person must look.
+    /// The stored key was not wrapped by KMS, or by another key there, or for another stream. Handling: a person must look.
     #[error("the key was wrapped with another key of KMS or for another stream, or has been changed")]
     NotOurs,
-    /// KMS answered without what was asked for. Handling: a defect of what is at the address; see what answers there.
+    /// KMS's answer has no key in it. Handling: a defect of the server at the address; see which server answers there.
     #[error("KMS answered without a key")]
     NoKey,
 }
@@ -50,7 +51,7 @@ pub struct KmsKey {
     key_id: String,
 }
 
-/// What GenerateDataKey and Decrypt answer, in base64. Never shown, and so without `Debug`.
+/// The answer of GenerateDataKey and Decrypt, in base64. It is never shown, so it has no `Debug`.
 #[derive(Deserialize)]
 struct Answer {
     #[serde(rename = "CiphertextBlob")]

@@ -48,7 +48,7 @@ pub enum KafkaBrokers {
     ClusterArn(String),
 }
 
-/// How to sign in to Kafka.
+/// The sign-in to Kafka.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KafkaSignIn {
     /// No sign-in and no TLS: for a broker on the machine itself, or in a network without other users.
