@@ -5,10 +5,10 @@ use super::ImportArguments;
 use super::account_replay::{AccountReplay, Counts, Mismatch, RefusedRow};
 use super::read_side_check::ReadSideCheck;
 
-/// As many of a kind are printed one by one; the rest is counted.
+/// The number of entries of one kind that are printed. The other entries are only counted.
 const MAX_LISTED: usize = 20;
 
-/// What came of an import.
+/// The result of an import.
 pub(crate) struct Report {
     file: String,
     caller: String,
@@ -71,7 +71,7 @@ impl fmt::Display for Report {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { file, caller, accounts, rows, played_in, counts, .. } = self;
         let seconds = played_in.as_secs_f64().max(f64::MIN_POSITIVE);
-        // Of what is timed, not of money.
+        // Floats are used for a rate, not for money.
         #[expect(clippy::float_arithmetic, clippy::cast_precision_loss, reason = "a rate for people")]
         let rows_per_second = *rows as f64 / seconds;
         writeln!(formatter, "{file}: {rows} rows of {accounts} accounts, for the caller {caller:?}")?;
