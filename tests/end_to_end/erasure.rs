@@ -126,7 +126,7 @@ async fn an_erased_name_is_read_nowhere_any_more_and_everything_else_stays() {
     let before = events(&client, &account_id).await;
     assert_eq!(before[0]["data"]["holder"], json!(NAME));
     assert_eq!(holder_when_opened(&client, &account_id).await, json!(NAME));
-    // Even now the event store does not have the names. It has the references of payments.
+    // Even before the erasure the event store does not have the names in clear text. It does have the deposit.
     let stored = stored_bytes(&server).await;
     assert!(is_in("FundsDeposited", &stored));
     assert!(!is_in(NAME, &stored) && !is_in("Ann Lee", &stored));

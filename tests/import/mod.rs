@@ -58,7 +58,7 @@ fn the_sample_is_imported_and_every_difference_explained() {
     assert_eq!((figure(&report, "deposits"), figure(&report, "withdrawals"), figure(&report, "refused")), (14, 9, 1));
     assert_eq!(figure(&report, "equal"), 16, "{report}");
     assert_eq!(figure(&report, "differing by the file's own residuals"), 4, "{report}");
-    assert_eq!(figure(&report, "differing by what was refused"), 4, "{report}");
+    assert_eq!(figure(&report, "differing by the refused rows"), 4, "{report}");
     assert_eq!(figure(&report, "not explained"), 0);
     assert_eq!(figure(&report, "accounts whose row and last line agree"), 3);
     assert!(report.contains("row 16 (account 103, 9016): the balance is 300.00, less than 1000.00"), "{report}");

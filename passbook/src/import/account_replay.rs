@@ -48,7 +48,7 @@ pub enum ReplayError {
     #[error(transparent)]
     Command(#[from] CommandErrorOf<AccountAggregate>),
     /// The account's number is not a valid holder.
-    #[error("the account's number makes no holder")]
+    #[error("the account's number is not a valid holder")]
     Holder(#[from] TextError),
 }
 

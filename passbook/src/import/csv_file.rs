@@ -163,7 +163,7 @@ fn parse_time(text: &str) -> Result<Timestamp, String> {
 }
 
 fn parse_signed_minor(text: &str, currency: Currency) -> Result<i64, String> {
-    let wrong = || format!("{text:?} is no amount of {currency}");
+    let wrong = || format!("{text:?} is not an amount of {currency}");
     let decimal = Decimal::from_str_exact(text).map_err(|_| wrong())?;
     let decimals = u32::from(currency.decimals());
     if decimal.normalize().scale() > decimals {

@@ -81,7 +81,7 @@ pub enum ImportError {
         waited_s: u64,
     },
     /// A part of the import ended without an error, which is a defect.
-    #[error("a part of the import died")]
+    #[error("a part of the import ended without an error")]
     Worker(#[from] tokio::task::JoinError),
 }
 

@@ -85,7 +85,7 @@ impl fmt::Display for Report {
         writeln!(formatter, "Balances after each row, beside those that the file states")?;
         writeln!(formatter, "  equal                                {:>8}", counts.equal)?;
         writeln!(formatter, "  differing by the file's own residuals {:>7}", counts.equal_but_for_residuals)?;
-        writeln!(formatter, "  differing by what was refused        {:>8}", counts.equal_but_for_refusals)?;
+        writeln!(formatter, "  differing by the refused rows        {:>8}", counts.equal_but_for_refusals)?;
         writeln!(formatter, "  not explained                        {:>8}", self.mismatches.len())?;
         writeln!(formatter, "Read side, once it had caught up")?;
         writeln!(formatter, "  accounts whose row and last line agree {:>6}", self.read_side.equal)?;

@@ -19,7 +19,7 @@ const TIMEOUT: Duration = Duration::from_secs(6);
 #[derive(Debug, thiserror::Error)]
 pub enum LookUpError {
     /// The text is not a cluster's ARN. Handling: set `KAFKA_CLUSTER_ARN` correctly.
-    #[error("KAFKA_CLUSTER_ARN is no cluster's ARN")]
+    #[error("KAFKA_CLUSTER_ARN is not a cluster's ARN")]
     NoArn,
     /// There are no credentials to ask AWS with. Handling: see [`CredentialsError`].
     #[error(transparent)]

@@ -40,13 +40,13 @@ pub enum IamTokenError {
     #[error("the request cannot be signed")]
     Parameters(#[from] BuildError),
     /// The request's URL is malformed. Most likely `AWS_REGION` is not a region's name.
-    #[error("the request that would be signed is no URL")]
+    #[error("the URL of the request to sign is malformed")]
     Url(#[from] http::Error),
     /// The clock is before 1970. Handling: set the clock.
-    #[error("the clock stands before 1970")]
+    #[error("the clock is before 1970")]
     Clock(#[from] SystemTimeError),
     /// The clock is too far ahead. Handling: set the clock.
-    #[error("the clock stands too far ahead")]
+    #[error("the clock is too far ahead")]
     ClockTooFarAhead,
 }
 

@@ -46,7 +46,7 @@ pub enum KafkaPublishError {
     Paused,
     /// The brokers did not acknowledge in time. They may have the events, or may still get them. Handling: check the brokers,
     /// the network and the sign-in; publishing goes on by itself once the brokers answer.
-    #[error("no acknowledgement within {} ms; the client says: {}", timeout.as_millis(), trouble.as_deref().unwrap_or("nothing"))]
+    #[error("no acknowledgement within {} ms; the client's error: {}", timeout.as_millis(), trouble.as_deref().unwrap_or("none"))]
     TimedOut {
         /// The limit.
         timeout: Duration,
@@ -64,7 +64,7 @@ pub enum KafkaPublishError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum RefusedError {
     /// The topic is unknown. Handling: make the topic, or grant the right to it.
-    #[error("Unknown topic: no broker knows it, or there is no right to see it")]
+    #[error("Unknown topic: no broker knows it, or the right to see it is missing")]
     UnknownTopic,
     /// Kafka's own name for the error. Handling: look the name up in Kafka's documentation of its protocol.
     #[error("the broker's answer is {0}")]

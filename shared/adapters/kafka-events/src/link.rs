@@ -101,7 +101,7 @@ fn is_server(text: &str) -> bool {
 /// The reason why records did not get to a broker by this link.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LinkError {
-    #[error("no broker knows the topic, or there is no right to see it")]
+    #[error("no broker knows the topic, or the right to see it is missing")]
     UnknownTopic,
     #[error(transparent)]
     Kafka(#[from] KafkaError),

@@ -21,7 +21,7 @@ pub enum NoPublisherError {
     #[error("KAFKA_BOOTSTRAP_SERVERS names no server")]
     NoServer,
     /// The entry is not a host with a port. Handling: write `host:port`, without a scheme and not in brackets.
-    #[error("KAFKA_BOOTSTRAP_SERVERS: {server:?} is no host:port")]
+    #[error("KAFKA_BOOTSTRAP_SERVERS: {server:?} is not host:port")]
     Server {
         /// The entry.
         server: String,

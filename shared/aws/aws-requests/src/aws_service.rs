@@ -115,11 +115,11 @@ impl AwsService {
         let place = match &endpoint_url {
             Some(url) => Place::at(url).ok_or(SettingsError::Invalid {
                 variable: service.endpoint_variable,
-                reason: "it, or AWS_ENDPOINT_URL, must be a URL of https or http",
+                reason: "this variable, or AWS_ENDPOINT_URL, must be an https or http URL",
             })?,
             None => Place::of_service(service.name, &region).ok_or(SettingsError::Invalid {
                 variable: service.endpoint_variable,
-                reason: "it must be set for a region whose addresses are not known here",
+                reason: "it must be set, because the addresses of this region are not known here",
             })?,
         };
         let key = settings.aws_credentials()?;

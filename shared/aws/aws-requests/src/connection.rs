@@ -39,7 +39,7 @@ pub enum ConnectionError {
     #[error("no connection")]
     Connect(#[source] io::Error),
     /// The host's name is not valid.
-    #[error("the host's name is none")]
+    #[error("the host's name is not valid")]
     HostName(#[from] InvalidDnsNameError),
     /// The connection ended, or the answer was not HTTP.
     #[error("the connection ended without an answer")]
@@ -94,7 +94,7 @@ impl Connector {
             match self.exchange(kept, request.clone()).await {
                 Ok(answer) => return Ok(answer),
                 // The other side may close a kept connection at any time. Nobody notices while the process is frozen.
-                Err(error) => tracing::debug!(%error, "the connection that was kept has ended: another is opened"),
+                Err(error) => tracing::debug!(%error, "the kept connection has ended; a new one is opened"),
             }
         }
         let connection = self.connect().await?;

@@ -22,7 +22,7 @@ pub enum SecretsError {
     #[error(transparent)]
     Settings(#[from] SettingsError),
     /// The variable names no secret. Handling: set it to the whole ARN of a secret.
-    #[error("{variable} is no ARN of a secret")]
+    #[error("{variable} is not the ARN of a secret")]
     Arn {
         /// The variable with the ARN.
         variable: &'static str,

@@ -29,11 +29,11 @@ pub enum KeyProtectionError {
     #[error("the key was wrapped with another master key or for another stream, or has been changed")]
     NotOurs,
     /// An unwrapped key does not have 32 bytes. Handling: the key store is damaged; a person must look.
-    #[error("the key has not 32 bytes")]
+    #[error("the key does not have 32 bytes")]
     Length,
     /// This build cannot use KMS. Handling: use a build with the feature `kms`, like the builds for Lambda.
     #[cfg(not(feature = "kms"))]
-    #[error("KEY_STORE_KMS_KEY_ID is set, and this build is without KMS")]
+    #[error("KEY_STORE_KMS_KEY_ID is set, but this build has no KMS")]
     NoKms,
     /// KMS cannot be used, or refused. Handling: see [`KmsError`].
     #[cfg(feature = "kms")]

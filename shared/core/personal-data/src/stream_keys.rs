@@ -129,7 +129,7 @@ impl PersonalData for StreamKeys {
 }
 
 /// Erasing leaves a mark. Without a mark, the key is lost.
-const NO_KEY: &str = "the key store knows nothing of its key";
+const NO_KEY: &str = "the key store has no key and no mark for the stream";
 
 /// Opens one event's personal part, if it is sealed.
 fn open(stream_id: StreamId, key: Option<&Key>, event: &mut RecordedEvent) -> Result<(), String> {
@@ -147,16 +147,16 @@ fn open(stream_id: StreamId, key: Option<&Key>, event: &mut RecordedEvent) -> Re
 }
 
 fn decrypt(key: &DataKey, personal: &SealedPersonalData, place: &[u8]) -> Result<Map<String, Value>, &'static str> {
-    let ciphertext = STANDARD.decode(&personal.ciphertext).map_err(|_| "the ciphertext is no base64")?;
+    let ciphertext = STANDARD.decode(&personal.ciphertext).map_err(|_| "the ciphertext is not base64")?;
     let plain =
         key.open(&ciphertext, place).map_err(|NotOurs| "it was not sealed for this event, or has been changed")?;
     let members: Map<String, Value> =
-        serde_json::from_slice(&plain).map_err(|_| "what was sealed is no JSON object")?;
+        serde_json::from_slice(&plain).map_err(|_| "the sealed text is not a JSON object")?;
     let is_named = |name| personal.members.iter().any(|member| member == name);
     if members.len() == personal.members.len() && members.keys().all(is_named) {
         Ok(members)
     } else {
-        Err("what was sealed has other members than the event names")
+        Err("the sealed members differ from the members that the event names")
     }
 }
 

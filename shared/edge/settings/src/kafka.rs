@@ -138,7 +138,7 @@ impl Settings {
         let dead_letter_topic =
             self.optional(KAFKA_DEAD_LETTER_TOPIC)?.unwrap_or_else(|| format!("{topic}.dead-letters"));
         if dead_letter_topic == topic {
-            let reason = "it must be another topic than the events'";
+            let reason = "it must differ from the events' topic";
             return Err(SettingsError::Invalid { variable: KAFKA_DEAD_LETTER_TOPIC, reason });
         }
         Ok(Some(KafkaSettings { brokers, sign_in, ca_file, topic, dead_letter_topic }))

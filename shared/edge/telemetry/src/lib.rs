@@ -29,7 +29,7 @@ pub fn init() {
     let filter = wanted.as_deref().and_then(|filter| filter.parse().ok());
     subscriber(format, filter.clone().unwrap_or_else(default_filter), std::io::stderr).init();
     if wanted.is_some() && filter.is_none() {
-        tracing::warn!("{FILTER_VARIABLE} is not understood; taking \"{}\"", default_filter());
+        tracing::warn!("{FILTER_VARIABLE} is not understood; the filter is \"{}\"", default_filter());
     }
     log_panics();
 }
