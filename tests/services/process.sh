@@ -142,11 +142,12 @@ install_moto() {
 }
 
 # --- a server's script ------------------------------------------------------------------------------------------------
-# It sets `name`, sources this, sets `mark`, `tool` (its folder in the cache) and `default_port`, defines
+# A server's script sets `name` and sources this file. Then it sets `mark`, `default_port` and `tool`, its folder in the cache.
+# It defines
 #   install FOLDER   fetches and unpacks the server
 #   prepare          makes the data folder when there is none, and the settings that hold the port
 #   run              launches it
-# and ends with `server_main "$@"`.
+# It ends with `server_main "$@"`.
 
 server_main() {
     case ${1:-} in

@@ -61,7 +61,7 @@ struct Answer {
 }
 
 impl KmsKey {
-    /// The key of this id, ARN or alias, used as the role that the process runs under. Nothing is connected here.
+    /// The key of this id, ARN or alias. It is used as the role that the process runs under. No connection is made here.
     ///
     /// # Errors
     /// [`KmsError::Environment`].
@@ -69,8 +69,8 @@ impl KmsKey {
         Self::from_settings(&Settings::from_env(), key_id)
     }
 
-    /// The key of this id, ARN or alias, with the credentials of these settings. It is asked for in the process's region
-    /// whatever region an ARN names, as AWS's SDK does; where that is another one, KMS refuses.
+    /// The key of this id, ARN or alias, with the credentials of these settings. The request goes to the process's region,
+    /// even if an ARN names another region. AWS's SDK does the same. For a key of another region KMS refuses.
     ///
     /// # Errors
     /// [`KmsError::Environment`].
@@ -78,10 +78,10 @@ impl KmsKey {
         Ok(Self { kms: AwsService::from_settings(settings, KMS, LIMITS)?, key_id: key_id.to_owned() })
     }
 
-    /// A new key for this stream: wrapped, and itself.
+    /// A new key for this stream: its wrapped form, and the key itself.
     pub(crate) async fn generate(&self, stream_id: StreamId) -> Result<(Vec<u8>, Vec<u8>), KmsError> {
         let input = json!({ "KeyId": self.key_id, "KeySpec": "AES_256", "EncryptionContext": context(stream_id) });
-        // Made twice, one of the two is never stored.
+        // If the request arrives twice, one of the two keys is never stored.
         let answer = self.kms.send(json_request("TrentService.GenerateDataKey", &input)).await;
         let answer = read(&answer.map_err(KmsError::Generate)?)?;
         Ok((bytes(answer.wrapped)?, bytes(answer.key)?))
@@ -103,7 +103,7 @@ fn context(stream_id: StreamId) -> Value {
     json!({ STREAM_ID: stream_id.to_string() })
 }
 
-/// Without serde's error, which may repeat what it does not understand.
+/// The error is given without serde's error, which may repeat text that it does not understand.
 fn read(answer: &[u8]) -> Result<Answer, KmsError> {
     serde_json::from_slice(answer).map_err(|_| KmsError::NoKey)
 }
@@ -125,7 +125,7 @@ mod tests {
 
     use super::*;
 
-    /// In KMS's place: answers this to everything, and remembers what it was asked.
+    /// A stand-in for KMS. It gives this answer to every request, and remembers the requests.
     async fn kms_that_answers(status: u16, answer: Value) -> (KmsKey, Arc<Mutex<Vec<String>>>) {
         let asked: Arc<Mutex<Vec<String>>> = Arc::default();
         let asks = Arc::clone(&asked);
