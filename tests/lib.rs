@@ -1,1 +1,1 @@
-//! Nothing: a package needs a target of its own for its test binary to hang on.
+//! This library is empty. A package needs a target of its own so that it can have a test binary.

@@ -1,6 +1,6 @@
-//! Random command sequences against a plain model, through the whole stack: dispatchers, event store, bus,
-//! projector and read database. Whatever is done to an account:
-//! balance = sum of its events = its row = its last statement line, and version = number of its events.
+//! Random command sequences are compared with a plain model, through the whole stack: dispatchers, event store, bus,
+//! projector and read database. After any commands on an account, this holds: balance = sum of its events = its row =
+//! its last statement line, and version = number of its events.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,26 +23,26 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use withdraw_funds::WithdrawFundsHandler;
 
-/// As many as the suite promises.
+/// The number of cases that the suite promises.
 const CASES: u32 = 10_000;
 
-/// One command as the model understands it.
+/// A command in the form of the model.
 #[derive(Debug, Clone)]
 enum Step {
     Deposit(Quantity),
     Withdraw(Quantity),
-    /// Takes out exactly what is there, so that closing has a chance.
+    /// Takes out exactly the balance, so that closing can succeed.
     WithdrawAll,
     Close,
-    /// The command before once more, with its key.
+    /// Repeats the command before, with its key.
     Again,
 }
 
-/// How much, chosen so that every limit is hit now and then.
+/// An amount, chosen so that every limit is reached now and then.
 #[derive(Debug, Clone)]
 enum Quantity {
     Minor(i64),
-    /// One decimal more than the currency has.
+    /// An amount with one decimal more than the currency has.
     TooFine,
     Zero,
     AtTheLimit,
@@ -81,7 +81,7 @@ fn case() -> impl Strategy<Value = Case> {
         .prop_map(|(currency, opening_minor, steps)| Case { currency, opening_minor, steps })
 }
 
-/// The rules once more, as plainly as they can be put.
+/// The account's rules once more, in the simplest form.
 #[derive(Debug, Clone)]
 struct Model {
     balance_minor: i64,
@@ -134,7 +134,7 @@ impl Model {
     }
 }
 
-/// The text of a number of minor units, by string handling alone: no code of the domain's is used.
+/// The text of a number of minor units. It uses only string handling, and no code of the domain.
 fn text_of(quantity: &Quantity, decimals: usize) -> String {
     let minor = match quantity {
         Quantity::Minor(minor) => *minor,
@@ -159,7 +159,7 @@ struct Stack {
 
 type Outcome = Result<CommandOutcome<AccountAggregate>, CommandErrorOf<AccountAggregate>>;
 
-/// A command that was sent, so that it can be sent again.
+/// A command that was sent. It is kept so that it can be sent again.
 #[derive(Clone)]
 enum Sent {
     Open(CommandEnvelope<OpenAccount>),
@@ -217,7 +217,7 @@ impl Stack {
         });
         let opened = self.send(last.clone()).await;
         check(&opened, Ok(()), &model, false)?;
-        // What the command before answered, for the steps that repeat it.
+        // The answer to the command before, for the steps that repeat it.
         let mut last_answer: (Result<(), &'static str>, Model) = (Ok(()), model.clone());
         for (index, step) in case.steps.iter().enumerate() {
             let amount = |quantity| text_of(quantity, decimals).parse().expect("plain digits");
@@ -227,7 +227,7 @@ impl Stack {
                     let again = self.send(last.clone()).await;
                     match &last_answer {
                         (Ok(()), then) => check(&again, Ok(()), then, true)?,
-                        // A refusal is not remembered but judged anew, on a state that nothing has changed since.
+                        // A refusal is not remembered. It is judged anew, on a state that has not changed since.
                         (Err(code), _) => check(&again, Err(code), &model, false)?,
                     }
                     continue;
@@ -287,13 +287,13 @@ impl Stack {
         let all = StatementPage { before_version: None, limit: 1_000 };
         let lines = read_db.statement(account_id, StatementFilter::default(), all).await.expect("lines");
         prop_assert_eq!(lines[0].balance_after.amount_minor(), model.balance_minor);
-        // Every event but the closing makes a line.
+        // Every event except the closing makes a line.
         prop_assert_eq!(lines.len() as u64, model.version - u64::from(model.is_closed));
         Ok(())
     }
 }
 
-/// Holds what a command answered to what the model says.
+/// Compares a command's answer with the model's.
 fn check(
     outcome: &Outcome,
     expected: Result<(), &'static str>,
@@ -314,8 +314,8 @@ fn check(
 
 #[test]
 fn whatever_is_done_to_an_account_both_sides_agree_with_a_plain_model() {
-    // In memory where there is such a folder: ten thousand cases ask for sixty thousand durable writes, and
-    // how durable a disk is has no part in this.
+    // The folder is in memory if possible. Ten thousand cases make sixty thousand durable writes, and the durability of
+    // a disk is not tested here.
     let memory = std::path::Path::new("/dev/shm");
     let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
     let folder = folder.expect("a folder");

@@ -1,5 +1,5 @@
-//! The README's tour works as printed: every command of it is run, in order, in one shell, against a new
-//! server, and prints what the README says.
+//! The README's tour works as printed. Every command of it is run, in order, in one shell, against a new server. It must
+//! print the same text as the README.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -9,7 +9,7 @@ use crate::harness::Server;
 const README: &str = include_str!("../README.md");
 const ADDRESS_IN_README: &str = "http://127.0.0.1:9000";
 
-/// A command and what the README prints below it.
+/// A command and the text that the README prints below it.
 struct Step {
     command: String,
     printed: String,
@@ -33,8 +33,8 @@ fn tour() -> Vec<Step> {
     steps
 }
 
-/// Without what differs from run to run: times, hashes over them, and ids that are made anew. Hashes that are the same are
-/// so afterwards, too. The tour's account id is not among all these, since it is derived from the key.
+/// The text without the parts that differ from run to run: times, hashes over them, and new ids. Equal hashes stay equal.
+/// The tour's account id stays, because it is derived from the key.
 fn without_what_varies(text: &str) -> String {
     let mut words = String::new();
     let mut hashes: Vec<&str> = Vec::new();

@@ -1,18 +1,20 @@
 -- One row per account. The whole read database can be thrown away and rebuilt from the events.
 --
--- One statement a file: MySQL commits each CREATE TABLE by itself, so a file with two could be left half done.
+-- Each file has one statement, because MySQL commits each CREATE TABLE by itself. A file with two could be
+-- left half done.
 --
--- Money is whole minor units. Times are microseconds since 1970 (UTC) in a BIGINT: DATETIME(6) begins with the
--- year 1000, where the events' times begin with the year 1, and neither a session's time zone nor a driver's
--- conversion can shift a number. To look at one: FROM_UNIXTIME(opened_at_us / 1000000).
+-- Money is whole minor units. Times are microseconds since 1970 (UTC) in a BIGINT. DATETIME(6) begins with the
+-- year 1000, but the events' times begin with the year 1. Neither a session's time zone nor a driver's
+-- conversion can shift a number. To read a time: FROM_UNIXTIME(opened_at_us / 1000000).
 --
--- Texts compare code point by code point (utf8mb4_bin, the one such collation that MySQL and MariaDB share).
--- It ignores blanks at the end, though, so where that matters queries also compare the length in bytes.
+-- Texts compare code point by code point (utf8mb4_bin, the only such collation that MySQL and MariaDB share).
+-- The collation ignores blanks at the end. Where that matters, queries also compare the length in bytes.
 CREATE TABLE bank_accounts (
-    -- The UUID's bytes: they sort as its text does, in less than half the space, here and in every index.
+    -- The UUID's bytes. They sort as the UUID's text does, in less than half the space, here and in every
+    -- index.
     account_id    BINARY(16)      NOT NULL,
-    -- A token's `sub`, which may be longer than any index takes, so lists go by its digest. The database makes
-    -- the digest, so that the two cannot come to differ.
+    -- A token's `sub`. It may be longer than an index allows, so lists use its digest. The database makes the
+    -- digest, so the two cannot come to differ.
     owner         MEDIUMTEXT      NOT NULL,
     owner_digest  BINARY(32)      AS (UNHEX(SHA2(owner, 256))) STORED,
     holder        VARCHAR(140)    NOT NULL,
@@ -24,15 +26,15 @@ CREATE TABLE bank_accounts (
     opened_at_us  BIGINT          NOT NULL,
     updated_at_us BIGINT          NOT NULL,
 
-    -- What the projector and most queries ask for.
+    -- The projector and most queries ask by this key.
     PRIMARY KEY (account_id),
     -- A caller's own accounts in list order: the common list is read from the index in order, page by page.
     KEY bank_accounts_owner_order (owner_digest, opened_at_us, account_id),
-    -- The same for a teller, who sees everyone's.
+    -- The same order for a teller, who sees the accounts of all callers.
     KEY bank_accounts_order (opened_at_us, account_id),
-    -- Looking someone up by name.
+    -- Accounts by the holder's name.
     KEY bank_accounts_holder (holder, opened_at_us, account_id),
-    -- "Who holds at least so much in this currency".
+    -- Accounts with at least a given balance in one currency.
     KEY bank_accounts_currency_balance (currency, balance_minor),
 
     CONSTRAINT bank_accounts_kind CHECK (kind IN ('checking', 'savings')),

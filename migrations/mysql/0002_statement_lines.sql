@@ -1,7 +1,7 @@
 -- One row per event that moved money, or that opened an account.
 --
--- No foreign key to bank_accounts: both are written in one transaction, and the check would lock the account's
--- row once more for each line.
+-- There is no foreign key to bank_accounts. Both tables are written in one transaction, and the check would
+-- lock the account's row once more for each line.
 CREATE TABLE statement_lines (
     account_id          BINARY(16)      NOT NULL,
     version             BIGINT UNSIGNED NOT NULL,
@@ -12,7 +12,7 @@ CREATE TABLE statement_lines (
     reference           VARCHAR(140),
     occurred_at_us      BIGINT          NOT NULL,
 
-    -- The order of the statement, which is also the order on disk: a page is one range of it, read backwards.
+    -- The order of the statement, which is also the order on disk. A page is one range of it, read backwards.
     PRIMARY KEY (account_id, version),
 
     CONSTRAINT statement_lines_kind

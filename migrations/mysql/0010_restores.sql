@@ -1,20 +1,20 @@
--- Restores of this database: asked for, under way, ended. What they build is in shadow tables, which they make and swap in
--- themselves; this tells how far they have come, so that whoever comes after a dead one goes on there.
+-- Restores of this database: requested, running or ended. A restore builds in shadow tables, which it makes and swaps in
+-- itself. This table records the progress, so that another worker can continue the restore of a dead one.
 CREATE TABLE restores (
     restore_id        BINARY(16)      NOT NULL,
-    -- Build anew from the events, or bring back the tables that the last swap put aside.
+    -- `rebuild` builds anew from the events. `rollback` brings back the tables that the last swap put aside.
     kind              VARCHAR(16)     NOT NULL,
     status            VARCHAR(16)     NOT NULL,
-    -- One at a time: nothing is not unique, and 1 is.
+    -- Only one restore runs at a time: the unique index ignores NULL, and this column is 1 only while a restore runs.
     is_running        TINYINT         AS (CASE WHEN status = 'running' THEN 1 END) STORED,
-    -- Whether its shadow tables have been made. That they are by now those that queries read stands in the tables' own
-    -- comment, which moves with them.
+    -- Whether the shadow tables have been made. The tables' own comment records whether they have been swapped in, because
+    -- the comment moves with them.
     is_prepared       TINYINT         NOT NULL DEFAULT 0,
     events_replayed   BIGINT UNSIGNED NOT NULL DEFAULT 0,
     events_total      BIGINT UNSIGNED NOT NULL DEFAULT 0,
     accounts_repaired BIGINT UNSIGNED NOT NULL DEFAULT 0,
     failure           TEXT,
-    -- Who is at it, and until when, by this server's clock, others leave it alone if nothing is heard of that one.
+    -- The worker that runs the restore. Other workers leave it alone until the given time, by this server's clock.
     lease_holder      VARCHAR(100)    NOT NULL DEFAULT '',
     lease_until_us    BIGINT          NOT NULL DEFAULT 0,
     started_at_us     BIGINT          NOT NULL,

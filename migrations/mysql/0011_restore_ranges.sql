@@ -1,9 +1,9 @@
--- The ranges of streams that a restore builds side by side, and where it is in each. It moves in the transaction that
--- writes the rows.
+-- The ranges of streams that a restore builds side by side, and the place it has reached in each range. The place
+-- moves in the transaction that writes the rows.
 CREATE TABLE restore_ranges (
     restore_id    BINARY(16)      NOT NULL,
     range_number  INT UNSIGNED    NOT NULL,
-    -- The first stream in it and the first behind it; none at the ends of all.
+    -- The range's first stream, and the first stream after the range. NULL at the two ends of all streams.
     from_stream   BINARY(16),
     before_stream BINARY(16),
     -- The last commit whose rows are in the shadow tables.
@@ -11,7 +11,7 @@ CREATE TABLE restore_ranges (
     at_version    BIGINT UNSIGNED,
     is_built      BOOLEAN         NOT NULL DEFAULT FALSE,
     is_verified   BOOLEAN         NOT NULL DEFAULT FALSE,
-    -- How many rows were folded, and the sums of a CRC-32 over each.
+    -- The numbers of folded rows, and the sums of a CRC-32 over each row.
     accounts      BIGINT UNSIGNED NOT NULL DEFAULT 0,
     accounts_sum  BIGINT UNSIGNED NOT NULL DEFAULT 0,
     line_count    BIGINT UNSIGNED NOT NULL DEFAULT 0,

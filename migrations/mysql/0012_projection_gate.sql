@@ -1,5 +1,6 @@
--- One row, and nothing in it to read. A projector's transaction locks it for reading before all else, so many go through at
--- once; a restore locks it for writing while it swaps the tables, when nobody may commit to those that go.
+-- One row without content. A projector's transaction locks it for reading before all else, so many transactions pass at
+-- once. A restore locks it for writing while it swaps the tables. During the swap no transaction may commit to the old
+-- tables.
 CREATE TABLE projection_gate (
     id TINYINT NOT NULL,
 

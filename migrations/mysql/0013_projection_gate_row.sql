@@ -1,2 +1,3 @@
--- A statement by itself, as every file has one: a gate that was made and not filled would let nobody through.
+-- This statement is a file of its own, because every file has one statement. Without the row no projector
+-- could pass the gate.
 INSERT INTO projection_gate (id) VALUES (1);

@@ -1,7 +1,7 @@
-// The Passbook console: a client of the HTTP API on its own origin, and of nothing else.
+// The Passbook console: a client of the HTTP API on its own origin, and of no other service.
 //
-// Two rules hold throughout. Money is text: an amount is shown as the API wrote it and sent as the
-// person typed it, and no arithmetic is done on it here. And data reaches the page as text nodes only.
+// Two rules hold throughout. Money is text: an amount is shown as the API wrote it and sent as the person typed it, and no
+// arithmetic is done on it here. Data reaches the page as text nodes only.
 
 const PAGE_SIZE = 25;
 const LARGEST_PAGE = 200; // the API's own limit
@@ -32,7 +32,7 @@ function setText(root, selector, content) {
   for (const node of root.querySelectorAll(selector)) node.replaceChildren(content);
 }
 
-/** A description list of the values there are. */
+/** A description list of the values that exist. */
 function facts(values) {
   return el('dl', { className: 'facts' }, ...Object.entries(values).map(([name, value]) =>
     value && el('div', {}, el('dt', {}, name), el('dd', { className: 'code' }, String(value)))));
@@ -48,7 +48,7 @@ function timeElement(text) {
 
 // ----------------------------------------------------------------------------------------------- API
 
-/** Any outcome but success. `problem` is the RFC 9457 body, or one in its shape when none came. */
+/** Any outcome except success. `problem` is the RFC 9457 body, or an object of the same shape when none came. */
 class Refusal extends Error {
   constructor(status, problem, retryAfterSeconds) {
     super(problem.title);
@@ -80,7 +80,7 @@ async function request(method, path, { body, headers = {} } = {}) {
   const answer = parseObject(text);
   if (!response.ok || answer === null) {
     const problem = answer ?? { title: `Unexpected answer (HTTP ${response.status})` };
-    // A success that cannot be read leaves the caller as unsure as no answer does.
+    // After a success that cannot be read, the caller is as unsure as after no answer.
     throw new Refusal(response.ok ? 0 : response.status, problem, Number(response.headers.get('Retry-After')));
   }
   return { answer, replayed: response.headers.get('Idempotency-Replayed') === 'true' };
@@ -96,9 +96,9 @@ function parseObject(text) {
 
 const accountPath = (id, rest = '') => `/accounts/${encodeURIComponent(id)}${rest}`;
 
-// One key for one content, let go only when the command has succeeded. A refusal has no effect and is
-// not remembered, so keeping its key is harmless; and dropping it could turn "no answer, then 401,
-// then a new token" into two deposits.
+// One key for one content. The key is dropped only when the command has succeeded. A refusal has no effect and is not
+// remembered, so keeping its key is harmless. Dropping the key could turn "no answer, then 401, then a new token" into two
+// deposits.
 const openKeys = new Map();
 
 async function sendCommand(path, body) {
@@ -114,8 +114,8 @@ async function sendCommand(path, body) {
 
 // ---------------------------------------------------------------------------------------------- flow
 
-// What each account's commands did here, newest first. A command is done once its events are in the
-// event store, and the read side has them a little later: a flow holds both times.
+// The commands that were sent to each account here, newest first. A command is done once its events are in the event
+// store. The read side has them a little later. A flow holds both times.
 const flows = new Map();
 
 function recordFlow(command, { answer: { account_id: id, version }, ...times }) {
@@ -125,7 +125,7 @@ function recordFlow(command, { answer: { account_id: id, version }, ...times }) 
 
 const newestOwnVersion = (id) => Math.max(...flows.get(id).map((flow) => flow.version));
 
-/** Reading one's own writes: the answer waits until the read side has reached this version. */
+/** Reads the caller's own write: the answer waits until the read side has reached this version. */
 function minVersion(id) {
   return flows.has(id) ? { 'Passbook-Min-Version': String(newestOwnVersion(id)) } : {};
 }
@@ -173,7 +173,7 @@ function renderFlows({ id, root }) {
     number(flow.version), el('td', {}, flow.command), number(milliseconds(flow.writeMs)), number(readTime(flow)));
   root.querySelector('[data-flow-rows]').replaceChildren(...all.map(row));
 
-  // The newest one as two bars on one scale: the read side's begins where the command's ends.
+  // The newest flow as two bars on one scale: the read side's bar begins where the command's bar ends.
   const [{ command, version, replayed, writeMs, readMs = writeMs, readState }] = all;
   setText(root, '[data-flow-text]', `${command} returned version ${version}${replayed ? ', the first answer again' : ''}`);
   setText(root, '[data-write-ms]', milliseconds(writeMs));
@@ -187,7 +187,7 @@ function renderFlows({ id, root }) {
 
 // ----------------------------------------------------------------------------------------- outcomes
 
-/** A refusal in full, with its code and the id under which the server's logs know it. */
+/** A refusal in full, with its code and the correlation id that is in the server's logs. */
 function problemBox({ problem, status }, { unplaced = problem.errors ?? [], advice, retry } = {}) {
   return el('div', { className: 'problem' },
     el('strong', {}, problem.title ?? `HTTP ${status}`),
@@ -207,7 +207,7 @@ function clearOutcome(form, outcome) {
   for (const note of form.querySelectorAll('.field-error')) note.remove();
 }
 
-/** Puts each field error beside its field and answers those that have none in this form. */
+/** Puts each field error beside its field, and returns the errors whose field is not in this form. */
 function placeFieldErrors(form, errors) {
   const unplaced = [];
   for (const error of errors) {
@@ -217,7 +217,7 @@ function placeFieldErrors(form, errors) {
       continue;
     }
     const id = `${input.id}-error`;
-    // Looked for in the form: once left, it is no longer part of the document.
+    // The field is searched for in the form, because a form that was left is no longer part of the document.
     const note = form.querySelector(`#${id}`) ?? el('p', { id, className: 'field-error' });
     note.append(`${error.message} `);
     input.after(note);
@@ -231,11 +231,11 @@ function placeFieldErrors(form, errors) {
 const OUTCOME_UNKNOWN = 'It is not known whether this took effect. '
   + 'Sending the same form again is safe: it carries the same idempotency key.';
 
-/** Runs `submit` with the form's fields, once at a time, and shows the message it answers or its refusal. */
+/** Runs `submit` with the form's fields, one run at a time, and shows its message or its refusal. */
 function bindCommandForm(form, outcome, submit) {
   form.addEventListener('submit', async (event) => {
     event.preventDefault();
-    // Busy rather than disabled: a disabled button would drop the keyboard's focus.
+    // The button is marked busy and not disabled, because a disabled button would lose the keyboard's focus.
     if (form.ariaBusy === 'true') return;
     form.ariaBusy = 'true';
     clearOutcome(form, outcome);
@@ -259,7 +259,7 @@ function outcomeText(name, { answer, replayed }) {
   return `${what}: version ${answer.version}, balance ${answer.balance} ${answer.currency}, ${answer.status}.`;
 }
 
-/** A required field left empty is sent all the same: what to say about it is for the API to decide. */
+/** A required field is sent even if it is empty, because the API decides what to say about it. */
 function fieldsOf(form) {
   const fields = {};
   for (const { name, value, required } of form.elements) {
@@ -273,7 +273,7 @@ function fieldsOf(form) {
 
 /** A list that grows by pages: the accounts, a statement, an audit trail. */
 class Feed {
-  /** `page(cursor, limit)` answers `{items, next}`; the member `key` tells two items apart; `row` draws one. */
+  /** `page(cursor, limit)` returns `{items, next}`. The member `key` tells two items apart. `row` draws an item. */
   constructor(root, { page, key, row, one, many }) {
     Object.assign(this, { page, key, row, one, many });
     this.body = root.querySelector('[data-rows]');
@@ -288,7 +288,7 @@ class Feed {
     this.turn = 0; // of the load whose answer counts
   }
 
-  /** Loads one page and hands it to `place`; a later load makes this one's answer void. */
+  /** Loads one page and hands it to `place`. A later load makes this load's answer void. */
   async load(cursor, limit, place) {
     const turn = ++this.turn;
     this.more.ariaBusy = 'true';
@@ -330,15 +330,15 @@ class Feed {
     if (this.more.ariaBusy !== 'true' && this.next) this.appendPage(this.next);
   }
 
-  /** For a feed that grows at the end: looks at its last page again. Before that, there is nothing new. */
+  /** For a feed that grows at the end: loads its last page again. Earlier pages have nothing new. */
   refreshEnd() {
     if (!this.next) this.appendPage(this.lastCursor);
   }
 
-  /** For a feed that grows at the top: puts what is new above, keeping the pages already loaded. */
+  /** For a feed that grows at the top: puts new items above, and keeps the pages already loaded. */
   refreshTop() {
     this.load(undefined, PAGE_SIZE, (items, next) => {
-      // Nothing in common with what is shown: there may be a gap between, so start over.
+      // The new page shares no item with the shown items. There may be a gap between them, so the feed starts over.
       if (!items.some((item) => this.keys.has(item[this.key]))) this.replace(items, next);
       else this.body.prepend(...this.unseen(items));
     });
@@ -364,7 +364,7 @@ class Feed {
     this.note.textContent = count === 0 ? `No ${noun}.` : `${count} ${noun}${this.next ? ', and there are more' : ''}`;
     const hadFocus = document.activeElement === this.more;
     this.more.hidden = !this.next;
-    // The button may just have gone from under the keyboard.
+    // The button may just have vanished while it had the keyboard's focus.
     if (hadFocus && this.more.hidden) this.note.focus();
   }
 }
@@ -457,7 +457,7 @@ async function refreshAccount(view) {
   const problem = view.root.querySelector('[data-problem]');
   problem.replaceChildren();
   renderFlows(view);
-  // The audit trail comes from the event store: it has the command's events before the read side does.
+  // The audit trail comes from the event store. It has the command's events before the read side does.
   if (view.trailWanted) view.trail.refreshEnd();
   try {
     const account = await getAccount(view.id, () => {
@@ -488,7 +488,7 @@ function showRow(view, account) {
   setText(root, '[data-updated]', timeElement(account.updated_at));
   if (view === current) document.title = `${account.holder} – Passbook`;
   redrawListed(account);
-  // One opened here belongs in the list: ask for the list again, no shorter than it was.
+  // An account that was opened here belongs in the list. So the list is loaded again, at least as long as it was.
   if (firstSight && flows.has(account.account_id)) {
     accounts.reload(Math.min(Math.max(accounts.keys.size + 1, PAGE_SIZE), LARGEST_PAGE));
   }
@@ -499,11 +499,11 @@ function bindAccountCommand(view, form) {
   const name = COMMAND_NAMES[command];
   const outcome = view.root.querySelector('[data-outcome]');
   bindCommandForm(form, outcome, async (fields) => {
-    // A close without a reason has nothing to say: it goes without a body.
+    // A close without a reason is sent without a body.
     const body = Object.keys(fields).length > 0 ? fields : undefined;
     const done = await sendCommand(accountPath(view.id, `/${command}`), body);
     recordFlow(name, done);
-    // Not awaited: a read side that lags or fails does not make the command a failure.
+    // This is not awaited, because a read side that lags or fails does not make the command a failure.
     refreshAccount(view);
     return outcomeText(name, done);
   });
@@ -511,7 +511,7 @@ function bindAccountCommand(view, form) {
 
 function transactionRow(transaction) {
   const incoming = INCOMING.has(transaction.type);
-  // The amount has no sign of its own; the type says which way the money went.
+  // The amount has no sign. The type tells the direction of the money.
   const sign = el('span', { className: 'sign' }, incoming ? '+' : '−');
   return el('tr', {},
     el('td', { className: 'num hint' }, String(transaction.version)),
@@ -568,7 +568,7 @@ async function checkHealth() {
   }
   const badge = byId('health-badge');
   badge.dataset.state = state;
-  // Written only when it changes: a screen reader reads each writing out.
+  // The text is written only when it changes, because a screen reader reads out each change.
   if (badge.textContent !== HEALTH_TEXT[state]) badge.textContent = HEALTH_TEXT[state];
   byId('health-lines').replaceChildren(...healthLines(report).map((line) => el('li', {}, line)));
 }
@@ -594,7 +594,7 @@ function bindToken() {
     input.value = '';
     say(token ? 'Token in use.' : 'No token is sent.', 'success');
     showState();
-    // Another caller sees other accounts: nothing on screen may stay from before.
+    // Another caller sees other accounts, so nothing from before may stay on screen.
     accounts.startOver();
     checkHealth();
     route(false);

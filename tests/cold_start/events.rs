@@ -10,15 +10,15 @@ use crate::lambda_runtime::{answer, event_fixture, headers_of};
 /// The account of the events of `tests/events/`.
 const ACCOUNT_ID: &str = "00000000-0000-7bf2-9077-2490115542b8";
 
-/// The events of `tests/events/`, for another account in each round and under other keys, so that each function does its work
-/// each time and does not repeat an answer.
+/// The events of `tests/events/`, for another account in each round and under other keys. So each function does its work each
+/// time, and does not repeat an answer.
 pub struct RoundOfEvents {
     key: String,
     account_id: String,
 }
 
 impl RoundOfEvents {
-    /// Each function, in an order in which each has something to do.
+    /// All functions, in an order in which each has work to do.
     pub const ORDER: [&str; 17] = [
         "open-account",
         "deposit-funds",
@@ -39,7 +39,7 @@ impl RoundOfEvents {
         "api-description",
     ];
 
-    /// Round 0 has the events as they stand there.
+    /// The events of a round. Round 0 has the events unchanged.
     pub fn of(round: usize) -> Self {
         let key = if round == 0 { "fixture".to_owned() } else { format!("fixture-{round}") };
         Self { key, account_id: ACCOUNT_ID.to_owned() }
@@ -58,7 +58,7 @@ impl RoundOfEvents {
         event
     }
 
-    /// The record as the producer would have written it for this round's account.
+    /// Changes the record to the form that the producer would have written for this round's account.
     fn readdress(&self, record: &mut Value) {
         let headers = headers_of(record);
         let header = |name: &str| headers.iter().find(|(header, _)| header == name).map(|(_, bytes)| bytes.as_slice());
@@ -71,7 +71,7 @@ impl RoundOfEvents {
         record["headers"] = written.headers.iter().map(|(name, text)| json!({ *name: text.as_bytes() })).collect();
     }
 
-    /// Looks at an answer: it must be a success. An opening says which account this round is about.
+    /// Checks an answer, which must be a success. An opening gives the account of this round.
     pub fn take(&mut self, function: &str, answered: &Value) {
         let body = || {
             let (status, body) = answer(answered);

@@ -13,13 +13,14 @@ use super::{README_S_TABLE, functions_of};
 use crate::harness::{Artifacts, Moto, ServersStack, address, address_if_any, artifacts_of_environment};
 use crate::lambda_runtime::{FunctionProcess, event_fixture};
 
-/// Of each function; one more comes first and is not counted, so that no figure is about a file's first way into memory.
+/// The number of starts of each function. One more start comes first and is not counted, so that no figure includes the first
+/// reading of a file into memory.
 const STARTS: usize = 30;
 const FLOOR: &str = "floor";
-/// The floor's program in another file: what runs before each start that is measured.
+/// The floor's program in another file. It runs before each measured start.
 const BEFORE: &str = "another-floor";
 
-/// Plenty for the servers to close a function's connections.
+/// The time in which the servers close a function's connections, with room to spare.
 const CLOSING_TIME: Duration = Duration::from_millis(30);
 
 /// One start.
@@ -29,7 +30,7 @@ struct Start {
     peak_memory_kib: u64,
 }
 
-/// Starts the function with its event waiting, as a request does that finds no idle instance.
+/// Starts the function with its event waiting, like a request that finds no idle instance.
 async fn start(function: &str, environment: &[(String, String)], event: Value) -> (Start, Value) {
     let process = FunctionProcess::start_for(event, function, environment).await;
     let answer = process.answer().await;
@@ -40,16 +41,16 @@ async fn start(function: &str, environment: &[(String, String)], event: Value) -
     (Start { init, first_answer, peak_memory_kib }, answer)
 }
 
-/// Before each start that is measured the same has happened: the servers have closed the connections of what ran last, which costs
-/// whoever starts meanwhile a quarter, and another program has run, since one that starts twice in a row finds its pages in the
-/// processor's caches.
+/// Gives each measured start the same beginning. The servers have closed the connections of the program before; otherwise a
+/// start would be a quarter slower. Another program has run, because a program that starts twice in a row finds its pages in
+/// the processor's caches.
 async fn settle() {
     tokio::time::sleep(CLOSING_TIME).await;
     start(BEFORE, &[], event_fixture("health")).await;
 }
 
-/// What the functions are told on Lambda, as far as it can be had here, and the servers that they are to reach by TLS. MySQL
-/// and Kafka always have it; MongoDB where `make services` says so. In KMS's place is moto, which has none.
+/// The functions' settings as on Lambda, as far as this machine allows, and the servers that they reach by TLS. MySQL and Kafka
+/// always have TLS. MongoDB has it if `make services` says so. moto stands in for KMS and has no TLS.
 async fn environment(stack: &ServersStack, moto: &Moto) -> (Vec<(String, String)>, Vec<String>) {
     let mut environment: BTreeMap<String, String> = stack.environment().into_iter().collect();
     environment.extend(moto.environment());
@@ -77,7 +78,7 @@ async fn environment(stack: &ServersStack, moto: &Moto) -> (Vec<(String, String)
     (environment.into_iter().collect(), tls_to)
 }
 
-/// In Lambda's place, for the functions that invoke another one: takes every invocation.
+/// A stand-in for Lambda, for the functions that invoke another function. It accepts every invocation.
 async fn lambda() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("bound");
@@ -104,7 +105,7 @@ async fn cold_starts_are_measured_and_the_readme_s_table_is_written() {
     for round in 0..=STARTS {
         let mut events = RoundOfEvents::of(round);
         for function in RoundOfEvents::ORDER {
-            // What holds up the machine for a while holds up both.
+            // A delay of the machine then affects both programs.
             settle().await;
             let (of_floor, _) = start(FLOOR, &[], event_fixture("health")).await;
             settle().await;
@@ -149,14 +150,14 @@ fn figures(program: &str, starts: &[Start], artifacts: &Artifacts) -> Figures {
     }
 }
 
-/// The least value that this share of all are within.
+/// The smallest value that this share of all values does not exceed.
 fn quantile(values: impl Iterator<Item = f64>, share: f64) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     values[((values.len() as f64 * share).ceil() as usize).max(1) - 1]
 }
 
-/// To as many decimals as there are zeros in `steps`: the others say nothing.
+/// Rounds to as many decimals as `steps` has zeros. Further decimals would mean nothing.
 fn rounded(value: f64, steps: f64) -> f64 {
     (value * steps).round() / steps
 }

@@ -1,12 +1,12 @@
-//! How long a function takes from the start of its process until it asks for an event, and until it has answered its first;
-//! how much memory that takes, and how large its artifact is. `make cold-start` measures it; here is also what holds the
-//! README's table to be of every function.
+//! Measures how long a function takes from the start of its process to its first request for an event, and to its first
+//! answer. It also measures the memory until then and the artifact's size. `make cold-start` runs it. A test here makes
+//! sure that the README's table has every function.
 
 #[cfg(feature = "services")]
-mod events; // an event for each function, in an order in which each has something to do
-mod machine; // made as like to Lambda's as it lets us
+mod events; // an event for each function, in an order in which each has work to do
+mod machine; // makes the machine as similar to Lambda's as possible
 #[cfg(feature = "services")]
-mod measure; // the starts themselves, each beside one of the floor
+mod measure; // the starts themselves, each beside a start of the floor
 mod report; // target/cold-start.json, and the README's table
 
 use std::collections::BTreeSet;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::machine::Machine;
 
-/// Which side a function is on, by its folder.
+/// The side of a function, which its folder gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Side {
@@ -34,23 +34,23 @@ impl Side {
     }
 }
 
-/// `target/cold-start.json`.
+/// The content of `target/cold-start.json`.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Report {
-    /// Of each function.
+    /// The number of starts of each function.
     pub starts: usize,
-    /// Of the artifacts and of the machine that they ran on.
+    /// The architecture of the artifacts and of the machine.
     pub architecture: String,
-    /// As far as it could be made like Lambda's.
+    /// The machine's properties, as far as they could be made like Lambda's.
     pub machine: Machine,
     /// The servers that were reached by TLS.
     pub tls_to: Vec<String>,
-    /// The least that a function of `lambda_http` can be.
+    /// The figures of the smallest possible function of `lambda_http`.
     pub floor: Figures,
     pub functions: BTreeMap<String, FunctionFigures>,
 }
 
-/// Of one program's starts; times are medians, and what nine in ten starts are within.
+/// The figures of one program's starts. Times are medians, and the limits that nine of ten starts stay within.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Figures {
     /// From the start of the process to its first request for an event.
@@ -59,23 +59,23 @@ pub struct Figures {
     /// From the start of the process to its answer to the event that was waiting.
     pub first_answer_ms: f64,
     pub first_answer_p90_ms: f64,
-    /// The most memory until then; the median.
+    /// The median of the largest memory until then.
     pub rss_mib: f64,
-    /// The artifact, as it is uploaded.
+    /// The size of the artifact that is uploaded.
     pub zip_bytes: u64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
 pub struct FunctionFigures {
     pub side: Side,
-    /// `init_ms` by the floor's.
+    /// `init_ms` divided by the floor's.
     pub init_ratio: f64,
     #[serde(flatten)]
     pub figures: Figures,
 }
 
-/// What is aimed at: a function that opens the read database alone is to start as a function that does nothing, and one that
-/// has more clients to build not much later.
+/// The aims. A function that opens only the read database should start like a function that does nothing. A function with more
+/// clients to build should start not much later.
 struct Aim {
     init_ratio: f64,
     zip_bytes: u64,
@@ -91,7 +91,7 @@ impl Aim {
     }
 }
 
-/// What is over its aim stands out.
+/// Shows a value over its aim in bold.
 fn cell(text: String, is_over: bool) -> String {
     if is_over { format!("**{text}**") } else { text }
 }
@@ -122,7 +122,7 @@ impl Report {
         table
     }
 
-    /// The README's table, and how it came about.
+    /// The README's table, and the sentence on its measurement.
     pub fn text(&self) -> String {
         let (starts, architecture, tls_to) = (self.starts, &self.architecture, self.tls_to.join(", "));
         let caveat = self.machine.caveat();

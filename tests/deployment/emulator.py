@@ -1,7 +1,7 @@
-"""The translated stack in a local CloudFormation: made, looked at and deleted again, once for each way to have the stores.
+"""The translated stack in a local CloudFormation. It is made, examined and deleted, once for each choice of stores.
 
-The emulator is moto. It knows fewer resources than CloudFormation; those that it does not take are named in `NOT_TAKEN`
-and printed, and one that is missing there is a finding.
+The emulator is moto. It knows fewer resources than CloudFormation. Those that it does not take are named in `NOT_TAKEN`
+and printed. A resource that is missing there is a finding.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ ATLAS = {
     "MongoDbLastPort": "65535",
 }
 
-# The ways to have the stores, by the parameters that say so.
+# The choices of stores, with the parameters that select them.
 CHOICES: dict[str, dict[str, str]] = {
     "MSK by IAM, MongoDB and MySQL by URI": MSK_BY_IAM,
     "MSK by SCRAM, Atlas by PrivateLink": BY_SCRAM | ATLAS | {"KafkaClusterArn": OF_A_CLUSTER, "KafkaSecretsKeyArn": OF_A_KEY},
@@ -62,7 +62,7 @@ CHOICES: dict[str, dict[str, str]] = {
 
 
 def check(template: Template) -> Iterator[str]:
-    """Every finding of making the stack and deleting it."""
+    """Makes the stack and deletes it, and yields every finding."""
     types = {resource["Type"] for resource in template.translated["Resources"].values()}
     unnamed = types - NOT_TAKEN.keys()
     with mock_aws(config={"lambda": {"use_docker": False}}):
@@ -77,7 +77,7 @@ def _make_and_delete(template: Template, choice: str, parameters: dict[str, str]
         warnings.simplefilter("error")
         try:
             yield from _in_emulator(_taken(template.translated), choice, parameters)
-        except Exception as error:  # noqa: BLE001: whatever the emulator stumbles over is a finding
+        except Exception as error:  # noqa: BLE001: every error of the emulator is a finding
             yield f"emulator, {choice}: {type(error).__name__}: {error}"
 
 
@@ -126,7 +126,7 @@ def _resources_of(cloudformation: Any) -> list[dict[str, Any]]:
 
 
 def _decided(body: dict[str, Any], given: dict[str, str]) -> dict[str, Any]:
-    """The stack with its conditions decided: the emulator leaves a hole in a list where CloudFormation leaves an item out."""
+    """The stack with its conditions decided. The emulator would leave a hole in a list where CloudFormation leaves an item out."""
     defaults = {name: parameter.get("Default", "") for name, parameter in body["Parameters"].items()}
     values = defaults | given
 
@@ -180,7 +180,7 @@ def _upload_code() -> None:
 
 
 def _taken(translated: dict[str, Any]) -> dict[str, Any]:
-    """What the emulator takes: without the resources that it does not, and what refers to them."""
+    """The stack for the emulator: without the resources that it does not take, and without the references to them."""
     body = copy.deepcopy(translated)
     left_out = {logical_id for logical_id, one in body["Resources"].items() if one["Type"] in NOT_TAKEN}
     for logical_id in left_out:
@@ -190,7 +190,7 @@ def _taken(translated: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_names_for(value: Any, left_out: set[str]) -> Any:
-    """The same, with an ARN in place of each reference to what was left out, as policies ask for one."""
+    """The same value. An ARN replaces each reference to a resource that was left out, because policies need an ARN."""
     if isinstance(value, list):
         return [_with_names_for(item, left_out) for item in value]
     if not isinstance(value, dict):
@@ -203,7 +203,7 @@ def _with_names_for(value: Any, left_out: set[str]) -> Any:
             text = text.replace(f"${{{name}}}", LEFT_OUT + name)
         return {"Fn::Sub": text}
     if "Fn::Sub" in value:
-        # The API's own permissions name it by a variable of their own.
+        # The API's own permissions name the API by a variable of their own.
         text, variables = value["Fn::Sub"]
         return {"Fn::Sub": [text, _with_names_for(variables, left_out)]}
     return {name: _with_names_for(item, left_out) for name, item in value.items()}

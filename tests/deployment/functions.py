@@ -1,4 +1,4 @@
-"""The functions themselves: their binaries, their logs, how they are invoked, and what watches over them."""
+"""The functions themselves: their binaries, their logs, their invocations and their alarms."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from template import REPOSITORY, Template, in_words
 
 MAPPING = "AWS::Lambda::EventSourceMapping"
 
-# Functions that the template has ahead of the workspace. An entry that is there by now is a finding.
+# Functions that are in the template before they are in the workspace. An entry whose function is in the workspace is a finding.
 AHEAD: set[str] = set()
 
-# Settings that the template has ahead of the code, likewise.
+# Settings that are in the template before the code reads them. An entry that the code reads is a finding.
 SETTINGS_AHEAD: set[str] = set()
 
 KMS_KEY = "KEY_STORE_KMS_KEY_ID"
 
-# What an operator must hear of, by the metric that tells it.
+# The events that an operator must hear of, by the metric that reports them.
 WATCHED = {
     "OffsetLag": "the projector's lag",
     "OnFailureDestinationDeliveredEventCount": "the dead letters",
@@ -41,7 +41,7 @@ def check(template: Template) -> Iterator[str]:
 
 
 def workspace_binaries() -> dict[str, Path]:
-    """Each function's binary with its folder."""
+    """Each function's binary and its folder."""
     binaries = {}
     for main in REPOSITORY.glob("functions/*/*/src/main.rs"):
         folder = main.parents[1]
@@ -60,7 +60,7 @@ def _binaries(template: Template) -> Iterator[str]:
             yield f"{function.name} is in the workspace: take it from AHEAD"
         if function.name not in binaries:
             yield f"{function.logical_id}: {function.name} is no binary of the workspace"
-        # At the root of the workspace the features of all functions unify, and each binary gets every driver.
+        # A build at the root of the workspace unifies the features of all functions, and each binary gets every driver.
         elif binaries[function.name] != (REPOSITORY / code).resolve():
             yield f"{function.logical_id}: {function.name} is not built from {code}"
         if function.properties.get("Runtime") != "provided.al2023" or function.properties.get("Handler") != "bootstrap":
@@ -72,7 +72,7 @@ def _binaries(template: Template) -> Iterator[str]:
 
 
 def _settings(template: Template) -> Iterator[str]:
-    """A variable that no code reads is a misspelt one."""
+    """A variable that no code reads is misspelt."""
     sources = [path.read_text(encoding="utf-8") for path in REPOSITORY.glob("shared/*/src/**/*.rs")]
     variables = {variable for function in template.functions() for variable in function.environment}
     known = {variable for variable in variables if any(f'"{variable}"' in source for source in sources)}
@@ -83,9 +83,9 @@ def _settings(template: Template) -> Iterator[str]:
 
 
 def _keys(template: Template) -> Iterator[str]:
-    """Who is named the key that wraps the keys of holders' names can ask KMS, and who can ask KMS is named it.
+    """A function that is given the KMS key's name can ask KMS, and a function that can ask KMS is given the name.
 
-    Without KMS in its binary a function finds out at its first name, and not before.
+    Without this check, a function without KMS in its binary would fail only at its first name.
     """
     binaries = workspace_binaries()
     for function in template.functions():
@@ -100,7 +100,7 @@ def _keys(template: Template) -> Iterator[str]:
 
 
 def _is_built_with_kms(folder: Path) -> bool:
-    """By the features that are on by default, which is how a function is built, or by the dependency itself."""
+    """Looks at the features that are on by default, because functions are built so, and at the dependency itself."""
     manifest = tomllib.loads((folder / "Cargo.toml").read_text(encoding="utf-8"))
     features = manifest.get("features", {})
     switched_on, waiting = set(), ["default"]
@@ -118,7 +118,7 @@ def _logs(template: Template) -> Iterator[str]:
     for function in template.functions():
         group = in_words(function.properties.get("LoggingConfig", {}).get("LogGroup", ""))
         if group not in groups:
-            # Lambda would make a group by itself, which keeps everything for ever.
+            # Lambda would make a group by itself, and that group keeps everything for ever.
             yield f"{function.logical_id} does not log to a group of the template's"
     for group_id, group in groups.items():
         if "RetentionInDays" not in group["Properties"]:
@@ -126,7 +126,7 @@ def _logs(template: Template) -> Iterator[str]:
 
 
 def _at_least(template: Template, value: Any, least: int) -> bool:
-    """Whether a number, or every value that a parameter can have, is as large."""
+    """Whether a number, or every possible value of a parameter, is at least as large."""
     if isinstance(value, dict):
         value = template.source["Parameters"].get(in_words(value), {}).get("MinValue", least - 1)
     return value >= least
@@ -149,7 +149,7 @@ def _mapping(template: Template) -> Iterator[str]:
             yield f"{mapping_id} does not part a batch that fails"
         if "ProvisionedPollerConfig" not in properties:
             yield f"{mapping_id} is not in provisioned mode, which alone honours its limits"
-        # Not said, or without a limit (-1), it is 10, since there is a place for failures.
+        # If it is not given, or is without a limit (-1), AWS makes it 10, because there is a place for failures.
         if not _at_least(template, properties.get("MaximumRetryAttempts", -1), 0):
             yield f"{mapping_id} does not say how often it tries (MaximumRetryAttempts)"
         if not _at_least(template, properties.get("MaximumRecordAgeInSeconds", -1), 60):

@@ -1,4 +1,4 @@
-"""What AWS's own linters say: SAM's and CloudFormation's. Their schemas come with them, so nothing is looked up."""
+"""The findings of AWS's own linters, SAM's and CloudFormation's. They contain their schemas, so nothing is looked up."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from samtranslator.model.exceptions import InvalidDocumentException
 
 from template import REGION, Template
 
-# Two that differ in what they have.
+# Two regions that differ in their services.
 REGIONS = [REGION, "us-east-1"]
 
 
@@ -35,7 +35,7 @@ def cloudformation_lints(text: str, which: str) -> Iterator[str]:
 
 
 def translates(template: Template) -> Iterator[str]:
-    """Whether SAM can make of it what CloudFormation takes."""
+    """Whether SAM can translate the template for CloudFormation."""
     try:
         template.translated
     except InvalidDocumentException as error:

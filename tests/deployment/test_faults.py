@@ -1,4 +1,4 @@
-"""Deliberate faults: each, put into the template alone, must be found by the checks that `make validate` runs."""
+"""Deliberate faults. Each is put into the template alone, and the checks of `make validate` must find it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Fault:
     name: str
     change: Change
     found: str
-    """A part of the finding that it must lead to."""
+    """A part of the finding that the fault must lead to."""
 
 
 def statements(resources: dict[str, Any], role: str) -> list[Any]:
@@ -34,7 +34,7 @@ def allow(role: str, action: Any, resource: Any) -> Change:
 
 
 def put(*path: Any) -> Change:
-    """The last of the path becomes the value of what the rest leads to."""
+    """Sets the value at the path of the other arguments to the last argument."""
 
     def change(resources: dict[str, Any]) -> None:
         *way, name, value = path

@@ -1,4 +1,4 @@
-"""The settings of a deployment that people copy: SAM can read them, and the template has what they set."""
+"""The example settings of a deployment. SAM can read them, and the template has every parameter that they set."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ EXAMPLE = (REPOSITORY / "samconfig.example.toml").read_text(encoding="utf-8")
 
 
 def of_guide() -> str:
-    """The one that docs/deploy.md has the shell write, with a value in the place of each of the shell's."""
+    """The samconfig.toml that docs/deploy.md lets the shell write, with a sample value for each shell expression."""
     guide = (REPOSITORY / "docs/deploy.md").read_text(encoding="utf-8")
     text = guide.split("cat > samconfig.toml <<END\n")[1].split("\nEND\n")[0]
     return re.sub(r"\$\([^)]*\)|\$[A-Z_]+", "value", text)
 
 
 def with_every_choice() -> str:
-    """The example with what is commented out in it, as who takes that choice has it."""
+    """The example with its commented-out choices switched on."""
     return re.sub(r'^  # (".*",)$', r"  \1", EXAMPLE, flags=re.MULTILINE)
 
 

@@ -1,4 +1,4 @@
-"""The repository's own template: nothing is found in it."""
+"""The repository's own template has no findings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All that is checked of a template before it is deployed. `make validate` runs this file; the tests run the same checks."""
+"""All checks of a template before it is deployed. `make validate` runs this file; the tests run the same checks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from template import INFRASTRUCTURE, TEMPLATE, Template
 
 
 def findings(template: Template) -> Iterator[str]:
-    """Everything that is wrong with a template, what is quickly found out first."""
+    """All findings of a template, those of the quickest checks first."""
     untranslatable = list(lint.translates(template))
     if untranslatable:
         yield from untranslatable

@@ -5,12 +5,12 @@ use serde_json::{Value, json};
 use crate::contract::{AccountHistory, Dice};
 use crate::harness::{Client, Server};
 
-/// So many microseconds later.
+/// The time that is so many microseconds later.
 fn later(time: Timestamp, micros: i64) -> Timestamp {
     Timestamp::from_unix_micros(time.unix_micros() + micros).expect("a time")
 }
 
-/// The account's members beside the id, as of this time.
+/// The account's members, without the id, as of this time.
 async fn as_of(client: &Client, account_id: &str, time: &str) -> Value {
     client.get(&format!("/accounts/{account_id}/as-of/{time}")).await.expect(200).body.clone()
 }
@@ -33,7 +33,7 @@ async fn an_account_is_shown_as_it_stood_at_and_between_each_of_its_events() {
         .map(|event| event["occurred_at"].as_str().expect("text").parse().expect("a time"))
         .collect();
 
-    // then at its time each event has happened, and a microsecond before not yet
+    // then each event is included at its own time, and not yet a microsecond before
     for (version, (balance, status)) in
         (1_u64..).zip([("100.00", "active"), ("125.50", "active"), ("0.00", "active"), ("0.00", "closed")])
     {
@@ -75,7 +75,7 @@ async fn a_time_may_be_written_as_rfc_3339_and_a_url_allow() {
     ] {
         assert_eq!(as_of(&client, &account_id, time).await, opened, "{time}");
     }
-    // The offset counts, and what is finer than a microsecond is cut.
+    // The offset counts, and digits finer than a microsecond are cut off.
     let opened_at: Timestamp = opened["opened_at"].as_str().expect("text").parse().expect("a time");
     let local = |micros: i64, end: &str| later(opened_at, micros).to_string().replace('Z', end);
     let two_hours = 7_200_000_000;
@@ -90,7 +90,7 @@ async fn a_time_may_be_written_as_rfc_3339_and_a_url_allow() {
 
 #[tokio::test]
 async fn a_long_account_is_folded_page_by_page_up_to_the_time() {
-    // given an account of several pages, whose kept states say something else than its events
+    // given an account of several pages, whose kept states differ from its events
     let server = Server::start();
     let event_store = server.event_store().await;
     let mut dice = Dice::seeded(70);
@@ -100,7 +100,7 @@ async fn a_long_account_is_folded_page_by_page_up_to_the_time() {
     for commit in &commits {
         event_store.append(commit).await.expect("appends");
     }
-    // then at any time it is as the statement says
+    // then at any time it agrees with the statement
     let client = server.client();
     let account_id = history.account_id.to_string();
     let (first, last) = (history.row.opened_at, history.row.updated_at);
@@ -131,7 +131,7 @@ async fn a_stream_with_a_gap_is_answered_up_to_the_gap_and_not_beyond() {
     let commits = history.commits();
     assert_eq!(commits.len(), 3);
     event_store.append(&commits[0]).await.expect("appends");
-    // As every commit of an account does, the newest says how the account is now: whether its holder has been erased since.
+    // The newest commit's state tells whether the holder has been erased since, as in every account.
     let mut now = AccountAggregate::default();
     for event in &history.events {
         let event = AccountEvent::from_data(&event.event_type, event.schema_version, &event.data);
@@ -141,7 +141,7 @@ async fn a_stream_with_a_gap_is_answered_up_to_the_gap_and_not_beyond() {
     let state = RecordedState { state_version: AccountAggregate::STATE_VERSION, data };
     let newest = CommitDraft { state, ..commits[2].draft.clone() };
     event_store.append(&newest.seal()).await.expect("appends");
-    // An id that another kind of stream has.
+    // This id belongs to a stream of another kind.
     let mut other = AccountHistory::random(&mut Dice::seeded(72), 1);
     other.deposit(1, None);
     let of_another_kind = CommitDraft { aggregate_type: "case".to_owned(), ..other.commits()[0].draft.clone() };

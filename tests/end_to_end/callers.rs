@@ -18,7 +18,7 @@ fn issuer() -> TokenIssuer {
     TokenIssuer::ed25519("first", 1)
 }
 
-/// Takes tokens of `issuer()`, and of a second key beside it.
+/// Starts a server that accepts tokens of `issuer()`, and of a second key.
 fn start() -> Server {
     start_with(&[])
 }
@@ -34,7 +34,7 @@ fn caller(server: &Server, subject: &str, scopes: &str) -> Client {
     server.client().with_token(&issuer().token(subject, scopes))
 }
 
-/// Every operation that asks for a token, on this account: method, path, body, and the scope it asks for.
+/// Every operation that needs a token, on this account: method, path, body, and the required scope.
 fn operations(account_id: &str) -> Vec<(Method, String, Option<Value>, &'static str)> {
     let account = format!("/accounts/{account_id}");
     let (read, write) = ("accounts:read", "accounts:write");
@@ -155,7 +155,7 @@ async fn a_token_that_does_not_count_is_401_whatever_is_wrong_with_it() {
     }
 }
 
-/// The classic confusion: the public key, which everyone has, taken for the secret of an HMAC.
+/// The classic confusion: the public key, which everyone has, is used as the secret of an HMAC.
 #[tokio::test]
 async fn a_token_signed_with_the_public_key_as_a_secret_is_401() {
     let rsa = TokenIssuer::rsa("rsa", Algorithm::RS256);
@@ -178,7 +178,7 @@ async fn a_token_signed_with_the_public_key_as_a_secret_is_401() {
             }
         }
     }
-    // Nor does one key's token pass for another's, or under an algorithm that the key is not for.
+    // A token of one key is also not accepted under another key, or under an algorithm that the key is not for.
     for (issuer, key_id) in [(&issuer(), "rsa"), (&rsa, "first"), (&rsa, "p256")] {
         let token = issuer.sign_under(Some(key_id), &claims("ann", ALL_SCOPES));
         client.with_token(&token).get("/accounts").await.expect_problem(401, "unauthenticated");
@@ -204,14 +204,14 @@ async fn tokens_of_every_kind_of_key_count_and_the_key_set_may_be_a_file() {
         let account_id = client.open("1").await;
         client.get_at(&format!("/accounts/{account_id}"), 1).await.expect(200);
     }
-    // The keys differ, the caller is one.
+    // The keys differ, but the caller is the same.
     let ann = server.client().with_token(&issuers[1].token("ann", READ_WRITE));
     assert_eq!(ids(&ann.get("/accounts").await).len(), issuers.len());
 }
 
 #[tokio::test]
 async fn with_one_key_that_can_be_used_in_the_set_a_token_need_not_name_it() {
-    // A set may hold more than is understood here (RFC 7517, section 5).
+    // A set may hold more than this program understands (RFC 7517, section 5).
     let keys = json!({"keys": [{"kty": "future", "kid": "x"}, issuer().public_key(), {"kty": "EC", "kid": "y"}]});
     let server = Server::start_with(&[("PASSBOOK_JWKS", &keys.to_string())]);
     let token = issuer().sign_under(None, &claims("ann", READ_WRITE));
@@ -237,7 +237,7 @@ async fn issuer_and_audience_must_be_right_where_they_are_configured() {
     ] {
         let mut claims = claims("ann", READ_WRITE);
         for (name, value) in [("iss", &issued_by), ("aud", &audience)] {
-            // Null stands for a claim that is not there.
+            // Null stands for a missing claim.
             if !value.is_null() {
                 claims[name] = value.clone();
             }
@@ -254,7 +254,7 @@ async fn each_operation_asks_for_its_scope_and_no_other() {
     for (method, path, body, scope) in operations(&account_id) {
         let what = format!("{method} {path}");
         let all_others: Vec<&str> = ALL_SCOPES.split(' ').filter(|other| *other != scope).collect();
-        // Near misses included: a scope counts by its whole name.
+        // The scopes include near misses, because only a scope's whole name counts.
         let near_misses = format!("{} accounts ACCOUNTS:READ accounts:read2 accounts:writer", all_others.join(" "));
         let without_it = ["", "admin", "teller", &all_others.join(" "), &near_misses];
         for scopes in without_it.into_iter().filter(|scopes| *scopes != scope) {
@@ -265,7 +265,7 @@ async fn each_operation_asks_for_its_scope_and_no_other() {
         assert_ne!(answer.status, 403, "{what} with {scope} alone: {}", answer.body);
         assert_ne!(answer.status, 401, "{what} with {scope} alone: {}", answer.body);
     }
-    // Some identity providers have a list, in `scp`.
+    // Some identity providers give a list in `scp`.
     let mut claims = claims("ann", "");
     claims.as_object_mut().expect("claims").remove("scope");
     for (scopes, status) in [
@@ -279,7 +279,7 @@ async fn each_operation_asks_for_its_scope_and_no_other() {
         let answer = server.client().with_token(&issuer().sign(&claims)).get("/accounts").await;
         assert_eq!(answer.status.as_u16(), status, "{claims}");
     }
-    // Without the scope nothing is told of what the request is otherwise.
+    // Without the scope, the answer says nothing about the rest of the request.
     let without = caller(&server, "ann", "admin");
     for path in [format!("/accounts/{UNKNOWN_ID}/deposits"), "/accounts/1/deposits".to_owned()] {
         without.post(&path, &json!({"amount": 1})).await.expect_problem(403, "forbidden");
@@ -302,7 +302,7 @@ async fn health_is_for_everyone_and_its_details_for_administrators() {
     assert!(has_details(&caller(&server, "ann", "admin").get("/health").await));
 }
 
-/// All that a caller can tell two answers apart by.
+/// All parts of an answer by which a caller can tell two answers apart.
 fn comparable(answer: &Answer) -> (u16, BTreeMap<String, String>, Value) {
     let mut headers: BTreeMap<String, String> = answer
         .headers
@@ -398,7 +398,7 @@ async fn another_callers_account_is_answered_like_one_that_does_not_exist() {
             assert_eq!(answers[2], answers[0], "{method} {query} {headers:?}, closed");
         }
     }
-    // None of it has touched them.
+    // None of these requests has changed the account.
     let account = ann.get(&format!("/accounts/{hers}")).await;
     assert_eq!((account.version(), account.text("balance")), (2, "105.00"));
 }
@@ -410,7 +410,7 @@ async fn waiting_for_a_version_of_another_callers_account_takes_as_long_as_for_n
     let hers = ann.open("100").await;
     ann.get_at(&format!("/accounts/{hers}"), 1).await.expect(200);
     let bob = caller(&server, "bob", READ_WRITE);
-    // The version that it has, and one that it has not: Bob waits for either as he does for no account.
+    // The account has version 1 but not version 2. For both, Bob waits as long as for an account that does not exist.
     let waits = ["", "/transactions"].into_iter().flat_map(|query| {
         [UNKNOWN_ID, &hers].into_iter().flat_map(move |id| [1, 2].map(|version| (query, id.to_owned(), version)))
     });
@@ -444,7 +444,7 @@ async fn callers_list_their_own_accounts_and_a_teller_everyones() {
     bob.get_at(&format!("/accounts/{}", his[0]), 1).await.expect(200);
     assert_eq!(ids(&ann.get("/accounts").await), hers);
     assert_eq!(ids(&bob.get("/accounts").await), his);
-    // Near her name, but not hers; and with a cursor of hers.
+    // These callers' names are near hers, but not hers. They get nothing, even with a cursor of hers.
     for name in ["Ann", "ann ", "an", "ann%", "a_n", "' OR 1=1 --"] {
         assert!(ids(&caller(&server, name, READ_WRITE).get("/accounts").await).is_empty(), "{name}");
     }
@@ -475,7 +475,7 @@ async fn a_teller_sees_and_uses_any_callers_account() {
         let path = format!("{path}{query}");
         assert_eq!(teller.get(&path).await.expect(200).body, ann.get(&path).await.body);
     }
-    // Whose it is by token is no one's business, a teller's neither.
+    // No answer tells the owner's token name, not even to a teller.
     assert!(!teller.get(&format!("{path}/events")).await.body.to_string().contains("\"ann\""));
 }
 
@@ -491,12 +491,12 @@ async fn an_idempotency_key_belongs_to_its_caller() {
         (None, None)
     );
     assert_ne!(hers.text("account_id"), his.text("account_id"));
-    // Where callers and keys run into one another as texts, they are still apart.
+    // Callers and keys that give the same text when joined are still told apart.
     let ann1 = caller(&server, "ann1", READ_WRITE).post_with_key("/accounts", &body, "2").await;
     let ann = caller(&server, "ann", READ_WRITE).post_with_key("/accounts", &body, "12").await;
     assert_ne!(ann1.expect(201).text("account_id"), ann.expect(201).text("account_id"));
 
-    // On one account too: a teller's key is not the owner's.
+    // This holds on one account too: a teller's key is not the owner's key.
     let teller = caller(&server, "tom", &format!("{READ_WRITE} teller"));
     let path = format!("/accounts/{}/deposits", hers.text("account_id"));
     let amount = json!({"amount": "1"});
@@ -505,7 +505,7 @@ async fn an_idempotency_key_belongs_to_its_caller() {
     assert_eq!(teller.post_with_key(&path, &amount, "k").await.expect(200).version(), 3);
     assert_eq!(owner.post_with_key(&path, &amount, "k").await.expect(200).version(), 2);
     assert_eq!(teller.post_with_key(&path, &amount, "k").await.expect(200).version(), 3);
-    // Whoever is no teller learns nothing by guessing the key of an account that is not theirs.
+    // A caller that is not a teller learns nothing by guessing the key of another caller's account.
     bob.post_with_key(&path, &amount, "k").await.expect_problem(404, "account_not_found");
 }
 
@@ -548,7 +548,7 @@ async fn without_a_key_set_the_one_developer_has_every_scope_and_the_greeting_sa
     assert!(server.greeting().contains("PASSBOOK_JWKS is not set"), "{}", server.greeting());
     assert!(server.base_url().starts_with("http://127.0.0.1:"), "{}", server.base_url());
     let account_id = server.client().open("1").await;
-    // A token is not looked at.
+    // No token is looked at.
     let client = server.client().with_token("whatever");
     assert_eq!(client.deposit(&account_id, "1").await.expect(200).version(), 2);
     let health = client.get("/health").await;
@@ -557,7 +557,7 @@ async fn without_a_key_set_the_one_developer_has_every_scope_and_the_greeting_sa
 
     let with_keys = start();
     assert!(with_keys.greeting().contains("tokens are checked"), "{}", with_keys.greeting());
-    // With keys it may be reached from elsewhere.
+    // With keys the server may be reached from other machines.
     let open_to_all = start_with(&[("PASSBOOK_BIND", "0.0.0.0")]);
     assert!(open_to_all.base_url().starts_with("http://0.0.0.0:"), "{}", open_to_all.base_url());
 }

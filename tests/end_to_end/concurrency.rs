@@ -6,7 +6,7 @@ use crate::harness::{Answer, Server};
 async fn sixty_four_withdrawals_at_once_never_overdraw_the_account() {
     let server = Server::start();
     let client = server.client();
-    // Enough for 40 of the 64.
+    // The balance is enough for 40 of the 64.
     let account_id = client.open("400").await;
     let withdrawals = (0..64).map(|_| client.withdraw(&account_id, "10"));
     let answers: Vec<Answer> = futures::future::join_all(withdrawals).await;
@@ -17,10 +17,10 @@ async fn sixty_four_withdrawals_at_once_never_overdraw_the_account() {
             "{answer:?}"
         );
     }
-    // Whoever lost every race may try again; nobody may have been let through too many.
+    // A request that lost every race may be tried again. But no request too many may succeed.
     let conflicts = answers.iter().filter(|answer| answer.status == 409).count();
     assert!(done.len() <= 40 && done.len() + conflicts >= 40, "{} done, {conflicts} conflicts", done.len());
-    // Every answer is of a state of its own: no two saw the same version.
+    // Every answer belongs to a version of its own: no two share one.
     let mut versions: Vec<u64> = done.iter().map(|answer| answer.version()).collect();
     versions.sort_unstable();
     assert_eq!(versions, (2..2 + done.len() as u64).collect::<Vec<_>>());
@@ -35,7 +35,7 @@ async fn sixteen_identical_requests_at_once_with_one_key_have_one_effect_and_one
     let client = server.client();
     let account_id = client.open("100").await;
     let path = format!("/accounts/{account_id}/withdrawals");
-    // All of it: to decide the second on what the first has left would be to refuse it.
+    // The amount is the whole balance. A second decision on the remaining balance would be a refusal.
     let body = json!({"amount": "100", "reference": "rent"});
     let requests = (0..16).map(|_| client.post_with_key(&path, &body, "rent-2026-11"));
     let answers: Vec<Answer> = futures::future::join_all(requests).await;

@@ -12,7 +12,7 @@ async fn the_console_is_served_with_all_that_it_links_to_and_may_load_nothing_el
     let policy = page.header("content-security-policy").expect("a policy");
     assert!(policy.contains("default-src 'self'") && !policy.contains("unsafe"), "{policy}");
     let html = page.body.as_str().expect("text");
-    // Scripts and styles only from files: the policy would stop any other, without a word to the reader.
+    // Scripts and styles come only from files. The policy would silently stop all others.
     for inline in ["<style", "style=", "onclick=", "javascript:", "<script>"] {
         assert!(!html.contains(inline), "{inline} in the page");
     }

@@ -41,7 +41,7 @@ async fn events(client: &Client, account_id: &str) -> Vec<Value> {
     page.expect(200).body["events"].as_array().expect("events").clone()
 }
 
-/// As of when its first event happened.
+/// The holder as of the account's first event.
 async fn holder_when_opened(client: &Client, account_id: &str) -> Value {
     let opened = &events(client, account_id).await[0];
     let time = opened["occurred_at"].as_str().expect("a time");
@@ -58,7 +58,7 @@ fn stream(account_id: &str) -> StreamId {
     StreamId(account_id.parse().expect("a UUID"))
 }
 
-/// The server's own stores, as one more process opens them.
+/// The server's own stores, opened by a further process.
 pub struct Stores {
     event_store: Arc<dyn EventStoreRepository>,
     keys: Arc<dyn KeyStore>,
@@ -77,7 +77,7 @@ impl Stores {
         Self { event_store: Arc::new(event_store), keys: Arc::new(keys) }
     }
 
-    /// As far as an erasure comes that is killed before its event.
+    /// Does the part of an erasure that comes before its event, as if it had been killed there.
     pub async fn destroy_key(&self, account_id: &str) {
         self.keys.destroy(stream(account_id)).await.expect("destroys");
     }
@@ -126,7 +126,7 @@ async fn an_erased_name_is_read_nowhere_any_more_and_everything_else_stays() {
     let before = events(&client, &account_id).await;
     assert_eq!(before[0]["data"]["holder"], json!(NAME));
     assert_eq!(holder_when_opened(&client, &account_id).await, json!(NAME));
-    // The names are not even now in the event store; what was paid is.
+    // Even before the erasure the event store does not have the names in clear text. It does have the deposit.
     let stored = stored_bytes(&server).await;
     assert!(is_in("FundsDeposited", &stored));
     assert!(!is_in(NAME, &stored) && !is_in("Ann Lee", &stored));
@@ -148,7 +148,7 @@ async fn an_erased_name_is_read_nowhere_any_more_and_everything_else_stays() {
     let lines = statement.expect(200).body["transactions"].as_array().expect("lines").len();
     assert_eq!(lines, 2, "an erasure moves no money");
 
-    // The account is used as ever, and can be closed; others' names are untouched.
+    // The account works as before, and can be closed. Other holders' names are untouched.
     client.withdraw(&account_id, "15").await.expect(200);
     client.close(&account_id).await.expect(200);
     assert_eq!(holder_at(&client, &account_id, 5).await, json!("[erased]"));
@@ -203,7 +203,7 @@ async fn a_refused_erasure_erases_nothing() {
     let stored = Stores::of(&server).await.keys.get_many(&[stream(UNKNOWN_ID)]).await.expect("reads");
     assert!(stored.is_empty(), "a mark was left for an account that is not there");
 
-    // The account is another caller's, and the officer may do nothing else with it.
+    // The account is another caller's. The officer may only erase its holder.
     erase_with(&officer, &account_id, &[("If-Match", "\"2\"")]).await.expect(200);
     assert_eq!(holder_at(&owner, &account_id, 3).await, json!("[erased]"));
     officer.get(&format!("/accounts/{account_id}")).await.expect_problem(403, "forbidden");
@@ -260,7 +260,7 @@ async fn an_erasure_that_died_between_key_and_event_is_finished_by_the_next_what
     let finished = erase_with(&client, &account_id, &[("If-Match", "\"1\"")]).await;
     assert_eq!(finished.expect(200).version(), 3);
     assert_eq!(holder_at(&client, &account_id, 3).await, json!("[erased]"));
-    // Once it is done, a version counts again.
+    // After the erasure is done, the version in If-Match counts again.
     erase_with(&client, &account_id, &[("If-Match", "\"1\"")]).await.expect_problem(412, "version_mismatch");
     erase_with(&client, &account_id, &[("If-Match", "\"3\"")]).await.expect(200);
     assert_eq!(events(&client, &account_id).await.len(), 3);
@@ -282,7 +282,8 @@ async fn of_many_erasures_at_once_one_happens_and_all_succeed() {
     assert_eq!(events(&client, &account_id).await.len(), 2);
 }
 
-/// Embedded alone: the log of an older build is the same on the servers, and there it would have to be published too.
+/// This runs embedded only. The log of an older build is the same on the servers, but there it would also have to be
+/// published.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_name_on_an_account_of_before_names_were_sealed_is_not_shown_any_more() {
     if is_on_servers() {
@@ -336,7 +337,7 @@ async fn the_name_on_an_account_of_before_names_were_sealed_is_not_shown_any_mor
     }
 }
 
-/// Embedded alone: on the servers a publisher keeps such a commit's mark, and names it in its log.
+/// This runs embedded only. On the servers a publisher keeps such a commit's mark, and names the commit in its log.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_name_that_cannot_be_opened_holds_up_its_own_account_alone_until_it_can() {
     if is_on_servers() {
@@ -353,7 +354,7 @@ async fn a_name_that_cannot_be_opened_holds_up_its_own_account_alone_until_it_ca
         let statement = sqlx::AssertSqlSafe(format!("{statement} WHERE stream_id = '{damaged}'"));
         sqlx::query(statement).execute(&mut connection).await.expect("runs").rows_affected()
     };
-    // Too short for a key, as only somebody would do it who has taken away what forbids it.
+    // The key is too short. Only a person who has removed the trigger could store it.
     let trigger = "DROP TRIGGER keys_are_only_destroyed";
     let mut connection = sqlx::ConnectOptions::connect(&keys).await.expect("opens");
     sqlx::query(trigger).execute(&mut connection).await.expect("runs");
@@ -370,7 +371,7 @@ async fn a_name_that_cannot_be_opened_holds_up_its_own_account_alone_until_it_ca
     assert!(server.log().contains("kept as a dead letter"), "{}", server.log());
     assert!(!is_in(NAME, &read(&server.home().join("read.db"))));
 
-    // A key that is gone for good is destroyed, and the account is there again.
+    // A key that cannot be restored is destroyed, and the account is there again.
     let destroy = "UPDATE keys SET key = NULL, wrapping = NULL, destroyed_at_us = 1";
     assert_eq!(change(destroy).await, 1);
     let server = server.kill_and_restart();

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Client, Server, eventually, is_on_servers};
 
-/// All events of an account, over as many pages as there are.
+/// All events of an account, over all of its pages.
 async fn all_events(client: &Client, account_id: &str) -> Vec<Value> {
     let mut events = Vec::new();
     let mut cursor = String::new();
@@ -20,7 +20,7 @@ async fn all_events(client: &Client, account_id: &str) -> Vec<Value> {
     }
 }
 
-/// How often each reference stands in the account's events.
+/// The number of times that each reference is in the account's events.
 async fn deposits_by_reference(client: &Client, account_id: &str) -> BTreeMap<String, u32> {
     let mut counts = BTreeMap::new();
     for event in all_events(client, account_id).await {
@@ -51,7 +51,7 @@ async fn killed_at_any_moment_every_acknowledged_deposit_is_there_once_and_the_r
                     let request = client.post_request(&path, &body).header("Idempotency-Key", &reference);
                     let answer = client.try_send(request).await;
                     let is_gone = answer.is_err();
-                    // Losing every race to the three others is no failure; nothing was done then.
+                    // A deposit that lost every race to the three others is no failure. It has had no effect.
                     let is_acknowledged = answer.is_ok_and(|answer| answer.status.is_success());
                     sent.push((reference, is_acknowledged));
                     if is_gone {
@@ -61,7 +61,7 @@ async fn killed_at_any_moment_every_acknowledged_deposit_is_there_once_and_the_r
                 sent
             });
         }
-        // Moments all over a stream of some hundreds of deposits.
+        // The kill comes at various moments within a stream of some hundreds of deposits.
         tokio::time::sleep(Duration::from_millis(40 + 37 * round)).await;
         server.kill();
         while let Some(stream) = streams.join_next().await {
@@ -84,7 +84,7 @@ async fn killed_at_any_moment_every_acknowledged_deposit_is_there_once_and_the_r
     let acknowledged = sent.values().filter(|is_acknowledged| **is_acknowledged).count();
     assert!(acknowledged > 50, "only {acknowledged} deposits were acknowledged: the kills came too early to show much");
 
-    // What was cut off is retried with its key: then everything sent is there, and still once.
+    // Deposits that were cut off are retried with their keys. Then every sent deposit is there exactly once.
     let client = server.client();
     for reference in sent.keys() {
         let body = json!({"amount": "0.01", "reference": reference});

@@ -7,12 +7,12 @@ use crate::harness::{Client, RawRequest, Server, eventually};
 const UNKNOWN_ID: &str = "019cadd4-c179-752e-9a6a-3a456513270e";
 const MAX_BODY_BYTES: usize = 65_536;
 
-/// One request at the edge of the contract, and what it must be answered.
+/// One request at the edge of the contract, and the required answer.
 struct Row {
     name: String,
     request: RawRequest,
     status: u16,
-    /// The problem's code; empty where it is no problem.
+    /// The problem's code. It is empty if the answer is not a problem.
     code: &'static str,
     /// The wrong fields of a `validation_failed`, as `field: code`.
     wrong_fields: Vec<&'static str>,
@@ -36,12 +36,12 @@ fn invalid<const N: usize>(name: impl Into<String>, request: RawRequest, wrong_f
     Row { wrong_fields: wrong_fields.to_vec(), ..row(name, request, 422, "validation_failed") }
 }
 
-/// Refused before there is a request to speak of: the answer is the HTTP library's own, outside the contract.
+/// A request that is refused before it counts as a request. The answer is the HTTP library's own, outside the contract.
 fn no_http(name: impl Into<String>, request: RawRequest) -> Row {
     Row { is_http: false, ..row(name, request, 400, "") }
 }
 
-/// The accounts that the requests are about. None of them may change.
+/// The accounts of the requests. None of them may change.
 struct Accounts {
     eur: String,
     jpy: String,
@@ -57,13 +57,13 @@ impl Accounts {
         }
     }
 
-    /// Everything that can be seen of them.
+    /// Everything that a client can see of the accounts.
     async fn all_that_is_seen(&self, client: &Client) -> Vec<Value> {
         let mut seen = Vec::new();
         for id in [&self.eur, &self.jpy, &self.kwd] {
             for path in ["", "/transactions", "/events"] {
                 let path = format!("/accounts/{id}{path}");
-                // The events take no Passbook-Min-Version, and do not need one.
+                // The audit trail takes no Passbook-Min-Version, and needs none.
                 let answer = client.get_at(&path, 1).await;
                 seen.push(answer.expect(200).body.clone());
             }
@@ -113,14 +113,14 @@ async fn hostile_requests_are_refused_exactly_and_leave_no_trace() {
     let listed = async || client.get("/accounts?limit=200").await.body["accounts"].as_array().map_or(0, Vec::len);
     let are_all_listed = async || (listed().await >= 3 + opened).then_some(());
     eventually("what was opened is listed", are_all_listed).await;
-    // What is opened after everything else is delivered after it, at least where it is in the same partition.
+    // The account that is opened last is delivered last, at least within its partition.
     let last = client.open("0").await;
     client.get_at(&format!("/accounts/{last}"), 1).await.expect(200);
     assert_eq!(listed().await, 3 + opened + 1, "accounts came from nowhere");
     assert!(!server.log().contains("\"panic\""), "something panicked: {}", server.log());
 }
 
-/// Sends the row's request in a task of its own, so that one bad answer does not hide those after it.
+/// Sends the row's request in a task of its own, so that one bad answer does not hide the answers after it.
 async fn judge(row: Row, base_url: String) -> Option<String> {
     let name = row.name.clone();
     let judged = tokio::spawn(async move {
@@ -177,7 +177,7 @@ fn close_request(account_id: &str) -> RawRequest {
     RawRequest::post(format!("/accounts/{account_id}/close"))
 }
 
-/// A deposit that gets as far as its amount, which is refused: what stands before it has passed.
+/// A deposit whose amount is refused. Everything that is checked before the amount has passed.
 fn deposit_of_nothing(accounts: &Accounts) -> RawRequest {
     deposit_request(&accounts.eur, r#"{"amount":"0"}"#)
 }
@@ -186,7 +186,7 @@ fn passes(name: impl Into<String>, request: RawRequest) -> Row {
     invalid(name, request, ["amount: not_positive"])
 }
 
-/// Bodies as bytes: what is no JSON, or JSON but no object.
+/// Bodies as bytes that are not JSON, or not an object.
 fn bodies_that_are_no_json_object(accounts: &Accounts) -> Vec<Row> {
     let deposit = |body: &[u8]| deposit_request(&accounts.eur, body);
     let deep = "[".repeat(60_000);
@@ -243,7 +243,7 @@ fn bodies_that_are_no_json_object(accounts: &Accounts) -> Vec<Row> {
     rows
 }
 
-/// Objects whose keys or types are not those of the contract.
+/// Objects whose keys or types are not in the contract.
 fn fields(accounts: &Accounts) -> Vec<Row> {
     let deposit = |body: String| deposit_request(&accounts.eur, body);
     let mut rows: Vec<Row> = [
@@ -367,7 +367,7 @@ fn texts(accounts: &Accounts) -> Vec<Row> {
         let request = open_with("Ann Lee", kind, "EUR", "0");
         rows.push(invalid(format!("the kind {kind:?}"), request, ["kind: unknown_kind"]));
     }
-    // ＥＵＲ in full width, a Cyrillic Е, a superseded one, a metal, a number, and forms near the right one.
+    // ＥＵＲ in full width, a Cyrillic Е, a superseded currency, a metal, a number, and forms near the right one.
     for currency in ["eur", "ＥＵＲ", "\u{415}UR", "DEM", "XAU", "XXX", "978", "EUR ", "EURO", "€", ""] {
         let request = open_with("Ann Lee", "checking", currency, "0");
         rows.push(invalid(format!("the currency {currency:?}"), request, ["currency: unknown_currency"]));
@@ -375,7 +375,7 @@ fn texts(accounts: &Accounts) -> Vec<Row> {
     rows
 }
 
-/// Amounts as texts: their form, and each currency's decimals and limits.
+/// Amounts as texts: their form, and the decimals and limits of each currency.
 fn amounts(accounts: &Accounts) -> Vec<Row> {
     let amount = |amount: &str| json!({ "amount": amount }).to_string();
     let mut rows = Vec::new();
@@ -683,7 +683,7 @@ fn command_headers(accounts: &Accounts) -> Vec<Row> {
         let request = withdrawal_request(&accounts.eur, r#"{"amount":"1000"}"#).header("Idempotency-Key", key);
         rows.push(row(name, request, 422, "insufficient_funds"));
     }
-    // API Gateway joins them by a comma; the two together are a key like any other.
+    // API Gateway joins the two keys by a comma. Together they are a key like any other.
     let two_keys = withdrawal_request(&accounts.eur, r#"{"amount":"1000"}"#)
         .header("Idempotency-Key", "a")
         .header("Idempotency-Key", "b");
@@ -764,7 +764,7 @@ fn query_headers(accounts: &Accounts) -> Vec<Row> {
     rows
 }
 
-/// Headers that any request may bring.
+/// Headers that any request may have.
 fn all_headers(accounts: &Accounts) -> Vec<Row> {
     let get = || RawRequest::get(format!("/accounts/{}", accounts.eur));
     let mut rows = Vec::new();
@@ -774,7 +774,7 @@ fn all_headers(accounts: &Accounts) -> Vec<Row> {
         ("X-Correlation-Id", "zoë"),
         ("X-Correlation-Id", "\"quoted\""),
         ("X-Correlation-Id", "a\tb"),
-        // What none of the service's business is must not keep it from answering.
+        // Headers that do not concern the service must not keep it from answering.
         ("User-Agent", "Zoë's phone"),
         ("Cookie", "ünïcode=1; b"),
         ("X-Forwarded-Proto", ""),
@@ -927,7 +927,7 @@ fn query_strings(accounts: &Accounts) -> Vec<Row> {
     ] {
         rows.push(fine(format!("statement?{query}"), RawRequest::get(format!("{account}/transactions?{query}")), 200));
     }
-    // No operation has a parameter that it does not name, the commands included.
+    // No operation accepts a parameter that it does not name. This includes the commands.
     let amount = r#"{"amount":"1"}"#;
     for (name, request) in [
         ("get", RawRequest::get(format!("{account}?limit=1"))),
@@ -968,7 +968,7 @@ async fn cursors(client: &Client, accounts: &Accounts) -> Vec<Row> {
         rows.push(malformed(format!("{list} a cursor with padding"), with(&format!("{cursor}==="))));
         rows.push(malformed(format!("{list} a cursor twice"), with(&format!("{cursor}&cursor={cursor}"))));
         rows.push(malformed(format!("{list} a cursor of 5,000 characters"), with(&"A".repeat(5_000))));
-        // As a client would forge them.
+        // The cursors are forged, as a client might do.
         for forged in [
             r#"["accounts",{}]"#,
             r#"["accounts",{"opened_at":"yesterday","account_id":"1"}]"#,
@@ -981,11 +981,11 @@ async fn cursors(client: &Client, accounts: &Accounts) -> Vec<Row> {
             rows.push(malformed(format!("{list} the cursor {forged}"), with(&encoded(forged))));
         }
     }
-    // A list's own cursor is fine there, and of no use elsewhere.
+    // A list's own cursor works there, but not in another list.
     rows.push(fine("a list's own cursor", RawRequest::get(format!("/accounts?cursor={cursor}")), 200));
     rows.push(malformed("a foreign cursor", RawRequest::get(format!("{}?cursor={cursor}", lists[1]))));
     rows.push(malformed("another foreign cursor", RawRequest::get(format!("{}?cursor={cursor}", lists[2]))));
-    // At the end of what a number can be there are no lines and no events, and no overflow.
+    // At the largest numbers there are no lines and no events, and no overflow.
     for version in ["0", "1", "9223372036854775807", "9223372036854775808", "18446744073709551615"] {
         let lines = encoded(&format!(r#"["transactions",{{"before_version":{version}}}]"#));
         let events = encoded(&format!(r#"["events",{{"from_version":{version}}}]"#));
@@ -1083,7 +1083,7 @@ fn paths(accounts: &Accounts) -> Vec<Row> {
         row("GET of an empty id", RawRequest::get("/accounts//events"), 404, "account_not_found"),
         malformed("a path of 20,000 characters", RawRequest::get(format!("/accounts/{}", "x".repeat(20_000)))),
         malformed("20,000 characters of query", RawRequest::get(format!("/accounts?holder={}", "x".repeat(20_000)))),
-        // Only just a URL to the HTTP library, and none any more with a host before it.
+        // The path is just short enough for a URL of the HTTP library. With a host before it, it would be too long.
         malformed("65,530 characters of query", RawRequest::get(format!("/accounts?holder={}", "x".repeat(65_513)))),
         Row { status: 414, ..no_http("70,000 characters", RawRequest::get(format!("/{}", "x".repeat(70_000)))) },
         fine("a URL for a path", RawRequest::get(format!("http://elsewhere.example/accounts/{id}")), 200),
@@ -1134,7 +1134,7 @@ fn times_in_a_path(accounts: &Accounts) -> Vec<Row> {
         rows.push(fine(format!("as of {time}"), as_of(time), 200));
     }
     rows.push(row("as of the year 1", as_of("0001-01-01T00:00:00Z"), 404, "account_not_found"));
-    // What is no UTF-8 names nothing, and the id beside it neither.
+    // Bytes that are not UTF-8 name nothing. So the id beside them does not count either.
     rows.push(row("as of %FF", as_of("%FF"), 404, "account_not_found"));
     rows.push(row("as of nothing", as_of(""), 404, "not_found"));
     rows.push(row("as of a time and more", as_of("2999-01-01T00:00:00Z/events"), 404, "not_found"));
@@ -1162,7 +1162,7 @@ fn methods(accounts: &Accounts) -> Vec<Row> {
             if allow.split(", ").any(|allowed| allowed == method) {
                 continue;
             }
-            // An answer to HEAD has no body to read a code from.
+            // An answer to HEAD has no body with a code.
             let code = if method == "HEAD" { "" } else { "method_not_allowed" };
             let request = RawRequest::new(method, path.clone()).json(r#"{"amount":"1"}"#);
             let refused = row(format!("{method} {path}"), request, 405, code);

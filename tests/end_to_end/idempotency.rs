@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Answer, Client, Server};
 
-/// A command with a key, as it was first sent and answered.
+/// A command with a key, with its first request and its first answer.
 struct FirstTry {
     path: String,
     body: Option<Value>,
@@ -25,11 +25,11 @@ impl FirstTry {
         Self { path, body, key, if_match, answer }
     }
 
-    /// Sends the very same again, which must be answered the very same.
+    /// Sends exactly the same request again, which must get exactly the same answer.
     async fn retry(&self, client: &Client, when: &str) {
         let again = post(client, &self.path, self.body.as_ref(), self.key, self.if_match).await;
         assert_replays(&again, &self.answer, &format!("{} {when}", self.key));
-        // Whether it is still at the version that the first try was for, or at any other, makes no difference.
+        // The version in If-Match makes no difference, whether it is the first try's or another.
         for if_match in [None, Some("\"0\""), Some("\"99\""), Some("*")] {
             let again = post(client, &self.path, self.body.as_ref(), self.key, if_match).await;
             assert_replays(&again, &self.answer, &format!("{} {when}, If-Match: {if_match:?}", self.key));
@@ -58,7 +58,7 @@ async fn post(client: &Client, path: &str, body: Option<&Value>, key: &str, if_m
     client.send(request).await
 }
 
-/// A body as it is written here, to the byte.
+/// Posts a body with exactly these bytes.
 async fn post_text(client: &Client, path: &str, body: &str, key: &str) -> Answer {
     let request = client.request(Method::POST, path).header("Content-Type", "application/json");
     client.send(request.header("Idempotency-Key", key).body(body.to_owned())).await
@@ -131,7 +131,8 @@ async fn a_body_that_is_written_otherwise_and_means_the_same_is_the_same_request
         ] {
             assert_replays(&post_text(&client, &path, body, "k").await, &first, body);
         }
-        // The path, too, may be written otherwise: a digit or letter and its code are the same (RFC 3986).
+        // The path may also be written in another way: a digit or letter and its percent-code are the same (RFC
+        // 3986).
         let id = opened.text("account_id");
         let encoded = format!("/accounts/%{:02X}{}/{command}", id.as_bytes()[0], &id[1..]);
         let again = post_text(&client, &encoded, r#"{"amount":"1.50","reference":"Café"}"#, "k").await;
@@ -169,7 +170,7 @@ async fn the_same_key_with_another_body_is_refused_and_has_no_effect() {
             json!({"amount": "1.50", "reference": "Rent"}),
             json!({"amount": "1.50", "reference": ""}),
             json!({"amount": "1.50"}),
-            // What would be refused by itself is refused for the key first: the key has been used.
+            // This body would be refused by itself. But the used key is refused first.
             json!({"amount": "1000000", "reference": "rent"}),
         ] {
             for if_match in [None, Some("\"1\"")] {
@@ -201,7 +202,7 @@ async fn the_same_key_on_another_path_is_another_key() {
             assert_eq!((first.expect(200).version(), first.header("idempotency-replayed")), (version, None));
         }
     }
-    // Nor are keys the same that nearly are.
+    // Keys that are nearly the same are also different keys.
     let path = format!("/accounts/{}/deposits", ids[0]);
     let long = "k".repeat(255);
     let near = ["K", "k k", "k1", &long[..254], &long, &format!("{}l", &long[..254])];
@@ -209,7 +210,7 @@ async fn the_same_key_on_another_path_is_another_key() {
         let first = post(&client, &path, Some(&body), key, None).await;
         assert_eq!((first.expect(200).version(), first.header("idempotency-replayed")), (version, None), "{key}");
     }
-    // White space around a header's value is none of the value (RFC 9110, section 5.5).
+    // White space around a header's value is not part of the value (RFC 9110, section 5.5).
     assert_eq!(post(&client, &path, Some(&body), " k ", None).await.expect(200).version(), 2);
 }
 
@@ -238,10 +239,11 @@ async fn a_refusal_is_not_remembered() {
     client.deposit(&id, "100").await.expect(200);
     let done = post(&client, &withdrawals, Some(&body), "k", None).await;
     assert_eq!((done.expect(200).version(), done.header("idempotency-replayed")), (3, None));
-    // Now that there is an effect it is remembered, also past the money for a second one.
+    // The command has taken effect, so its answer is remembered, even if the money would not suffice for a second
+    // one.
     assert_replays(&post(&client, &withdrawals, Some(&body), "k", None).await, &done, "done");
 
-    // A refused key may come with another body: nothing has been done with it.
+    // A refused key may come with another body, because nothing has been done with it.
     let deposits = format!("/accounts/{id}/deposits");
     for (body, status, code) in [
         (json!({"amount": "0"}), 422, "validation_failed"),
@@ -271,7 +273,7 @@ async fn a_refusal_is_not_remembered() {
     assert_eq!(opened.expect(201).header("idempotency-replayed"), None);
 }
 
-/// Withdrawals and openings that race are in `concurrency`.
+/// Racing withdrawals and openings are tested in `concurrency`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sixteen_identical_deposits_or_closings_at_once_have_one_effect_and_one_answer() {
     let server = Server::start();
@@ -323,7 +325,7 @@ async fn if_match_lets_a_command_through_at_its_version_only() {
     }
     let deposited = send(&format!("{account}/deposits"), Some(&amount), "\"2\"").await;
     assert_eq!(deposited.expect(200).header("etag"), Some("\"3\""));
-    // The tag of one answer is the condition of the next.
+    // The tag of one answer is the condition of the next request.
     let withdrawn = send(
         &format!("{account}/withdrawals"),
         Some(&json!({"amount": "12"})),
@@ -332,14 +334,14 @@ async fn if_match_lets_a_command_through_at_its_version_only() {
     .await;
     assert_eq!(withdrawn.expect(200).version(), 4);
     assert_eq!(send(&format!("{account}/deposits"), Some(&amount), "*").await.expect(200).version(), 5);
-    // The right version does not make a refused command right.
+    // The right version does not make a refused command succeed.
     send(&format!("{account}/close"), None, "\"5\"").await.expect_problem(422, "balance_not_zero");
     client.withdraw(&id, "1").await.expect(200);
     assert_eq!(send(&format!("{account}/close"), None, "\"6\"").await.expect(200).version(), 7);
     send(&format!("{account}/deposits"), Some(&amount), "\"7\"").await.expect_problem(409, "account_closed");
     send(&format!("{account}/deposits"), Some(&amount), "\"6\"").await.expect_problem(412, "version_mismatch");
 
-    // An account that is yet to be opened has no events.
+    // An account that has not been opened has no events.
     let body = opening();
     for (if_match, status) in [("\"0\"", 201), ("*", 201), ("\"1\"", 412), ("\"2\"", 412)] {
         let answer = send("/accounts", Some(&body), if_match).await;

@@ -19,7 +19,8 @@ async fn every_line_of_a_request_is_json_with_its_correlation_id_and_each_key_on
     let mut lines: Vec<Value> = Vec::new();
     for text in log.lines() {
         let line: Value = serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"));
-        // Of two members of one name a reader keeps one, and what it writes again is shorter.
+        // A reader keeps only one of two members with the same name. Then the line written again would be
+        // shorter.
         assert_eq!(line.to_string().len(), text.len(), "a key that is there twice: {text}");
         lines.push(line);
     }
@@ -42,6 +43,6 @@ async fn every_line_of_a_request_is_json_with_its_correlation_id_and_each_key_on
         assert_eq!((&answered["message"], &answered["status"]), (&json!("answered"), &json!(status)));
     }
     assert_eq!(lines_of(3).last().expect("a line")["status"], 404);
-    // Whose account it is by name is the business of the databases, not of the logs.
+    // The holder's name belongs in the databases, not in the logs.
     assert!(!log.contains("Ann Lee"), "{log}");
 }

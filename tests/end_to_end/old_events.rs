@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::harness::Server;
 
-/// The caller that everyone is where tokens are not checked.
+/// The caller of all requests when tokens are not checked.
 const DEVELOPER: &str = "developer";
 
 /// One event in its stored form.
@@ -13,7 +13,7 @@ fn recorded(event_type: &str, schema_version: u32, data: Value) -> RecordedEvent
     RecordedEvent { event_id: Uuid::now_v7(), event_type: event_type.to_owned(), schema_version, data, personal: None }
 }
 
-/// A commit as a build of long ago may have written it, with a state that today's does not read.
+/// A commit as an old build may have written it, with a state that today's build does not read.
 fn commit(account_id: AccountId, previous: Option<&Commit>, events: Vec<RecordedEvent>) -> Commit {
     CommitDraft {
         stream_id: StreamId(account_id.as_uuid()),
@@ -31,8 +31,8 @@ fn commit(account_id: AccountId, previous: Option<&Commit>, events: Vec<Recorded
     .seal()
 }
 
-/// An account of before deposits and withdrawals were told apart by their names: 100.00, then 25.50 more, 5.50 less and
-/// 1.00 less. The third and the fourth event are one commit.
+/// An account from the time when deposits and withdrawals had one event type: 100.00, then 25.50 more, 5.50 less and 1.00
+/// less. The third and the fourth event are one commit.
 fn old_account(account_id: AccountId) -> [Commit; 3] {
     let opened = recorded(
         "AccountOpened",
@@ -63,7 +63,7 @@ async fn an_account_of_old_events_is_decided_on_audited_and_shown_as_one_of_toda
     let client = server.client();
     let path = format!("/accounts/{account_id}");
 
-    // then commands decide on what has happened, and their commits follow on the old ones
+    // then commands decide on those events, and their commits follow the old commits
     client.withdraw(&account_id.to_string(), "119.01").await.expect_problem(422, "insufficient_funds");
     let withdrawn = client.withdraw(&account_id.to_string(), "19.00").await;
     withdrawn.expect(200);
@@ -91,7 +91,7 @@ async fn an_account_of_old_events_is_decided_on_audited_and_shown_as_one_of_toda
         ]
     );
 
-    // and the rows are those of today's events: the old ones came over the bus as they are stored
+    // and the rows are those of today's events; the old events came over the bus in their stored form
     let account = client.get_at(&path, 5).await;
     assert_eq!((account.expect(200).text("balance"), account.version()), ("100.00", 5));
     let statement = client.get_at(&format!("{path}/transactions"), 5).await;
@@ -123,7 +123,7 @@ async fn an_account_of_old_events_is_decided_on_audited_and_shown_as_one_of_toda
     }
 }
 
-/// Consumers upcast what they read: see the decision record on upcasters.
+/// Consumers upcast the events that they read: see the decision record on upcasters.
 #[cfg(feature = "services")]
 async fn on_kafka_each_is_in_the_form_that_is_stored(server: &Server, account_id: AccountId) {
     use crate::harness::{kafka_bootstrap_servers, read_cloud_events};
@@ -140,7 +140,7 @@ async fn on_kafka_each_is_in_the_form_that_is_stored(server: &Server, account_id
         })
         .collect();
     forms.sort();
-    // The relay and the command may both have published a commit.
+    // Both the relay and the command may have published a commit.
     forms.dedup();
     let form = |version: &str, event_type: &str, schema_version: &str| {
         (version.to_owned(), format!("passbook.account.{event_type}"), schema_version.to_owned())
@@ -170,7 +170,7 @@ async fn an_old_event_that_does_not_fit_its_form_stops_its_own_account_and_no_ot
 
     let client = server.client();
     let path = format!("/accounts/{account_id}");
-    // No guess is made on money: a person must look.
+    // The program does not guess about money. A person must look.
     assert_eq!(client.deposit(&account_id.to_string(), "1").await.status, 500);
     assert_eq!(client.get(&format!("{path}/events")).await.status, 500);
     let account = client.get_at(&path, 2).await;

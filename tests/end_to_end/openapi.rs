@@ -30,7 +30,7 @@ fn operations() -> Vec<(Method, &'static str, &'static Value)> {
     operations
 }
 
-/// Visits every value of the document with the JSON pointer to it.
+/// Visits every value of the document, with the JSON pointer to it.
 fn visit(pointer: &str, value: &'static Value, visitor: &mut impl FnMut(&str, &'static Value)) {
     visitor(pointer, value);
     match value {
@@ -76,7 +76,7 @@ fn each_function_is_a_folder_and_each_folder_of_commands_or_queries_has_a_route(
             }
         }
     }
-    // Commands are what is posted.
+    // Commands are the operations with POST.
     let routed: BTreeMap<String, &str> = ROUTES
         .iter()
         .map(|route| (route.function.to_owned(), if route.method == Method::POST { "commands" } else { "queries" }))
@@ -89,7 +89,7 @@ fn every_example_fits_its_schema() {
     let openapi = OpenApi::get();
     let mut count = 0;
     visit("", &openapi.document, &mut |pointer, value| {
-        // A media type, parameter or header: what has a schema beside its examples.
+        // This is a media type, parameter or header: it has a schema beside its examples.
         if value["schema"].is_null() || pointer.contains("/examples/") {
             return;
         }
@@ -114,7 +114,7 @@ fn every_example_fits_its_schema() {
     assert!(count > 60, "only {count} examples were found");
 }
 
-/// A reader takes an example for what a real answer looks like.
+/// Readers take an example for the form of a real answer.
 #[test]
 fn every_example_of_a_problem_tells_its_own_status_code_and_type() {
     let openapi = OpenApi::get();

@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 
 use crate::harness::{Answer, Client, Server};
 
-/// The members of a page.
+/// The entries of a page.
 fn items<'a>(page: &'a Answer, list: &str) -> &'a Vec<Value> {
     page.expect(200).body[list].as_array().unwrap_or_else(|| panic!("no {list} in {}", page.body))
 }
 
-/// Every item of a list, page by page; `path` ends with its first parameters.
+/// Every entry of a list, page by page. `path` ends with its first parameters.
 async fn all_pages(client: &Client, path: &str, list: &str, limit: usize) -> Vec<Value> {
     let mut all = Vec::new();
     let mut cursor = String::new();
@@ -21,7 +21,7 @@ async fn all_pages(client: &Client, path: &str, list: &str, limit: usize) -> Vec
         assert!(on_page.len() <= limit, "{} on a page of {limit}", on_page.len());
         all.extend(on_page.iter().cloned());
         match page.body["next_cursor"].as_str() {
-            // Where there is more, the page is full, so that nobody asks for an empty one.
+            // A page that is not the last is full, so that nobody asks for an empty page.
             Some(next) => {
                 assert_eq!(on_page.len(), limit, "a page that is not full, and yet there is more");
                 cursor = format!("&cursor={next}");
@@ -35,7 +35,7 @@ fn texts<'a>(items: &'a [Value], member: &str) -> Vec<&'a str> {
     items.iter().map(|item| item[member].as_str().expect("a text")).collect()
 }
 
-/// A few accounts that differ in everything that can be filtered by, all of them projected.
+/// A few accounts that differ in every filtered member. All are projected.
 async fn open_a_few(client: &Client) -> Vec<Value> {
     let mut versions = Vec::new();
     for (holder, kind, currency, balance) in [
@@ -66,7 +66,7 @@ async fn every_combination_of_filters_lists_exactly_the_accounts_that_fit() {
     let server = Server::start();
     let client = server.client();
     let accounts = open_a_few(&client).await;
-    // In cents, so that the test need not be clever about money.
+    // Amounts in cents keep the test's arithmetic simple.
     let cents = |account: &Value| -> i64 {
         account["balance"].as_str().expect("text").replace('.', "").parse().expect("digits")
     };
@@ -76,7 +76,7 @@ async fn every_combination_of_filters_lists_exactly_the_accounts_that_fit() {
             for kind in ["", "checking", "savings"] {
                 for status in ["", "active", "closed"] {
                     for (at_least, at_most) in [("", ""), ("50", ""), ("", "100"), ("50", "100"), ("100", "50")] {
-                        // Bounds are of a currency; both that are asked here have them in whole units.
+                        // Bounds need a currency. Both currencies here have whole units.
                         if currency.is_empty() && !(at_least.is_empty() && at_most.is_empty()) {
                             continue;
                         }
@@ -112,7 +112,7 @@ async fn every_combination_of_filters_lists_exactly_the_accounts_that_fit() {
         }
     }
     assert_eq!(combinations, 6 * 3 * 3 * (3 * 5 + 1));
-    // The bounds themselves are within, to the last decimal.
+    // The bounds themselves match, to the last decimal.
     for (query, holders) in [
         ("currency=EUR&balance_at_least=100.01", vec!["100% +1"]),
         ("currency=EUR&balance_at_least=100.00&balance_at_most=100.00", vec!["Ann Lee"]),
@@ -145,7 +145,7 @@ async fn paging_through_the_accounts_visits_each_once_in_order() {
     let yen = all_pages(&client, "/accounts?currency=JPY&", "accounts", 1).await;
     assert_eq!(texts(&yen, "account_id"), [&opened[0], &opened[3], &opened[6], &opened[9]]);
 
-    // What is opened or changed between two pages neither repeats nor skips what was there.
+    // An account that is opened or changed between two pages neither repeats nor skips other accounts.
     let first = client.get("/accounts?limit=6").await;
     let cursor = first.text("next_cursor").to_owned();
     let newest = client.open("1").await;
@@ -271,7 +271,7 @@ async fn what_was_just_written_is_read_right_after_each_command() {
     reads(client.close(id).await.expect(200)).await;
 }
 
-/// The opening and six movements, and their times in order.
+/// An account with the opening and six movements, and their times in order.
 async fn an_account_with_a_history(client: &Client) -> (String, Vec<Value>) {
     let account_id = client.open("0").await;
     for amount in ["1", "2", "3", "4", "5"] {
@@ -288,7 +288,7 @@ async fn a_statement_is_paged_newest_first_and_each_line_adds_up() {
     let server = Server::start();
     let client = server.client();
     let (account_id, lines) = an_account_with_a_history(&client).await;
-    // Closing moves no money, and so has no line.
+    // Closing moves no money, so it has no line.
     let versions: Vec<u64> = lines.iter().map(|line| line["version"].as_u64().expect("a version")).collect();
     assert_eq!(versions, [7, 6, 5, 4, 3, 2, 1]);
     let types = ["withdrawal", "deposit", "deposit", "deposit", "deposit", "deposit", "opening"];
@@ -314,7 +314,7 @@ async fn a_statement_from_and_to_has_the_first_time_within_and_the_last_without(
     let at = |mark: &str| mark.replace("%2B", "+");
     for from in &marks {
         for to in &marks {
-            // Of two texts of one form the later time is the greater one.
+            // The texts have one form, so the later time is the greater text.
             let expected: Vec<&Value> = lines
                 .iter()
                 .filter(|line| {
@@ -331,7 +331,7 @@ async fn a_statement_from_and_to_has_the_first_time_within_and_the_last_without(
         let answer = client.get(&format!("{path}?to={from}")).await;
         assert_eq!(items(&answer, "transactions").len(), lines.len() - expected, "to {from}");
     }
-    // The same moment in another form is the same moment; and pages keep to the times.
+    // The same moment in another form counts as the same moment. All pages keep to the times.
     let third = times[4];
     let elsewhere = format!("{}%2B00:00", third.to_lowercase().trim_end_matches('z'));
     let answer = client.get(&format!("{path}?from={elsewhere}")).await;
@@ -357,13 +357,13 @@ async fn the_audit_trail_is_paged_oldest_first_with_every_event_once() {
     for limit in [1, 3, 7, 8, 9] {
         assert_eq!(all_pages(&client, &format!("{path}?"), "events", limit).await, events, "limit {limit}");
     }
-    // Each event here is a commit of its own, and names the hash of the one before it.
+    // Each event here is a commit of its own. It names the hash of the commit before.
     let previous: Vec<Option<&str>> = events.iter().map(|event| event["previous_hash"].as_str()).collect();
     let mut chain: Vec<Option<&str>> = texts(&events, "hash").into_iter().map(Some).collect();
     chain.pop();
     chain.insert(0, None);
     assert_eq!(previous, chain);
-    // Statement and trail tell the same times.
+    // Statement and trail give the same times.
     let times: Vec<&str> = texts(&lines, "occurred_at").into_iter().rev().collect();
     assert_eq!(texts(&events[..7], "occurred_at"), times);
 }
@@ -381,7 +381,7 @@ async fn an_event_has_the_correlation_id_of_the_request_that_caused_it() {
     let events = client.get(&format!("{path}/events")).await;
     let correlation_ids = texts(&items(&events, "events")[1..], "correlation_id");
     assert_eq!(correlation_ids, ["branch-7.till_3", withdrawn.header("x-correlation-id").expect("an id")]);
-    // A refusal carries it too.
+    // A refusal carries the id too.
     let refused = client.request(Method::GET, "/accounts/1").header("X-Correlation-Id", "abc");
     assert_eq!(client.send(refused).await.expect_problem(404, "account_not_found").text("correlation_id"), "abc");
 }
@@ -415,7 +415,7 @@ async fn head_answers_what_get_does_without_the_body() {
             }
             headers
         };
-        // The length too: it is that of the body which GET would have.
+        // The length is also the same as that of GET's body.
         assert_eq!(comparable(&head), comparable(&get), "{path}");
         assert!(head.headers.contains_key("content-length"), "{path}");
     }
@@ -427,7 +427,7 @@ async fn head_answers_what_get_does_without_the_body() {
 async fn money_is_written_with_exactly_its_currencys_decimals_wherever_it_stands() {
     let server = Server::start();
     let client = server.client();
-    // What is sent, and how each is written: opening balance, deposit, balance after both, and nothing.
+    // The sent amounts, and their written forms: opening balance, deposit, balance after both, and zero.
     for (currency, opening, deposit, written) in [
         ("EUR", "0010", "0.5", ["10.00", "0.50", "10.50", "0.00"]),
         ("JPY", "10", "5", ["10", "5", "15", "0"]),

@@ -58,7 +58,7 @@ async fn a_restore_is_asked_for_goes_by_itself_and_is_told_of() {
         "restore_id": begun.text("restore_id"), "status": "succeeded", "events_replayed": 2, "events_total": 2,
     });
     assert_eq!(done.body, expected);
-    // The same request is answered the same, and begins nothing.
+    // The same request gets the same answer, and begins nothing.
     let again = begin(&client, "first").await;
     assert_eq!((again.expect(202).body.clone(), again.header("idempotency-replayed")), (begun.body, Some("true")));
     assert_eq!(client.get_at(&path, version).await.body, before.body);
@@ -102,7 +102,7 @@ async fn the_program_restores_rolls_back_and_says_what_it_has_done() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_not_there_or_not_meant_is_refused() {
-    // Nobody serves this folder, so nobody does what is recorded in it.
+    // No server runs on this folder, so recorded work is not done.
     let folder = tempfile::tempdir().expect("a folder");
     let restore = |arguments: &[&str]| {
         let mut command = Command::new(passbook_program());
@@ -132,7 +132,7 @@ async fn what_is_not_there_or_not_meant_is_refused() {
     refuses(&[], "is a rollback: `passbook restore --rollback` goes on with it");
     refuses(&["--rollback"], "there are no tables to bring back");
 
-    // Rows of another event store, or of one that has lost its events.
+    // The rows are those of another event store, or of an event store that has lost its events.
     let history = AccountHistory::random(&mut Dice::seeded(37), 3);
     embedded.read_db.handle(&history.events).await.expect("handles");
     refuses(&[], "the event store holds nothing, and the read database 1 accounts");
@@ -154,7 +154,7 @@ async fn an_erased_name_does_not_come_back_with_the_rows_that_had_it() {
     let erasing = client.request(Method::POST, &format!("/admin{path}/erase"));
     let version = client.send(erasing).await.expect(200).version();
     assert_eq!(client.get_at(&path, version).await.text("holder"), "[erased]");
-    // The rows that were put aside have the name; those that the next puts aside have it not.
+    // The rows that were put aside have the name. The rows that the next restore puts aside do not have it.
     for arguments in [&["--rollback"][..], &["--rollback"], &[]] {
         let restored = restore(&server, arguments).await;
         assert!(restored.status.success(), "{}", text(&restored));
@@ -189,7 +189,7 @@ async fn a_restore_killed_20_times_while_the_service_goes_on_ends_with_the_rows_
                 let started_at = Instant::now();
                 let account = client.get(&path).await;
                 slowest = slowest.max(started_at.elapsed());
-                // It may be behind, and is never ahead or gone.
+                // The row may be behind, but is never ahead or missing.
                 assert!((1..=version).contains(&account.expect(200).version()), "{} of {version}", account.body);
                 client.get(&format!("{path}/transactions?limit=5")).await.expect(200);
                 tokio::time::sleep(Duration::from_millis(40)).await;
@@ -210,10 +210,11 @@ async fn a_restore_killed_20_times_while_the_service_goes_on_ends_with_the_rows_
         assert!(Instant::now() < give_up_at, "only {kills} restores were killed");
         let mut command = restore_command(&server, &["--lease-s", "1"]);
         let mut process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the program starts");
-        // From before it has begun to about when it is done.
+        // The kill comes at a random moment between the restore's start and about its end.
         let lives = takes.mul_f64(dice.below(100) as f64 / 100.0);
         tokio::time::sleep(lives).await;
-        // One that was refused, since the one before it may be alive, or is done already, is not there to be killed.
+        // A restore that has already ended cannot be killed. It may be done, or it was refused because the one before
+        // may still live.
         if process.try_wait().expect("a status").is_none() {
             process.kill().expect("it runs");
             kills += 1;
@@ -238,7 +239,7 @@ async fn a_restore_killed_20_times_while_the_service_goes_on_ends_with_the_rows_
         account.expect(200);
         let events = client.get(&format!("{path}/events?limit=200")).await;
         assert!(events.expect(200).body["events"].as_array().expect("events").len() >= 26);
-        // Each event but the opening is a deposit of a cent.
+        // Each event except the opening is a deposit of a cent.
         let cents = version - 1;
         let balance = format!("{}.{:02}", cents / 100, cents % 100);
         assert_eq!((account.version(), account.text("balance")), (version, balance.as_str()));

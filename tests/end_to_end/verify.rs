@@ -7,7 +7,7 @@ use sqlx::ConnectOptions as _;
 use super::erasure::{Stores, erase};
 use crate::harness::{Client, Server, is_on_servers, passbook_program, without_settings};
 
-/// `passbook verify` on the server's own data, beside it.
+/// Runs `passbook verify` on the server's own data, beside the server.
 async fn verify(server: &Server, arguments: &[&str]) -> Output {
     let mut command = Command::new(passbook_program());
     without_settings(&mut command).arg("verify").args(arguments).envs(server.data_environment()).stdin(Stdio::null());
@@ -25,7 +25,7 @@ fn findings(output: &Output) -> Vec<String> {
     lines.filter_map(|line| line["finding"].as_str().map(ToOwned::to_owned)).collect()
 }
 
-/// The read database as anyone may use it who does not keep to the port. `ID` in the statement is the account's.
+/// Changes the read database directly, without the program. `ID` in the statement becomes the account's id.
 async fn change_rows(server: &Server, account_id: &str, statement: &str) {
     let setting = |name: &str| {
         let environment = server.data_environment();
@@ -48,7 +48,7 @@ async fn change_rows(server: &Server, account_id: &str, statement: &str) {
     assert!(sqlx::query(statement).execute(&mut raw).await.expect("runs").rows_affected() > 0);
 }
 
-/// An account with a few movements, projected.
+/// An account with a few movements, all projected.
 async fn an_account(client: &Client) -> String {
     let account_id = client.open("100").await;
     client.deposit(&account_id, "5.50").await.expect(200);
@@ -128,7 +128,7 @@ async fn an_erasure_that_stands_still_halfway_is_no_damage_and_is_named_until_it
     let account_id = an_account(&client).await;
     an_account(&client).await;
     Stores::of(&server).await.destroy_key(&account_id).await;
-    // Without an event behind it, and with one.
+    // The first round has no event after the destruction of the key; the second round has one.
     for version in [4, 5] {
         client.get_at(&format!("/accounts/{account_id}"), version).await.expect(200);
         let halfway = verify(&server, &["--json", "--patience-s", "1"]).await;
@@ -136,13 +136,13 @@ async fn an_erasure_that_stands_still_halfway_is_no_damage_and_is_named_until_it
         assert_eq!(findings(&halfway), ["erasure_unfinished"], "{}", text(&halfway));
         client.deposit(&account_id, "1").await.expect(200);
     }
-    // One that goes on meanwhile is waited for.
+    // An erasure that is still going on is waited for.
     let (finished, waited_for) =
         tokio::join!(erase(&client, &account_id), verify(&server, &["--json", "--patience-s", "20"]));
     assert_eq!(finished.expect(200).version(), 7);
     assert!(waited_for.status.success(), "{}", text(&waited_for));
 
-    // Afterwards a name in the row is damage like any other.
+    // After that, a name in the row is damage like any other.
     client.get_at(&format!("/accounts/{account_id}"), 7).await.expect(200);
     change_rows(&server, &account_id, "UPDATE bank_accounts SET holder = 'Bob' WHERE account_id = ID").await;
     let shown = verify(&server, &["--json", "--patience-s", "0"]).await;
@@ -194,7 +194,7 @@ async fn a_stream_that_was_cut_off_is_found_by_the_heads_of_before() {
     let heads = server.home().join("heads");
     let path = heads.display().to_string();
     assert!(verify(&server, &["--heads", &path]).await.status.success());
-    // What has come since is no difference.
+    // Commits that came later are no difference.
     an_account(&client).await;
     let since = verify(&server, &["--against", &path]).await;
     assert!(since.status.success(), "{}", text(&since));
@@ -203,7 +203,7 @@ async fn a_stream_that_was_cut_off_is_found_by_the_heads_of_before() {
     std::fs::write(&heads, kept.replace("\"version\":4", "\"version\":5")).expect("written");
     let cut_off = verify(&server, &["--json", "--against", &path]).await;
     assert_eq!((cut_off.status.code(), findings(&cut_off)), (Some(1), vec!["head_missing".to_owned()]));
-    // Neither is a run that finds something written down, nor is one that cannot run a finding.
+    // A run with findings writes no heads, and a run that cannot start reports no findings.
     let refused = verify(&server, &["--against", &path, "--heads", &path]).await;
     assert_eq!(refused.status.code(), Some(1), "{}", text(&refused));
     assert!(std::fs::read_to_string(&heads).expect("still there").contains("\"version\":5"));

@@ -1,8 +1,8 @@
-//! The stored forms of an account's events, past and present: a file for each type and version, letter by letter.
+//! The stored forms of an account's events, past and present. Each type and version has a file, which is compared byte by byte.
 //!
-//! What is stored is stored for ever, so a file that is there is never changed; `FORMS.sha256` (`sha256sum --check`) holds
-//! them to that, and itself is only added to. What a form is read as today is said here and not in its file, since that
-//! changes with each version that comes after it.
+//! Events are stored for ever, so an existing file is never changed. `FORMS.sha256` (`sha256sum --check`) makes sure of that,
+//! and lines are only added to it. This file says how a form is read today. The form's own file does not, because that changes
+//! with each later version.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -22,7 +22,7 @@ struct StoredEvent {
     data: Value,
 }
 
-/// Every file with what its events are today. A new version of a type is a new file and a line here.
+/// Every file with today's form of its events. A new version of a type is a new file and a line here.
 fn files() -> Vec<(&'static str, Vec<AccountEvent>)> {
     vec![
         (
@@ -58,7 +58,7 @@ fn files() -> Vec<(&'static str, Vec<AccountEvent>)> {
     ]
 }
 
-/// The variant after this one, or the first. A variant that has no place here does not compile.
+/// The variant after this one, or the first. A variant that is missing here does not compile.
 fn next_variant(before: Option<&AccountEvent>) -> Option<AccountEvent> {
     match before {
         None => Some(opened("Zoë Lee", AccountKind::Savings, 12_550, "EUR")),
@@ -74,7 +74,7 @@ fn opened(holder: &str, kind: AccountKind, opening_minor: i64, currency: &str) -
     opened_by(holder.parse().expect("a holder"), kind, opening_minor, currency)
 }
 
-/// The data is what is stored once the holder has been taken out of it and encrypted, and is read again with it.
+/// The data is the stored data. The holder has been taken out of it and encrypted, and is put back when it is read.
 fn opened_by(holder: HolderName, kind: AccountKind, opening_minor: i64, currency: &str) -> AccountEvent {
     AccountEvent::AccountOpened {
         owner: "ann".to_owned(),
@@ -115,7 +115,7 @@ fn stored_events(file: &str) -> Vec<StoredEvent> {
     serde_json::from_str(&text_of(file)).expect("a list of stored events")
 }
 
-/// The name of the file that holds the form that this event is written in.
+/// The name of the file with the form in which this event is written.
 fn file_of(event: &AccountEvent) -> String {
     format!("{}.v{}", event.event_type(), event.schema_version())
 }
@@ -126,7 +126,7 @@ fn as_a_file(events: &[AccountEvent]) -> String {
     serde_json::to_string_pretty(&stored).expect("plain JSON") + "\n"
 }
 
-/// The versions of each type that there are files of.
+/// The versions of each type that have a file.
 fn versions_by_type() -> BTreeMap<&'static str, BTreeSet<u32>> {
     let mut versions: BTreeMap<&str, BTreeSet<u32>> = BTreeMap::new();
     for (file, _) in files() {
@@ -165,7 +165,7 @@ fn no_version_of_any_type_is_without_a_file_and_the_one_after_the_newest_is_not_
     for (event_type, versions) in versions_by_type() {
         let newest = *versions.last().expect("one at least");
         assert_eq!(versions, (1..=newest).collect(), "{event_type}");
-        // Also of a type that is not written any more.
+        // This also holds for a type that is not written any more.
         let read = AccountEvent::from_data(event_type, newest + 1, &json!({}));
         let unknown =
             EventDecodeError::UnknownVersion { event_type: event_type.to_owned(), schema_version: newest + 1 };

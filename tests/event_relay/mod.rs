@@ -1,4 +1,4 @@
-//! The relay on MongoDB's real marks, with a bus that the test can make refuse.
+//! The relay on MongoDB's real marks, with a bus that can refuse commits for the test.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex};
@@ -19,12 +19,12 @@ use crate::contract::{OnMongodb, PersonalDataUnderTest, StreamEnd, counted, seal
 
 const A_MINUTE: Duration = Duration::from_secs(60);
 
-/// Without waiting for a commit to be old enough.
+/// Limits under which the relay does not wait for a commit to be old enough.
 fn at_once() -> RelayLimits {
     RelayLimits { min_age: Duration::ZERO, reserve: Duration::ZERO, ..RelayLimits::default() }
 }
 
-/// Takes every commit that it is not told to refuse, and remembers them in order.
+/// A bus that takes every commit except those that the test names. It remembers the taken commits in order.
 #[derive(Default)]
 struct Bus {
     taken: Mutex<Vec<(StreamId, u64)>>,
@@ -62,7 +62,7 @@ fn key(commit: &Commit) -> (StreamId, u64) {
     (commit.draft.stream_id, commit.draft.first_version)
 }
 
-/// Commits of some streams, a round of one each after the other, stored in this order.
+/// Stores commits of some streams in this order: a round has one commit of each stream.
 async fn store_rounds(store: &MongoEventStore, streams: usize, rounds: usize) -> Vec<Commit> {
     let mut ends: Vec<StreamEnd> = (0..streams).map(|_| StreamEnd::of_new_stream()).collect();
     let mut commits = Vec::new();
@@ -80,7 +80,7 @@ async fn marked(store: &MongoEventStore) -> usize {
     store.undelivered(Timestamp::now(), 10_000).await.expect("reads").commits.len()
 }
 
-/// Each stream's first versions in the order in which the bus took them.
+/// The first versions of each stream's commits, in the order in which the bus took them.
 fn by_stream(taken: &[(StreamId, u64)]) -> BTreeMap<StreamId, Vec<u64>> {
     let mut by_stream: BTreeMap<StreamId, Vec<u64>> = BTreeMap::new();
     for (stream_id, first_version) in taken {
@@ -95,7 +95,7 @@ async fn everything_marked_is_published_each_stream_in_its_order_and_once() {
     let store = Arc::new(on_mongodb.open().await);
     store_rounds(&store, 7, 5).await;
     let bus = Arc::new(Bus::default());
-    // Pages smaller than what there is.
+    // The pages are smaller than the number of commits.
     let relay = EventRelay::with_limits(store.clone(), bus.clone(), RelayLimits { page_commits: 10, ..at_once() });
     let report = relay.run(A_MINUTE).await.expect("runs");
     assert_eq!(report, RelayReport { delivered: 35, ..RelayReport::default() });
@@ -127,13 +127,14 @@ async fn what_the_bus_refuses_holds_up_its_own_stream_and_no_other() {
     let store = Arc::new(on_mongodb.open().await);
     let commits = store_rounds(&store, 4, 6).await;
     let bus = Arc::new(Bus::default());
-    // The second commit of the first stream; what follows it must not overtake it, on whatever page it is.
+    // The bus refuses the second commit of the first stream. The commits behind it must not overtake it, on whatever
+    // page they are.
     bus.refuse(&commits[4]);
     let relay = EventRelay::with_limits(store.clone(), bus.clone(), RelayLimits { page_commits: 8, ..at_once() });
     let report = relay.run(A_MINUTE).await.expect("runs");
     assert_eq!((report.delivered, report.failed), (3 * 6 + 1, 1));
     assert_eq!(by_stream(&bus.taken())[&commits[0].draft.stream_id], [1]);
-    // A mark that has been taken away can be seen a moment longer.
+    // A mark that has been taken away may be visible for a moment longer.
     crate::harness::eventually("five are left", async || (marked(&store).await == 5).then_some(())).await;
     bus.refuse_nothing();
     assert_eq!(relay.run(A_MINUTE).await.expect("runs").delivered, 5);
@@ -154,7 +155,7 @@ async fn a_bus_that_takes_nothing_ends_the_run_and_loses_nothing() {
     assert_eq!(relay.run(A_MINUTE).await.expect("runs").delivered, 30);
 }
 
-/// A commit of a stream of its own, stored so many seconds ago.
+/// Stores a commit of a stream of its own with an age of so many seconds.
 async fn store_of(age_s: i64, store: &MongoEventStore) -> Commit {
     let stored_at = Timestamp::from_unix_micros(Timestamp::now().unix_micros() - age_s * 1_000_000).expect("a time");
     let draft = CommitDraft { occurred_at: stored_at, ..StreamEnd::of_new_stream().draft(counted(1)) };
@@ -169,7 +170,7 @@ async fn a_run_says_for_how_long_the_oldest_has_waited_that_is_marked_still() {
     let store = Arc::new(on_mongodb.open().await);
     let (old, _, older) = (store_of(1_000, &store).await, store_of(500, &store).await, store_of(2_000, &store).await);
     let bus = Arc::new(Bus::default());
-    // On whatever page they are.
+    // Each commit is then on a page of its own.
     let one_a_page = RelayLimits { page_commits: 1, ..at_once() };
     let relay = EventRelay::with_limits(store.clone(), bus.clone(), one_a_page);
     let waited = async |time_left: Duration| relay.run(time_left).await.expect("runs").oldest_marked_s;
@@ -185,7 +186,7 @@ async fn a_run_says_for_how_long_the_oldest_has_waited_that_is_marked_still() {
     let report = relay.run(A_MINUTE).await.expect("runs");
     assert!(report.delivered == 2 && (1_000..1_100).contains(&report.oldest_marked_s), "{report:?}");
     bus.refuse_nothing();
-    // Marks that vanish just now are seen and delivered once more, and are nothing that waits.
+    // Marks that vanish at this moment are seen and delivered once more. They do not count as waiting.
     let report = relay.run(A_MINUTE).await.expect("runs");
     assert!(report.delivered >= 1 && report.oldest_marked_s == 0, "{report:?}");
 }
@@ -237,7 +238,7 @@ async fn a_marked_document_that_is_no_commit_is_counted_and_holds_up_nothing() {
     assert_eq!((report.delivered, report.unreadable), (5, 1), "{report:?}");
 }
 
-/// Remembers the names that it was given to read, and takes nothing sealed.
+/// A bus that remembers the names that it could read, and refuses sealed commits.
 #[derive(Default)]
 struct Readers {
     names: Mutex<Vec<Value>>,
@@ -277,7 +278,7 @@ async fn names_are_published_open_once_they_are_erased_as_none_and_never_because
         let expected = if is_erased { Value::Null } else { json!(crate::contract::SEALED_NAME) };
         assert_eq!(std::mem::take(&mut *readers.names.lock().expect("no panic")), [expected, Value::Null]);
     }
-    // A key that is lost, or of a store that cannot be reached.
+    // The key is lost, or its store cannot be reached.
     let mut commit = sealed(&*personal_data).await;
     commit.draft.stream_id = StreamEnd::of_new_stream().stream_id;
     store.append(&commit.draft.seal()).await.expect("appends");

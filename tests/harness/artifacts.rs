@@ -8,20 +8,21 @@ use zip::ZipArchive;
 
 use super::{program, workspace_folder};
 
-/// The folder into which `make build` has put each function's artifact, where the tests are to run those and not what
-/// cargo has built for the tests.
+/// The variable with the folder of the artifacts that `make build` has made. If it is set, the tests run the artifacts instead
+/// of the programs that cargo builds.
 const ARTIFACTS_VARIABLE: &str = "PASSBOOK_ARTIFACTS";
-/// What Lambda starts, in each artifact.
+/// The program in each artifact, which Lambda starts.
 const BOOTSTRAP: &str = "bootstrap";
 
-/// What `make build` has made, unpacked as Lambda unpacks it.
+/// The artifacts of `make build`, unpacked as Lambda unpacks them.
 pub struct Artifacts {
     folder: PathBuf,
     unpacked: PathBuf,
 }
 
 impl Artifacts {
-    /// All that lie in this folder, unpacked before any is started: a program that is still being written cannot be.
+    /// Unpacks all artifacts in this folder before any is started, because a program that is still being written cannot be
+    /// started.
     fn unpack(folder: PathBuf) -> Self {
         let unpacked = Path::new(env!("CARGO_TARGET_TMPDIR")).join("artifacts");
         if unpacked.exists() {
@@ -47,21 +48,22 @@ impl Artifacts {
         self.unpacked.join(function)
     }
 
-    /// The same program in a file of its own, of which nothing is in a cache because the other has run.
+    /// The same program in a file of its own. No part of this file is in a cache when the other file has run.
     #[cfg(feature = "services")]
     pub fn unpack_again(&self, function: &str, name: &str) {
         unpack(&self.artifact(function), &self.program(name));
     }
 
-    /// As it is uploaded.
+    /// The artifact in the form in which it is uploaded.
     #[cfg(feature = "services")]
     pub fn zip_bytes(&self, function: &str) -> u64 {
         std::fs::metadata(self.artifact(function)).expect("make build has made it").len()
     }
 }
 
-/// With the mode that it has in the artifact: what is not executable there does not start on Lambda either. In one piece: a file
-/// that is written in small pieces lies in memory in small pieces, and a start has to fetch each.
+/// Unpacks the program with the mode that it has in the artifact. A program that is not executable there does not start on
+/// Lambda either. The file is written in one piece. A file that is written in small pieces lies in memory in small pieces, and
+/// a start has to fetch each.
 fn unpack(artifact: &Path, program: &Path) {
     let file = File::open(artifact).unwrap_or_else(|error| panic!("{}: {error}", artifact.display()));
     let mut archive = ZipArchive::new(file).expect("a ZIP file");
@@ -75,7 +77,7 @@ fn unpack(artifact: &Path, program: &Path) {
     unpacked.write_all(&bytes).expect("written");
 }
 
-/// Those that the environment names, if it names any.
+/// The artifacts that the environment names, if it names any.
 pub fn artifacts_of_environment() -> Option<&'static Artifacts> {
     static ARTIFACTS: LazyLock<Option<Artifacts>> = LazyLock::new(|| {
         std::env::var_os(ARTIFACTS_VARIABLE).map(|folder| Artifacts::unpack(workspace_folder().join(folder)))
@@ -83,8 +85,8 @@ pub fn artifacts_of_environment() -> Option<&'static Artifacts> {
     ARTIFACTS.as_ref()
 }
 
-/// A function's program: that of its artifact where the environment names a folder of them, else the one that cargo builds
-/// for the tests.
+/// A function's program. It comes from the artifacts if the environment names a folder of them, and otherwise from cargo's
+/// build for the tests.
 pub fn function_program(function: &str) -> PathBuf {
     artifacts_of_environment().map_or_else(|| program(function), |artifacts| artifacts.program(function))
 }

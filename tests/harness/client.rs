@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::{OpenApi, is_on_servers};
 
-/// Talks to a server, and holds every answer to `openapi.yaml`: its status, its media type, its headers and
-/// its schema must be what the document says of that operation.
+/// A client that compares every answer with `openapi.yaml`. Its status, its media type, its headers and its schema
+/// must be those that the document gives for the operation.
 #[derive(Clone)]
 pub struct Client {
     http: reqwest::Client,
@@ -15,7 +15,7 @@ pub struct Client {
     token: Option<String>,
 }
 
-/// An answer, already held to the contract.
+/// An answer, already compared with the contract.
 #[derive(Debug)]
 pub struct Answer {
     pub status: StatusCode,
@@ -24,7 +24,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The problem's code; empty when it is no problem.
+    /// The problem's code. It is empty when the answer is not a problem.
     pub fn code(&self) -> &str {
         self.body["code"].as_str().unwrap_or("")
     }
@@ -41,14 +41,14 @@ impl Answer {
         self.body["version"].as_u64().unwrap_or_else(|| panic!("no version in {}", self.body))
     }
 
-    /// Fails unless it has this status and problem code.
+    /// Fails unless the answer has this status and problem code.
     #[track_caller]
     pub fn expect_problem(&self, status: u16, code: &str) -> &Self {
         assert_eq!((self.status.as_u16(), self.code()), (status, code), "{}", self.body);
         self
     }
 
-    /// Fails unless it has this status.
+    /// Fails unless the answer has this status.
     #[track_caller]
     pub fn expect(&self, status: u16) -> &Self {
         assert_eq!(self.status.as_u16(), status, "{}", self.body);
@@ -73,7 +73,7 @@ impl Client {
         Self { token: Some(token.to_owned()), ..self.clone() }
     }
 
-    /// A request as it stands, for what the helpers below would not let one send.
+    /// A request without additions, for requests that the helpers below do not allow.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.http.request(method, format!("{}{path}", self.base_url));
         match &self.token {
@@ -82,12 +82,12 @@ impl Client {
         }
     }
 
-    /// Sends, and holds the answer to the contract.
+    /// Sends the request, and compares the answer with the contract.
     pub async fn send(&self, request: RequestBuilder) -> Answer {
         self.try_send(request).await.expect("an answer")
     }
 
-    /// Sends; the error is that of a server that is gone.
+    /// Sends the request. An error means that the server is gone.
     pub async fn try_send(&self, request: RequestBuilder) -> Result<Answer, reqwest::Error> {
         let request = request.build().expect("a request");
         let (method, path) = (request.method().clone(), request.url().path().to_owned());
@@ -109,14 +109,15 @@ impl Client {
         self.send(self.request(Method::GET, path)).await
     }
 
-    /// A GET that waits for the read side to reach this version.
-    /// The read side at this version, or that it is behind.
+    /// A GET that waits for the read side to reach this version. Returns its answer, which may say that the read
+    /// side is behind.
     pub async fn get_once_at(&self, path: &str, min_version: u64) -> Answer {
         self.send(self.request(Method::GET, path).header("Passbook-Min-Version", min_version)).await
     }
 
-    /// The read side at this version. Kafka gives a process's partitions to the next one only once it has missed the
-    /// first for some seconds, so that after a `kill -9` the client is told to ask again, and does.
+    /// A GET of the read side at this version, repeated until it is reached. Kafka gives a process's partitions to
+    /// the next process only after the first has been silent for some seconds. So after a `kill -9` the client is
+    /// told to ask again, and does.
     pub async fn get_at(&self, path: &str, min_version: u64) -> Answer {
         let give_up_at = Instant::now() + Duration::from_secs(30);
         loop {
@@ -140,7 +141,7 @@ impl Client {
         self.send(self.post_request(path, body).header("Idempotency-Key", key)).await
     }
 
-    /// Opens an account in EUR and answers its id.
+    /// Opens an account in EUR and returns its id.
     pub async fn open(&self, opening_balance: &str) -> String {
         self.open_in("EUR", opening_balance).await
     }
@@ -151,8 +152,8 @@ impl Client {
         });
         let answer = self.post("/accounts", &body).await;
         let account_id = answer.expect(201).text("account_id").to_owned();
-        // The embedded bus goes by the order of all commits, Kafka by that of each account: a list may show a later
-        // account before an earlier one.
+        // The embedded bus keeps the order of all commits, and Kafka keeps the order within each account. So a list
+        // on Kafka may show a later account before an earlier one.
         if is_on_servers() {
             self.get_at(&format!("/accounts/{account_id}"), 1).await;
         }

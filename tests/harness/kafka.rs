@@ -13,8 +13,8 @@ use uuid::Uuid;
 
 use super::{address, kafka_bootstrap_servers, python_clients};
 
-/// For a topic of one test's own, with its dead letters beside it, at the listener that asks nobody who they are. The
-/// broker is that of the environment's `KAFKA_BOOTSTRAP_SERVERS`, else that of `make services`.
+/// Settings for a topic of one test's own, with its dead letters beside it, at the listener without a sign-in. The
+/// broker comes from the environment's `KAFKA_BOOTSTRAP_SERVERS`, or from `make services`.
 pub fn kafka_settings(topic: &str) -> KafkaSettings {
     KafkaSettings {
         brokers: KafkaBrokers::BootstrapServers(kafka_bootstrap_servers()),
@@ -25,18 +25,18 @@ pub fn kafka_settings(topic: &str) -> KafkaSettings {
     }
 }
 
-/// Two topics that no other test knows, events and dead letters, deleted in the end.
+/// Two topics that no other test knows: events and dead letters. They are deleted in the end.
 pub struct KafkaTopics {
     pub settings: KafkaSettings,
 }
 
 impl KafkaTopics {
-    /// Names only; the topics are not made.
+    /// Only the names. The topics are not made.
     pub fn not_made() -> Self {
         Self { settings: kafka_settings(&format!("contract.{}", Uuid::now_v7().simple())) }
     }
 
-    /// Made as the plan says.
+    /// The topics, made as the plan says.
     pub async fn made(plan: &TopicPlan) -> Self {
         let topics = Self::not_made();
         topics::prepare(&topics.connection().await, plan).await.expect("prepares");
@@ -47,7 +47,7 @@ impl KafkaTopics {
         KafkaConnection::connect(&self.settings).await.expect("brokers that are named")
     }
 
-    /// As anyone may administer the broker.
+    /// A client that administers the broker, as anyone may.
     pub async fn admin(&self) -> AdminClient<KafkaClientContext> {
         admin(&self.settings).await
     }
@@ -60,7 +60,8 @@ impl KafkaTopics {
     }
 }
 
-/// The same broker at the listener that asks for TLS and a password, for the user that `make services` makes.
+/// Settings for the same broker at the listener that asks for TLS and a password, for the user that `make services`
+/// makes.
 pub fn signed_in_by(password: &str, settings: &KafkaSettings) -> KafkaSettings {
     let password = Secret::new(password.to_owned());
     KafkaSettings {
@@ -72,7 +73,8 @@ pub fn signed_in_by(password: &str, settings: &KafkaSettings) -> KafkaSettings {
 }
 
 impl Drop for KafkaTopics {
-    /// On a runtime of its own: a test's may be on its way out. A topic that was never made is not missed.
+    /// Deletes the topics on a runtime of its own, because a test's runtime may be ending. A topic that was never
+    /// made is ignored.
     fn drop(&mut self) {
         let settings = self.settings.clone();
         let deleting = std::thread::spawn(move || {
@@ -92,7 +94,7 @@ async fn admin(settings: &KafkaSettings) -> AdminClient<KafkaClientContext> {
     client_config(&connection).create_with_context(client_context(&connection)).expect("an administrator")
 }
 
-/// How far a consumer group is behind the end of the connection's topic. It blocks its thread.
+/// The distance of a consumer group from the end of the connection's topic. The call blocks its thread.
 pub fn lag(connection: &KafkaConnection, group_id: &str) -> i64 {
     let consumer: BaseConsumer<KafkaClientContext> = client_config(connection)
         .set("group.id", group_id)
@@ -116,7 +118,7 @@ pub fn lag(connection: &KafkaConnection, group_id: &str) -> i64 {
     behind.sum()
 }
 
-/// All that is in a topic, read by Python's `kafka-python` and parsed by CloudEvents' own SDK: see
+/// All records of a topic, read by Python's `kafka-python` and parsed by CloudEvents' own SDK. See
 /// `read_cloud_events.py`.
 pub async fn read_cloud_events(servers: &str, topic: &str) -> Vec<Value> {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/harness/read_cloud_events.py");

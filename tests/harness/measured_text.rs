@@ -1,18 +1,18 @@
 use super::workspace_folder;
 
-/// What a run of `make` writes into a document, between two lines that say so.
+/// A text that a run of `make` writes into a document, between two marker lines.
 #[derive(Debug, Clone, Copy)]
 pub struct MeasuredText {
-    /// From the project's own folder.
+    /// The document's path in the project's own folder.
     pub document: &'static str,
-    /// The command.
+    /// The command that writes the text.
     pub written_by: &'static str,
 }
 
 const ENDS: &str = "<!-- The figures end. -->\n";
 
 impl MeasuredText {
-    /// The document as far as the text, the text, and the rest.
+    /// The document before the text, the text, and the document after it.
     fn parts(self) -> [String; 3] {
         let document = std::fs::read_to_string(workspace_folder().join(self.document)).expect("a file");
         let begins = format!("<!-- The figures are written by `{}`. -->\n", self.written_by);
@@ -21,13 +21,13 @@ impl MeasuredText {
         [before.to_owned() + &begins, text.to_owned(), ENDS.to_owned() + after]
     }
 
-    /// Puts it in place of what is there.
+    /// Replaces the text in the document.
     pub fn write(self, text: &str) {
         let [before, _, after] = self.parts();
         std::fs::write(workspace_folder().join(self.document), format!("{before}\n{text}{after}")).expect("written");
     }
 
-    /// The cells of each row of its table but the head, without what marks them up.
+    /// The cells of each row of the text's table, without the head and without bold markup.
     pub fn rows(self) -> Vec<Vec<String>> {
         let [_, text, _] = self.parts();
         let cell = |cell: &str| cell.trim().trim_matches('*').to_owned();

@@ -1,4 +1,5 @@
-//! A server, a client that holds every answer to `openapi.yaml`, requests byte by byte, tokens, and small helpers.
+//! A server, a client that compares every answer with `openapi.yaml`, requests byte by byte, tokens, and small
+//! helpers.
 
 mod artifacts;
 mod client;
@@ -46,13 +47,13 @@ pub fn workspace_folder() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
-/// Asks again and again until the answer is there. For what happens by itself and soon; a test that waits
-/// here in vain fails after half a minute.
+/// Asks again and again until the answer is there. It is for things that happen soon and by themselves. A test
+/// that waits in vain fails after half a minute.
 pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, ask: impl FnMut() -> F) -> T {
     eventually_within(Duration::from_secs(30), what, ask).await
 }
 
-/// As [`eventually`], for what takes longer.
+/// Like [`eventually`], for things that take longer.
 pub async fn eventually_within<T, F: Future<Output = Option<T>>>(
     patience: Duration,
     what: &str,

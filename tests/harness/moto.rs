@@ -7,7 +7,7 @@ use super::services::moto;
 
 const REGION: &str = "eu-central-1";
 
-/// moto in AWS's place, as a process of one test's own, killed with it.
+/// moto as a stand-in for AWS. It is a process of one test's own, and is killed with the test.
 pub struct Moto {
     process: Child,
     address: String,
@@ -29,7 +29,7 @@ impl Moto {
             .map_while(Result::ok)
             .find_map(|line| line.split_whitespace().find(|word| word.starts_with("http://")).map(str::to_owned))
             .expect("it says where it listens");
-        // It goes on writing a line for each request.
+        // moto goes on writing a line for each request, so the lines must be read.
         std::thread::spawn(move || lines.for_each(drop));
         Self { process, address }
     }
@@ -38,12 +38,12 @@ impl Moto {
         &self.address
     }
 
-    /// In which everything is made.
+    /// The region in which everything is made.
     pub const fn region(&self) -> &'static str {
         REGION
     }
 
-    /// What lets a process ask it, as Lambda gives it.
+    /// The variables that let a process ask moto, in the form in which Lambda gives them.
     pub fn environment(&self) -> Vec<(String, String)> {
         [
             ("AWS_REGION", REGION),
@@ -56,13 +56,13 @@ impl Moto {
         .to_vec()
     }
 
-    /// A new key of KMS: its ARN.
+    /// Makes a new key of KMS and returns its ARN.
     pub async fn make_key(&self) -> String {
         let made = self.ask("kms", "TrentService.CreateKey", json!({})).await;
         made["KeyMetadata"]["Arn"].as_str().expect("an ARN").to_owned()
     }
 
-    /// A new secret of Secrets Manager's, with this text or with no value yet: its ARN.
+    /// Makes a new secret of Secrets Manager, with this text or without a value yet. Returns its ARN.
     pub async fn make_secret(&self, name: &str, text: Option<&str>) -> String {
         let mut request = json!({ "Name": name, "ClientRequestToken": uuid::Uuid::now_v7().to_string() });
         if let Some(text) = text {
@@ -72,7 +72,7 @@ impl Moto {
         made["ARN"].as_str().expect("an ARN").to_owned()
     }
 
-    /// What an administrator asks for.
+    /// Sends a request of an administrator.
     async fn ask(&self, service: &str, target: &str, request: Value) -> Value {
         let credential = format!("AWS4-HMAC-SHA256 Credential=test/20260101/{REGION}/{service}/aws4_request");
         let asked = reqwest::Client::new()
@@ -88,7 +88,7 @@ impl Moto {
         serde_json::from_slice(&body).expect("JSON")
     }
 
-    /// It is gone before its time.
+    /// Kills moto before the end of the test.
     pub fn kill(&mut self) {
         self.process.kill().expect("it runs");
     }
@@ -96,7 +96,7 @@ impl Moto {
 
 impl Drop for Moto {
     fn drop(&mut self) {
-        // It may be gone already.
+        // The process may be gone already.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

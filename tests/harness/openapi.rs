@@ -9,7 +9,7 @@ use super::Answer;
 
 const DOCUMENT_URI: &str = "https://passbook.example/openapi";
 
-/// The project's `openapi.yaml`, as something that answers can be held to.
+/// The project's `openapi.yaml`, in a form with which answers can be compared.
 pub struct OpenApi {
     pub document: Value,
     registry: jsonschema::Registry<'static>,
@@ -65,13 +65,14 @@ impl OpenApi {
         assert!(errors.is_empty(), "{what} does not fit {pointer}: {errors:#?}\n{value:#}");
     }
 
-    /// Fails unless the answer is one that the document gives for this operation. What no operation is for
-    /// must be a problem all the same.
+    /// Fails unless the document gives this answer for this operation. If no operation matches, the answer must still
+    /// be a problem.
     #[track_caller]
     pub fn check(&'static self, method: &Method, path: &str, answer: &Answer) {
         let what = format!("{method} {path} -> {}", answer.status);
         let is_head = method == Method::HEAD;
-        // HTTP tells methods apart by case: a request `get` is for none of the document's operations.
+        // HTTP distinguishes upper and lower case in methods. A request with `get` matches none of the document's
+        // operations.
         let operation_name = match *method {
             Method::GET | Method::HEAD => "get",
             Method::POST => "post",
@@ -125,7 +126,7 @@ impl OpenApi {
         }
     }
 
-    /// The document's path that a request's path is of.
+    /// The document's path that matches a request's path.
     fn template_of(&self, path: &str) -> Option<String> {
         let segments: Vec<&str> = path.split('/').collect();
         let paths = self.document["paths"].as_object()?;
@@ -137,12 +138,12 @@ impl OpenApi {
                     .zip(&segments)
                     .all(|(part, segment)| part == segment || (part.starts_with('{') && !segment.is_empty()))
         };
-        // A literal path goes before one with a parameter.
+        // A literal path is preferred to a path with a parameter.
         paths.keys().filter(fits).min_by_key(|template| template.matches('{').count()).cloned()
     }
 }
 
-/// A JSON pointer's own escapes (RFC 6901).
+/// Writes a member in the escaped form of a JSON pointer (RFC 6901).
 pub fn escape(member: &str) -> String {
     member.replace('~', "~0").replace('/', "~1")
 }

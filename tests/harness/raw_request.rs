@@ -11,8 +11,8 @@ use super::{Answer, OpenApi};
 /// The longest that a server may take for one raw request.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A request byte by byte: no HTTP library stands between the test and the server, so that what no library
-/// would send can be sent.
+/// A request byte by byte. There is no HTTP library between the test and the server, so the test can send requests
+/// that no library would send.
 #[derive(Debug, Clone)]
 pub struct RawRequest {
     method: &'static str,
@@ -22,14 +22,14 @@ pub struct RawRequest {
     framing: Framing,
 }
 
-/// How the body's end is told.
+/// The way in which the request marks its body's end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Framing {
-    /// By a right `Content-Length`; none for a request without a body.
+    /// By a correct `Content-Length`. A request without a body has none.
     Length,
-    /// By whatever headers the test sends.
+    /// By the headers that the test sends, whatever they are.
     AsTheHeadersSay,
-    /// Not at all: the client stops halfway.
+    /// By no means: the client stops halfway.
     BrokenOff,
 }
 
@@ -46,7 +46,7 @@ impl RawRequest {
         Self::new("POST", target)
     }
 
-    /// One header line more, also where there is one of this name already.
+    /// Adds a header line, even if there is already a line with this name.
     pub fn header(mut self, name: &'static str, value: impl Into<Vec<u8>>) -> Self {
         self.headers.push((name, value.into()));
         self
@@ -56,22 +56,22 @@ impl RawRequest {
         Self { body: body.into(), ..self }
     }
 
-    /// A body that is said to be JSON, whatever it is.
+    /// Adds a body with the content type of JSON, whatever its text is.
     pub fn json(self, body: impl Into<Vec<u8>>) -> Self {
         self.header("Content-Type", "application/json").body(body)
     }
 
-    /// Without a `Content-Length` of its own: the headers say where the body ends, rightly or wrongly.
+    /// Sends no `Content-Length` of its own. The test's headers say where the body ends, correctly or not.
     pub fn framed_by_its_headers(self) -> Self {
         Self { framing: Framing::AsTheHeadersSay, ..self }
     }
 
-    /// The headers promise more than comes.
+    /// Makes the headers promise more bytes than are sent.
     pub fn broken_off(self) -> Self {
         Self { framing: Framing::BrokenOff, ..self }
     }
 
-    /// Sends it, and holds the answer to the contract.
+    /// Sends the request, and compares the answer with the contract.
     pub async fn send(&self, base_url: &str) -> Answer {
         let answer = self.send_beside_the_contract(base_url).await;
         let method = Method::from_bytes(self.method.as_bytes()).expect("a method");
@@ -79,14 +79,14 @@ impl RawRequest {
         answer
     }
 
-    /// Sends it; the answer may be one that the HTTP library gives by itself to what is no HTTP.
+    /// Sends the request without that comparison. The HTTP library itself answers bytes that are not HTTP.
     pub async fn send_beside_the_contract(&self, base_url: &str) -> Answer {
         let bytes = tokio::time::timeout(TIMEOUT, self.exchange(base_url)).await.expect("an answer in time");
         parse(&bytes, self.method == "HEAD")
             .unwrap_or_else(|| panic!("no whole answer, but {:?}", String::from_utf8_lossy(&bytes)))
     }
 
-    /// The target without its query, and without scheme and host where it is a whole URL.
+    /// The target without its query, and without scheme and host if it is a whole URL.
     fn path(&self) -> String {
         let target = String::from_utf8_lossy(&self.target);
         let target = match target.split_once("://") {
@@ -103,7 +103,7 @@ impl RawRequest {
         let (mut receiving, mut sending) = stream.split();
         let mut answer = Vec::new();
         let send = async {
-            // A server that has heard enough may close; what it said counts.
+            // A server that has heard enough may close the connection. Its answer counts.
             let _ = sending.write_all(&request).await;
             if self.framing == Framing::BrokenOff {
                 let _ = sending.shutdown().await;
@@ -135,7 +135,7 @@ impl RawRequest {
     }
 }
 
-/// An answer as the server wrote it; none when it is not whole.
+/// Reads an answer as the server wrote it. There is none if it is not whole.
 fn parse(bytes: &[u8], is_head: bool) -> Option<Answer> {
     let end_of_head = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
     let head = std::str::from_utf8(&bytes[..end_of_head]).ok()?;
@@ -148,7 +148,7 @@ fn parse(bytes: &[u8], is_head: bool) -> Option<Answer> {
         headers.append(name.parse::<HeaderName>().ok()?, value.trim().parse::<HeaderValue>().ok()?);
     }
     let length = headers.get("content-length").and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    // An answer to HEAD tells the length of a body that it does not have.
+    // An answer to HEAD gives the length of a body that it does not have.
     if !is_head && length.is_some_and(|length| length != body.len()) {
         return None;
     }

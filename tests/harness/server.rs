@@ -10,13 +10,14 @@ use tempfile::TempDir;
 
 use super::{Client, workspace_folder};
 
-/// A binary of the workspace, built by the cargo that runs the tests; what is built already takes no time.
+/// A binary of the workspace, built by the cargo that runs the tests. A binary that is already built takes no time.
 pub fn program(name: &str) -> PathBuf {
     static BUILT: OnceLock<()> = OnceLock::new();
     BUILT.get_or_init(|| {
         let mut cargo = Command::new(env!("CARGO"));
-        // What cargo says of this package to its tests is not for the other packages: one of their build scripts asks
-        // for it, and would be run again, and all that depends on it.
+        // The variables that cargo sets for this package's tests must not reach the other packages. A build script of
+        // one of them asks for such a variable. It would be run again, and all packages that depend on it would be
+        // built again.
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("CARGO_PKG_") || name == "CARGO_MANIFEST_DIR" {
                 cargo.env_remove(name);
@@ -29,7 +30,7 @@ pub fn program(name: &str) -> PathBuf {
             .expect("cargo starts");
         assert!(built.success(), "the binaries do not build");
     });
-    // This test is target/debug/deps/passbook-…, the binary target/debug/….
+    // This test is target/debug/deps/passbook-…, and the binary is target/debug/….
     let test = std::env::current_exe().expect("a path");
     test.parent().and_then(Path::parent).expect("target/debug").join(name)
 }
@@ -39,7 +40,7 @@ pub fn passbook_program() -> PathBuf {
     program("passbook")
 }
 
-/// The settings that a process must not find by chance in the environment of whoever runs the tests.
+/// The settings that a process must not find by chance in the environment of the person who runs the tests.
 const SETTINGS: [&str; 14] = [
     "EVENT_STORE_URL",
     "READ_DB_URL",
@@ -57,17 +58,17 @@ const SETTINGS: [&str; 14] = [
     "PASSBOOK_JWKS",
 ];
 
-/// The command without any setting but those that it is given from here on.
+/// Removes all settings from the command, so that it has only the settings that it is given afterwards.
 pub fn without_settings(command: &mut Command) -> &mut Command {
     SETTINGS.iter().fold(command, |command, setting| command.env_remove(setting))
 }
 
-/// Whether this run of the tests has `passbook` on MongoDB, Kafka and MySQL, and not embedded.
+/// Whether this test run has `passbook` on MongoDB, Kafka and MySQL instead of embedded.
 pub fn is_on_servers() -> bool {
     std::env::var("PASSBOOK_TEST_STACK").is_ok_and(|stack| stack == "servers")
 }
 
-/// One test's data: a folder, and in a run on the servers databases and topics too; gone with it.
+/// One test's data: a folder, and in a run on the servers also databases and topics. They are removed with the test.
 pub struct Data {
     home: TempDir,
     #[cfg(feature = "services")]
@@ -83,13 +84,13 @@ impl Data {
         }
     }
 
-    /// On the servers, whatever stack this run of the tests has.
+    /// Data on the servers, whatever stack this test run has.
     #[cfg(feature = "services")]
     pub fn on_servers() -> Self {
         Self { home: tempfile::tempdir().expect("a folder"), on_servers: Some(super::ServersStack::new()) }
     }
 
-    /// The settings of a process that works on it.
+    /// The settings of a process that works on this data.
     pub fn environment(&self) -> Vec<(String, String)> {
         let mut environment = vec![("PASSBOOK_HOME".to_owned(), self.home.path().display().to_string())];
         #[cfg(feature = "services")]
@@ -98,7 +99,7 @@ impl Data {
     }
 }
 
-/// `passbook serve` as a process of its own, on data and a port of its own; killed when dropped.
+/// `passbook serve` as a process of its own, with its own data and port. It is killed when dropped.
 pub struct Server {
     process: Child,
     data: Option<Data>,
@@ -108,23 +109,23 @@ pub struct Server {
 }
 
 impl Server {
-    /// On empty data.
+    /// Starts on empty data.
     pub fn start() -> Self {
         Self::start_with(&[])
     }
 
-    /// On empty data, with more of an environment.
+    /// Starts on empty data, with additional variables in the environment.
     pub fn start_with(environment: &[(&str, &str)]) -> Self {
         let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         Self::start_on(Data::empty(), environment)
     }
 
-    /// On this data.
+    /// Starts on this data.
     pub fn start_on_data(data: Data) -> Self {
         Self::start_on(data, Vec::new())
     }
 
-    /// Starts in vain: what the program says when it refuses its environment.
+    /// Starts the program, which must refuse its environment. Returns the error that it prints.
     pub fn refuses_to_start_with(environment: &[(&str, &str)]) -> String {
         let home = tempfile::tempdir().expect("a folder");
         let mut process = without_settings(&mut Command::new(passbook_program()))
@@ -191,7 +192,7 @@ impl Server {
         &self.base_url
     }
 
-    /// What it said when it started.
+    /// The text that the server printed when it started.
     pub fn greeting(&self) -> &str {
         &self.greeting
     }
@@ -200,7 +201,7 @@ impl Server {
         self.data.as_ref().expect("there until a restart").home.path()
     }
 
-    /// Its event store, as whoever has its address may write to it.
+    /// The server's event store. Every program that has its address can write to it.
     pub async fn event_store(&self) -> Arc<dyn EventStoreRepository> {
         let data = self.data.as_ref().expect("there until a restart");
         #[cfg(feature = "services")]
@@ -211,12 +212,12 @@ impl Server {
         Arc::new(SqliteEventStore::open(&data.home.path().join("events.db")).await.expect("opens"))
     }
 
-    /// What another process needs to work on this server's data.
+    /// The variables with which another process can work on this server's data.
     pub fn data_environment(&self) -> Vec<(String, String)> {
         self.data.as_ref().expect("there until a restart").environment()
     }
 
-    /// The read database with all its rows, while the server is dead.
+    /// Removes the read database with all its rows, while the server is dead.
     pub fn throw_read_db_away(&mut self) {
         let data = self.data.as_mut().expect("there until a restart");
         #[cfg(feature = "services")]
@@ -225,7 +226,7 @@ impl Server {
             return;
         }
         for file in ["read.db", "read.db-wal", "read.db-shm"] {
-            // Not all of them need be there.
+            // Some of the files may not exist.
             let _ = std::fs::remove_file(data.home.path().join(file));
         }
     }
@@ -234,7 +235,7 @@ impl Server {
         read_log(self.home())
     }
 
-    /// `kill -9`, then the program again on the same data, at another port.
+    /// `kill -9`, and then the program again on the same data, at another port.
     pub fn kill_and_restart(mut self) -> Self {
         self.kill();
         let data = self.data.take().expect("there until a restart");
@@ -243,12 +244,12 @@ impl Server {
 
     /// `kill -9`.
     pub fn kill(&mut self) {
-        // It may be dead already.
+        // The process may be dead already.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 
-    /// SIGTERM, and the exit status.
+    /// Sends SIGTERM and returns the exit status.
     pub fn terminate(&mut self) -> std::process::ExitStatus {
         let pid = self.process.id().to_string();
         let killed = Command::new("kill").args(["-TERM", &pid]).status().expect("kill starts");

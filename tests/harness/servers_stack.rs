@@ -13,11 +13,11 @@ use super::kafka::kafka_settings;
 use super::services::{event_store_url, kafka_bootstrap_servers, mysql_server_url};
 use super::{passbook_program, without_settings};
 
-/// Empty databases, topics and a consumer group of one test's own on the real servers, prepared by the program itself
-/// and gone with the test.
+/// Empty databases, topics and a consumer group of one test's own on the real servers. The program itself prepares
+/// them, and they are removed with the test.
 pub struct ServersStack {
     name: String,
-    /// One more with each read database that was thrown away: the next has to be given all events again.
+    /// The number of read databases that were thrown away. A new read database must be given all events again.
     read_db_generation: u32,
 }
 
@@ -62,12 +62,13 @@ impl ServersStack {
         format!("{}_{}", self.name, self.read_db_generation)
     }
 
-    /// As the adapters take them.
+    /// Kafka's settings in the form that the adapters take.
     pub fn kafka_settings(&self) -> KafkaSettings {
         kafka_settings(&self.topic())
     }
 
-    /// The read database with all its rows. A consumer group that has read nothing brings them back from Kafka.
+    /// Removes the read database with all its rows. A consumer group that has read nothing brings the rows back from
+    /// Kafka.
     pub fn throw_read_db_away(&mut self) {
         self.read_db_generation += 1;
         let (server_url, name) = (mysql_server_url("READ_DB_URL"), self.name.clone());
@@ -90,7 +91,7 @@ impl ServersStack {
 }
 
 impl Drop for ServersStack {
-    /// Also after a failed test, as far as it goes.
+    /// Removes as much as it can, even after a failed test.
     fn drop(&mut self) {
         let (event_store_url, topics) = (self.event_store_url(), [self.topic(), self.dead_letter_topic()]);
         let (server_url, name) = (mysql_server_url("READ_DB_URL"), self.name.clone());
@@ -121,7 +122,7 @@ async fn run(server_url: &str, statement: String) {
     connection.close().await.expect("closes");
 }
 
-/// For callers that are on a runtime already, and may be about to leave it.
+/// Runs work for callers that are on a runtime already, and may be about to leave it.
 fn on_a_thread(work: impl Future<Output = ()> + Send + 'static) {
     let working = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");

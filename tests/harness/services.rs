@@ -2,11 +2,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
 
-/// Where the services' addresses are asked for when the environment does not give them.
+/// The project's folder. `make services-env` is run there if the environment does not give the services' addresses.
 const PROJECT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
-/// The event store's URL with another database in it. The server is that of the environment's `EVENT_STORE_URL`,
-/// else that of `make services`.
+/// The event store's URL with another database in it. The server comes from the environment's `EVENT_STORE_URL`, or
+/// from `make services`.
 pub fn event_store_url(database: &str) -> String {
     static URL: LazyLock<String> = LazyLock::new(|| address("EVENT_STORE_URL"));
     let (scheme, behind) = URL.split_once("://").expect("a URL");
@@ -17,14 +17,14 @@ pub fn event_store_url(database: &str) -> String {
     }
 }
 
-/// The URL, without a database, of a server that speaks MySQL's protocol: of the environment's variable of that name,
-/// else of `make services`. `READ_DB_URL` is MySQL's, `MARIADB_URL` MariaDB's.
+/// The URL, without a database, of a server that speaks MySQL's protocol. It comes from the environment's variable of
+/// that name, or from `make services`. `READ_DB_URL` is MySQL's, `MARIADB_URL` MariaDB's.
 pub fn mysql_server_url(variable: &'static str) -> String {
     let url = address(variable);
     url.rsplit_once('/').expect("a URL with a database").0.to_owned()
 }
 
-/// Kafka's address: of the environment, else of `make services`.
+/// Kafka's address, from the environment or from `make services`.
 pub fn kafka_bootstrap_servers() -> String {
     address("KAFKA_BOOTSTRAP_SERVERS")
 }
@@ -41,14 +41,14 @@ pub fn moto() -> &'static str {
     &FOLDER
 }
 
-/// The folder that a script of `tests/services/` installs something into, once, and prints.
+/// Runs a script of `tests/services/` that installs a folder, once, and prints its path. Returns the path.
 fn installed_by(script: &str) -> String {
     let printed = Command::new(format!("{PROJECT}/tests/services/{script}")).output().expect("the script is there");
     assert!(printed.status.success(), "{}", String::from_utf8_lossy(&printed.stderr));
     String::from_utf8(printed.stdout).expect("text").trim_end().to_owned()
 }
 
-/// The pid of one of the servers of `make services`, which must not run in an engine.
+/// The pid of one of the servers of `make services`. The server must not run in a Docker engine.
 pub fn service_process(server: &str) -> String {
     let folder =
         std::env::var_os("SERVICES_FOLDER").map_or_else(|| Path::new(PROJECT).join(".services"), PathBuf::from);
@@ -58,12 +58,12 @@ pub fn service_process(server: &str) -> String {
     pid.trim().to_owned()
 }
 
-/// A service's address: of the environment's variable of that name, else of `make services`.
+/// A service's address, from the environment's variable of that name or from `make services`.
 pub fn address(variable: &str) -> String {
     address_if_any(variable).unwrap_or_else(|| panic!("{variable} is not set, and `make services` does not run"))
 }
 
-/// As [`address`], for what not every way of running the services has.
+/// Like [`address`], for addresses that only some ways of running the services have.
 pub fn address_if_any(variable: &str) -> Option<String> {
     if let Some(value) = std::env::var(variable).ok().filter(|value| !value.is_empty()) {
         return Some(value);

@@ -1,9 +1,9 @@
-//! An account of real transactions as of any time, held to the balance that the data itself states for the day.
+//! An account of real transactions as of any time, compared with the balance that the data states for the day.
 //!
-//! Only accounts whose every row chains exactly count: where no row has a residual of the bank's own rounding and no
-//! balance is below zero (those withdrawals are refused), the stated balance is the sum of the rows, and nothing need be
-//! explained away. Rows have days and no times, and are played at the beginning of theirs; of several on one day
-//! the last states how the day ended.
+//! Only accounts whose rows all chain exactly are used. None of their rows has a residual of the bank's own rounding, and
+//! no balance is below zero, because such withdrawals are refused. So the stated balance is the sum of the rows, and needs
+//! no explanation. Rows have days and no times. A row is played at the beginning of its day. The last of several rows on
+//! one day states the balance at the end of the day.
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
@@ -18,7 +18,7 @@ use crate::harness::{Client, Server};
 
 const MICROS_OF_A_DAY: i64 = 86_400_000_000;
 
-/// The accounts that chain exactly, with the balance that each of their days ended with.
+/// The accounts that chain exactly, with the balance at the end of each of their days.
 fn exact_accounts(csv: &str) -> BTreeMap<String, BTreeMap<Timestamp, String>> {
     let mut lines = csv.lines();
     let header: Vec<&str> = lines.next().expect("a header").split(',').collect();
@@ -30,7 +30,7 @@ fn exact_accounts(csv: &str) -> BTreeMap<String, BTreeMap<Timestamp, String>> {
     for line in lines {
         let fields: Vec<&str> = line.split(',').collect();
         let day = format!("{}T00:00:00Z", fields[date]).parse().expect("a day");
-        // The rows of an account are in their order, so that the last of a day is what stays.
+        // An account's rows are in their order, so the last row of a day remains.
         accounts.entry(fields[account].to_owned()).or_default().insert(day, fields[balance].to_owned());
         if fields[residual] != "0.00" || fields[balance].starts_with('-') {
             inexact.push(fields[account].to_owned());
@@ -40,7 +40,7 @@ fn exact_accounts(csv: &str) -> BTreeMap<String, BTreeMap<Timestamp, String>> {
     accounts
 }
 
-/// The account as of so many random times, some before its first day and some after its last.
+/// Compares the account at so many random times. Some are before its first day, and some after its last.
 async fn compare(client: &Client, dice: &mut Dice, account: &str, days: &BTreeMap<Timestamp, String>, times: usize) {
     let listed = client.get(&format!("/accounts?holder=Account%20{account}&currency=CZK")).await;
     let account_id = listed.expect(200).body["accounts"][0]["account_id"].as_str().expect("an id").to_owned();
@@ -48,7 +48,7 @@ async fn compare(client: &Client, dice: &mut Dice, account: &str, days: &BTreeMa
     let span_micros = last.unix_micros() - first.unix_micros() + 20 * MICROS_OF_A_DAY;
     for _ in 0..times {
         let micros = first.unix_micros() - 10 * MICROS_OF_A_DAY + dice.amount_up_to(span_micros);
-        // Now and then the very time at which rows were played.
+        // Some times are exactly those at which rows were played.
         let played_at: Vec<Timestamp> = days.keys().copied().collect();
         let any_time = Timestamp::from_unix_micros(micros).expect("a time");
         let time = if dice.once_in(3) { dice.pick(&played_at) } else { any_time };
@@ -76,13 +76,14 @@ async fn as_of_any_time_an_account_holds_what_its_data_states_for_the_day() {
     let accounts = exact_accounts(SAMPLE);
     assert_eq!(accounts.keys().collect::<Vec<_>>(), ["101"]);
     let days = &accounts["101"];
-    // Two rows are of this day; the first of them states 2414.60.
+    // Two rows are of this day. The first one states 2414.60.
     assert_eq!(days[&"1993-01-31T00:00:00Z".parse().expect("a day")], "2400.00");
     let (client, mut dice) = (server.client(), Dice::seeded(1993));
     compare(&client, &mut dice, "101", days, 10).await;
 }
 
-/// The same with the data set itself, which is not ours to hand out: `BANK_TRANSACTIONS` is the path of its file, gzipped.
+/// The same test with the data set itself, which this project may not distribute. `BANK_TRANSACTIONS` is the path of its
+/// gzipped file.
 #[tokio::test]
 #[ignore = "needs the PKDD'99 transactions"]
 async fn as_of_any_time_every_exact_account_of_the_data_set_holds_what_it_states_for_the_day() {

@@ -1,6 +1,6 @@
 //! `passbook import`, the real program, on a sample of its own (`bank-sample.csv`).
 
-mod as_of; // an account as of any time, held to what the data states
+mod as_of; // an account as of any time, compared with the balances in the data
 
 use std::io::Write as _;
 use std::path::Path;
@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use crate::harness::{Data, Server, passbook_program, without_settings};
 
-/// 3 accounts, 24 rows, in the columns of the PKDD'99 profile. Account 101 chains exactly; account 102 has two
-/// residuals of 0.10 either way; account 103 goes below zero once, so that one withdrawal is refused.
+/// A sample of 3 accounts and 24 rows, in the columns of the PKDD'99 profile. Account 101 chains exactly. Account 102
+/// has two residuals of 0.10 in both directions. Account 103 goes below zero once, so one withdrawal is refused.
 const SAMPLE: &str = include_str!("bank-sample.csv");
 
-/// The program, about to import into this data.
+/// The import command for this data.
 fn importing(environment: &[(String, String)], file: &Path) -> Command {
     let mut command = Command::new(passbook_program());
     without_settings(&mut command)
@@ -58,7 +58,7 @@ fn the_sample_is_imported_and_every_difference_explained() {
     assert_eq!((figure(&report, "deposits"), figure(&report, "withdrawals"), figure(&report, "refused")), (14, 9, 1));
     assert_eq!(figure(&report, "equal"), 16, "{report}");
     assert_eq!(figure(&report, "differing by the file's own residuals"), 4, "{report}");
-    assert_eq!(figure(&report, "differing by what was refused"), 4, "{report}");
+    assert_eq!(figure(&report, "differing by the refused rows"), 4, "{report}");
     assert_eq!(figure(&report, "not explained"), 0);
     assert_eq!(figure(&report, "accounts whose row and last line agree"), 3);
     assert!(report.contains("row 16 (account 103, 9016): the balance is 300.00, less than 1000.00"), "{report}");
@@ -81,7 +81,7 @@ fn a_second_run_and_a_gzipped_copy_of_the_same_name_have_no_further_effect() {
         let report = text(&output);
         assert!(output.status.success(), "{report}");
         assert_eq!(figure(&report, "of these, played by an earlier run"), 23, "{report}");
-        // Judged anew it would go through by now: the account has had more money since.
+        // If the row were judged anew, it would now succeed, because the account has had more money since.
         assert_eq!((figure(&report, "refused"), figure(&report, "not explained")), (1, 0), "{report}");
     }
 }
@@ -90,7 +90,7 @@ fn a_second_run_and_a_gzipped_copy_of_the_same_name_have_no_further_effect() {
 fn an_import_that_was_killed_goes_on_where_it_stopped() {
     let folder = tempfile::tempdir().expect("a folder");
     let data = Data::empty();
-    // Long enough to be killed in its midst: one account with 3,000 rows.
+    // The file is long enough for a kill in the middle: one account with 3,000 rows.
     let mut long = String::from("account,id,date,type,amount,balance,reference\n");
     for number in 1..=3_000 {
         long.push_str(&format!("7,{number},1993-01-01,credit,0.01,{}.{:02},\n", number / 100, number % 100));
@@ -119,7 +119,7 @@ fn an_import_that_was_killed_goes_on_where_it_stopped() {
 async fn what_was_imported_is_served_with_the_days_of_the_file() {
     let server = Server::start();
     let file = write(server.home(), "sample.csv", SAMPLE);
-    // Beside the running server, on the same data.
+    // The import runs beside the server, on the same data.
     let environment = server.data_environment();
     let output = tokio::task::spawn_blocking(move || import(&environment, &file, &[])).await.expect("ran");
     assert!(output.status.success(), "{}", text(&output));

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use crate::harness::service_process;
 
-/// A thread that keeps to one core, with a runtime; so do the processes that are started on it.
+/// A thread with a runtime that stays on one core. Processes that it starts stay there too.
 pub struct OnCore {
     runtime: Handle,
     stop: Option<oneshot::Sender<()>>,
@@ -23,18 +23,18 @@ impl OnCore {
             pin(&this_thread.file_name().expect("an id").to_string_lossy(), core, &[]);
             let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
             telling.send(runtime.handle().clone()).expect("somebody waits");
-            // An error says that whoever would stop it is gone.
+            // An error means that the thread that would stop it is gone.
             let _ = runtime.block_on(stopped);
         });
         Self { runtime: told.recv().expect("it starts"), stop: Some(stop), thread: Some(thread) }
     }
 
-    /// Has the work done there, and waits for it.
+    /// Does the work on that core, and waits for it.
     pub fn run<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> T {
         self.begin(work).join().expect("does not panic")
     }
 
-    /// Has the work done there.
+    /// Begins the work on that core.
     pub fn begin<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
         let (telling, told) = std::sync::mpsc::channel();
         self.runtime.spawn(async move { telling.send(work.await) });
@@ -51,7 +51,7 @@ impl Drop for OnCore {
     }
 }
 
-/// Servers, each on a core; on those again that they had when this goes.
+/// Servers, each bound to a core. When this value is dropped, they get their earlier cores back.
 pub struct PinnedServers {
     processes_and_cores: Vec<(String, String)>,
 }

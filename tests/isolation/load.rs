@@ -7,10 +7,11 @@ use serde::Serialize;
 use tokio::sync::{Mutex, Semaphore};
 use tokio::time::Instant;
 
-/// So many callers wait at once; whoever comes then is turned away, as Lambda does beyond its concurrency.
+/// The largest number of callers that wait at once. Further callers are turned away, as Lambda does beyond its
+/// concurrency.
 const WAITING_AT_MOST: usize = 200;
 
-/// What callers have met.
+/// The results of the callers.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Figures {
     pub answered: usize,
@@ -21,7 +22,7 @@ pub struct Figures {
     pub max_ms: f64,
 }
 
-/// Callers that each come again as soon as they are answered: how many a second are.
+/// Callers that each call again as soon as they are answered. Returns the number of calls a second.
 pub async fn closed_loop<F>(callers: usize, time: Duration, call: impl Fn(usize) -> F + Clone + Send + 'static) -> f64
 where
     F: Future<Output = bool> + Send + 'static,
@@ -43,7 +44,8 @@ where
     f64::from(calls) / time.as_secs_f64()
 }
 
-/// Callers that come at this rate, whatever becomes of those before them. Each is timed from when it was to come.
+/// Callers that come at this rate, whatever happens to earlier callers. Each call is timed from the moment when it
+/// should begin.
 pub async fn open_loop<F>(per_s: f64, time: Duration, call: impl Fn(usize) -> F + Send + 'static) -> Figures
 where
     F: Future<Output = bool> + Send + 'static,

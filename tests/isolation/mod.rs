@@ -1,9 +1,9 @@
-//! Reads that are four times what the read side can take, and what the write side notices of it. Each side has a core of its
-//! own: the functions with their Runtime API and the callers, and the servers that they talk to. `make isolation` measures it
-//! with the functions' artifacts and writes `target/isolation.json`.
+//! Measures the effect on the write side of four times as many reads as the read side can take. Each side has a core of its
+//! own: for its functions with their Runtime API and callers, and for its servers. `make isolation` measures with the
+//! functions' artifacts and writes `target/isolation.json`.
 
-mod core; // what runs on which core
-mod load; // callers that come at a rate, whatever becomes of them
+mod core; // the processes of each core
+mod load; // callers that come at a fixed rate, whatever happens to earlier callers
 mod report; // target/isolation.json, and the table of docs/deploy.md
 
 use std::sync::Arc;
@@ -20,27 +20,28 @@ use crate::harness::{MeasuredText, ServersStack, lag};
 use crate::lambda_runtime::{FunctionPool, answer, event};
 
 const THE_GUIDE_S_TABLE: MeasuredText = MeasuredText { document: "docs/deploy.md", written_by: "make isolation" };
-/// Which `make isolation` keeps everything else off.
+/// The core that `make isolation` keeps free of all other tasks.
 const WRITE_CORE: usize = 0;
 const READ_CORE: usize = 1;
-/// Processes of each function: as many as keep one core busy.
+/// The number of processes of each function, enough to keep one core busy.
 const PROCESSES: usize = 2;
 const ACCOUNTS: usize = 50;
 const CAPACITY_TIME: Duration = Duration::from_secs(10);
-/// Of each measurement. The first is of a write side that is not warm yet, and counts for nothing.
+/// The time of each measurement. The first one finds a write side that is not warm yet, so it is not counted.
 const MEASURED_TIME: Duration = Duration::from_secs(30);
-/// So often without the reads and then with them: a pause of MongoDB or of Kafka's Java makes the p99 of any one measurement.
+/// The number of rounds, each without the reads and then with them. A single p99 would depend on a pause of MongoDB or of
+/// Kafka's Java.
 const ROUNDS: usize = 5;
-/// For the projector, which has to bring up to date what was written while it had no core.
+/// How long to wait for the projector. It must catch up with the writes of the time when it had no core.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// Reads come at so many times the rate that the read side can take.
+/// The reads come at this multiple of the rate that the read side can take.
 const READ_OVERLOAD: f64 = 4.0;
-/// Writes come at this share of the rate that the write side can take: it is to have something to lose.
+/// The writes come at this share of the rate that the write side can take. So the write side has room to get worse.
 const WRITE_SHARE: f64 = 0.5;
 
 async fn pool(function: &'static str, stack: &ServersStack) -> Arc<FunctionPool> {
     let mut environment = stack.environment();
-    // What they say is kept here, on the core that is measured.
+    // The processes' log lines are collected on the measured core, so they are kept few.
     environment.push(("PASSBOOK_LOG".to_owned(), "warn".to_owned()));
     Arc::new(FunctionPool::start(function, PROCESSES, &environment).await)
 }
@@ -175,7 +176,7 @@ fn the_guide_tells_what_writes_notice_of_too_many_reads_in_figures() {
     }
 }
 
-/// Waits until the projector has seen all that was written.
+/// Waits until the projector has applied all writes.
 fn until_projected(connection: &KafkaConnection, group_id: &str) {
     let give_up_at = Instant::now() + PATIENCE;
     while lag(connection, group_id) > 0 {

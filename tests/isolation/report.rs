@@ -4,27 +4,27 @@ use serde::Serialize;
 
 use super::load::Figures;
 
-/// `target/isolation.json`.
+/// The content of `target/isolation.json`.
 #[derive(Debug, Serialize)]
 pub struct Report {
-    /// Of each round.
+    /// The time of each round.
     pub seconds: u64,
     pub processes_of_each_function: usize,
     pub read_capacity_per_s: f64,
     pub read_offered_per_s: f64,
     pub write_capacity_per_s: f64,
     pub write_offered_per_s: f64,
-    /// A round each, as in what follows.
+    /// One entry for each round. The same holds for the fields below.
     pub writes_quiet: Vec<Figures>,
     pub writes_while_reads_are_saturated: Vec<Figures>,
     pub saturated_reads: Vec<Figures>,
-    /// Of the medians of the rounds: while the reads are saturated, over without them.
+    /// The ratio of the rounds' medians: with the reads saturated, divided by without them.
     pub write_p50_ratio: f64,
     pub write_p99_ratio: f64,
 }
 
 impl Report {
-    /// The document's table, and how it came about.
+    /// The document's table, and the sentence on its measurement.
     pub fn text(&self) -> String {
         let mut text = String::from(
             "| | offered a second | answered a second | p50, ms | p99, ms |\n| --- | ---: | ---: | ---: | ---: |\n",
@@ -56,13 +56,13 @@ impl Report {
     }
 }
 
-/// That of these rounds' median to that of others.
+/// The ratio of the median of these rounds to the median of the others.
 pub fn ratio(rounds: &[Figures], others: &[Figures], of: fn(&Figures) -> f64) -> f64 {
     let ([_, median, _], [_, other, _]) = (spread(rounds, of), spread(others, of));
     median / other
 }
 
-/// The least, the median and the most of the rounds.
+/// The least, the median and the greatest value of the rounds.
 fn spread(rounds: &[Figures], of: fn(&Figures) -> f64) -> [f64; 3] {
     let mut values: Vec<f64> = rounds.iter().map(of).collect();
     values.sort_unstable_by(f64::total_cmp);

@@ -1,5 +1,5 @@
-//! The real servers killed and started again under the running program. They are shared by all tests, so these run last
-//! and one after the other: `make tests` sees to that.
+//! The real servers are killed and started again under the running program. All tests share the servers, so `make
+//! tests` runs these tests last and one after the other.
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -12,10 +12,10 @@ use crate::harness::{
     workspace_folder,
 };
 
-/// For a server that starts on a busy machine, and for what then follows by itself.
+/// How long to wait for a server that starts on a busy machine, and for the recovery after it.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// One of `make services`.
+/// A server of `make services`.
 #[derive(Clone, Copy)]
 struct Service(&'static str);
 
@@ -26,7 +26,7 @@ impl Service {
         assert!(killed.success(), "{} did not run", self.0);
     }
 
-    /// Returns once it answers.
+    /// Starts the server, and returns once it answers.
     fn start(self) {
         let script = workspace_folder().join("tests/services").join(format!("{}.sh", self.0));
         let started = Command::new(script).arg("start").stdin(Stdio::null()).output().expect("the script starts");
@@ -34,7 +34,8 @@ impl Service {
     }
 }
 
-/// Starts it again also after a failed test, for those behind.
+/// A server that is down. It is started again when this value is dropped, even after a failed test, because later tests
+/// need it.
 struct Down(Service);
 
 impl Down {
@@ -71,7 +72,7 @@ async fn open_accounts(client: &Client, number: usize) -> Vec<String> {
     account_ids
 }
 
-/// The row and the statement once the read side is at this version: nothing lost, nothing doubled.
+/// Checks the row and the statement once the read side is at this version. No event may be lost or doubled.
 async fn assert_row(client: &Client, account_id: &str, version: u64, balance: &str) {
     let path = format!("/accounts/{account_id}");
     let account = eventually_within(PATIENCE, "the read side has caught up", async || {
@@ -85,7 +86,7 @@ async fn assert_row(client: &Client, account_id: &str, version: u64, balance: &s
     assert_eq!(lines as u64, version);
 }
 
-/// Deposits of 0.01, over all accounts in turn; each must succeed.
+/// Makes deposits of 0.01 over all accounts in turn. Each must succeed.
 async fn deposit(client: &Client, account_ids: &[String], number: usize) {
     let deposits = (0..number).map(|turn| client.deposit(&account_ids[turn % account_ids.len()], "0.01"));
     let mut answers = futures::stream::iter(deposits).buffer_unordered(8);
@@ -107,7 +108,7 @@ async fn kafka_down_during_1000_commands_loses_none_of_them() {
     for account_id in &account_ids {
         assert_row(&client, account_id, 101, "1.00").await;
     }
-    // And what comes after it goes straight through again.
+    // Later commits are published at once again.
     deposit(&client, &account_ids, 10).await;
     for account_id in &account_ids {
         assert_row(&client, account_id, 102, "1.01").await;
@@ -122,12 +123,12 @@ async fn mysql_down_keeps_every_event_for_later_and_none_among_the_dead_letters(
     let client = server.client();
     let account_ids = open_accounts(&client, 5).await;
     let down = Down::kill(Service("mysql"));
-    // The write side does not need it.
+    // The write side does not need MySQL.
     deposit(&client, &account_ids, 200).await;
     let query = client.get(&format!("/accounts/{}", account_ids[0])).await;
     query.expect_problem(503, "unavailable");
     assert!(query.header("retry-after").is_some());
-    // Long enough for the mapping to try many times.
+    // The time is long enough for the mapping to try many times.
     tokio::time::sleep(Duration::from_secs(3)).await;
     down.start_again();
     for account_id in &account_ids {

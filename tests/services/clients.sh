@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Prints the folder of the Python clients, installed once: for the tests that read Kafka by another client than our own.
+# Prints the folder of the Python clients, installed once. Tests use them to read Kafka by another client than the
+# project's own.
 set -euo pipefail
 cd "$(dirname "$0")"
 source ./process.sh

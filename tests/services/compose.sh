@@ -1,8 +1,8 @@
 # shellcheck shell=bash
-# Sourced by start, stop and env: the servers of compose.yaml, and which servers run at all.
+# Sourced by start, stop and env: handles the servers of compose.yaml, and tells which servers run at all.
 
 docker_answers() {
-    # The client alone is not enough: the server's version takes an engine that runs.
+    # The client alone is not enough. The server's version can be read only from a running engine.
     docker compose version >/dev/null 2>&1 && docker version --format '{{.Server.Version}}' >/dev/null 2>&1
 }
 
@@ -12,11 +12,11 @@ compose() {
         docker compose --project-directory "$project" --profile mariadb "$@"
 }
 
-# The names of the servers that run, one per line.
+# The names of the running servers, one per line.
 running() {
     local server
     case $(engine) in
-    # An engine that has gone runs nothing.
+    # If the engine has gone, no server runs.
     compose) compose ps --services --status running 2>/dev/null || true ;;
     native) for server in "${servers[@]}"; do
         if "$project/tests/services/$server.sh" running; then echo "$server"; fi

@@ -1,9 +1,9 @@
 # shellcheck shell=bash
 # Sourced by the servers that come from Debian.
 #
-# They are of a newer Debian than the machine may be, so each is unpacked with all it depends on, its own libc too, into a
-# folder of its own, and runs by that folder's program loader. Nothing is installed on the machine, and neither root nor
-# a chroot is needed. apt does the fetching and the checking of signatures, with a state folder of its own.
+# The servers may come from a newer Debian than the machine's. So each is unpacked with all its dependencies, its own libc too,
+# into a folder of its own. It runs by that folder's program loader. Nothing is installed on the machine, and neither root nor a
+# chroot is needed. apt fetches the packages and checks the signatures, with a state folder of its own.
 
 # unpack_debian SUITE PACKAGE FOLDER
 unpack_debian() {
@@ -20,7 +20,8 @@ unpack_debian() {
     echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main" >"$folder/apt/sources.list"
     "${apt[@]}" update
     "${apt[@]}" --download-only install "$package"
-    # Perl is for the packages' helper scripts. Two at a time, one for each core.
+    # Perl is left out, because only the packages' helper scripts need it. Two packages are unpacked at a time, one for each
+    # core.
     # shellcheck disable=SC2016 # for the inner shell
     find "$folder/apt/archives" -name '*.deb' ! -name 'perl*' ! -name 'libperl*' -print0 |
         xargs --null --max-procs=2 --max-args=1 bash -o pipefail -c 'dpkg-deb --fsys-tarfile "$1" |
@@ -39,7 +40,7 @@ debian_mirror() {
     echo "$mirror"
 }
 
-# write_runner FOLDER PROGRAM: FOLDER/NAME runs the program with the libraries that it came with.
+# write_runner FOLDER PROGRAM: writes FOLDER/NAME, which runs the program with the libraries that came with it.
 write_runner() {
     local runner=$1/${2##*/} loader
     loader=$(cd "$1" && echo usr/lib*/ld-linux-*.so.*)

@@ -9,7 +9,7 @@ tool=kafka-$kafka_version
 default_port=21092
 mark=$home/server.properties
 
-# A repository of its own and thrown away: copying out of ~/.m2 would leave everything there twice.
+# Maven gets a temporary repository of its own. Copying out of ~/.m2 would leave every file there twice.
 install() {
     cat >"$1/pom.xml" <<POM
 <project>
@@ -38,9 +38,9 @@ POM
     rm -rf "$1/repository"
 }
 
-# The one listener asks nothing; the other asks for TLS and a password, as a cluster does that others can reach. ready.py makes
-# its user. No topic comes into being by a misspelt name, as on MSK Serverless. A consumer group of tests gets its partitions at
-# once. The voters are named here and not in the data, so that a port can move.
+# The client listener asks for no sign-in. The SCRAM listener asks for TLS and a password, like a cluster that others can reach.
+# ready.py makes its user. A misspelt name creates no topic, as on MSK Serverless. A consumer group of the tests gets its
+# partitions at once. The voters are named here and not in the data, so that a port can change.
 prepare() {
     choose_port kafka-controller 21093
     choose_port kafka-scram 21094
@@ -69,13 +69,13 @@ transaction.state.log.num.partitions=4
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 PROPERTIES
-    # Any identity will do, and a fixed one saves the start of a JVM.
+    # Any identity will do. A fixed identity saves the start of a JVM.
     [[ -f $home/data/meta.properties ]] ||
         java -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:-UsePerfData -cp "$cache/$tool/jars/*" \
             kafka.tools.StorageTool format --config "$mark" --cluster-id AAAAAAAAAAAAcGFzc2Jvbw
 }
 
-# A certificate that is its own authority, for the address that the clients are given. The folder gets its name when it is
+# A certificate that is its own authority, for the address that the clients are given. The folder gets its name only when it is
 # complete.
 certify() {
     [[ -d $home/tls ]] && return

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# MariaDB, the second server that the read side's SQL is held against, from Debian's stable suite.
+# MariaDB, from Debian's stable suite. It is the second server that the read side's SQL is tested on.
 set -euo pipefail
 name=mariadb
 source "$(dirname "$0")/process.sh"
@@ -14,13 +14,13 @@ install() {
     "$1/mariadbd" --no-defaults --version >/dev/null
 }
 
-# As in mysql.sh.
+# The reasons for these options are in mysql.sh.
 share=$cache/$tool/usr/share/mariadb
 mariadbd=("$cache/$tool/mariadbd" --no-defaults --basedir="$cache/$tool/usr" --user="$(id -un)" --tmpdir="$home/tmp"
     --lc-messages-dir="$share" --character-sets-dir="$share/charsets")
 
-# What mariadb-install-db does, without its test database and the anonymous users, who would be taken for app@'%'. The
-# script itself cannot run: it would call the server without its loader.
+# The steps of mariadb-install-db, without its test database and its anonymous users, who would be taken for app@'%'.
+# The script itself cannot run, because it would call the server without its loader.
 prepare() {
     cat >"$home/init.sql" <<SQL
 ALTER USER 'root'@'localhost' IDENTIFIED BY 'passbook';
@@ -33,14 +33,14 @@ SQL
         printf '%s\n' 'CREATE DATABASE mysql;' 'USE mysql;' 'SET @auth_root_socket = NULL;'
         cat "$share"/mariadb_{system_tables,performance_tables,system_tables_data}.sql "$share/fill_help_tables.sql" \
             "$share"/maria{_add_gis_sp_bootstrap,db_sys_schema}.sql
-        # The accounts root@127.0.0.1 and root@<this host>, which would stay without a password.
+        # Removes the accounts root@127.0.0.1 and root@<this host>, which would stay without a password.
         echo "DELETE FROM mysql.global_priv WHERE Host <> 'localhost';"
     } | "${mariadbd[@]}" --bootstrap --datadir="$home/data.partial" --log-warnings=0 --enforce-storage-engine= \
         --max-allowed-packet=8M
     mv "$home/data.partial" "$home/data"
 }
 
-# As in mysql.sh.
+# The reasons for these options are in mysql.sh.
 run() {
     launch "${mariadbd[@]}" "$mark" --port="$(port mariadb)" --bind-address=127.0.0.1 --socket=mariadbd.sock \
         --pid-file=mariadbd.pid --init-file="$home/init.sql" --innodb-flush-log-at-trx-commit=1 \

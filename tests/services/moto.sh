@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Prints the folder of moto, a stand-in for AWS, installed once: for the tests of keys that KMS wraps, and of secrets.
+# Prints the folder of moto, a stand-in for AWS, installed once. The tests of keys that KMS wraps, and of secrets, use
+# it.
 set -euo pipefail
 cd "$(dirname "$0")"
 source ./process.sh

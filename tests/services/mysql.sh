@@ -14,12 +14,12 @@ install() {
     "$1/mysqld" --no-defaults --version >/dev/null
 }
 
-# The user is named because the server refuses to run as root unless told to. The folder for temporary files is its own
-# because a server that starts removes all of them that it finds, a neighbour's in /tmp too.
+# The user is named because the server otherwise refuses to run as root. The server has its own folder for temporary
+# files, because at its start it removes all such files that it finds. In /tmp it would remove a neighbour's files too.
 mysqld=("$cache/$tool/mysqld" --no-defaults --basedir="$cache/$tool/usr" --user="$(id -un)" --tmpdir="$home/tmp")
 
-# The folder gets its name when it is complete. Root has no password until the first start, which gives it one before
-# the server listens.
+# The folder gets its name only when it is complete. Root has no password until the first start. That start sets the
+# password before the server listens.
 prepare() {
     cat >"$home/init.sql" <<SQL
 ALTER USER 'root'@'localhost' IDENTIFIED BY 'passbook';
@@ -31,8 +31,9 @@ SQL
     mv "$home/data.partial" "$home/data"
 }
 
-# A commit is on disk when it is acknowledged. No binary log, which nothing reads here and which costs a second flush for
-# each commit. The socket's path is relative, to the data folder: a full one can be longer than a socket's may be.
+# A commit is on disk when it is acknowledged. There is no binary log: nothing here reads it, and it costs a second flush
+# for each commit. The socket's path is relative to the data folder, because a full path can be longer than a socket's
+# path may be.
 run() {
     launch "${mysqld[@]}" "$mark" --port="$(port mysql)" --bind-address=127.0.0.1 --mysqlx=OFF --socket=mysqld.sock \
         --pid-file=mysqld.pid --secure-file-priv=NULL --init-file="$home/init.sql" \

@@ -1,9 +1,9 @@
 # shellcheck shell=bash disable=SC2034 # not every script needs all of it
-# Sourced by every script here: where things lie, and how a server's process is started, known and stopped.
+# Sourced by every script here. It says where things lie, and how a server's process is started, known and stopped.
 #
-# A server is known by its pid in .services/NAME/pid, and a pid counts only while /proc shows that it runs with `mark`, an
-# argument that names that folder. So nothing else is ever signalled: not a process that got the pid after
-# a crash or a reboot, nor another checkout's server.
+# A server is known by its pid in .services/NAME/pid. A pid counts only while /proc shows that it runs with `mark`, an
+# argument that names that folder. So no other process is ever signalled: not a process that got the pid after a crash or a
+# reboot, and not another checkout's server.
 
 project=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 state=${SERVICES_FOLDER:-$project/.services} # data, logs, pids and ports: services-clean removes it
@@ -12,15 +12,15 @@ home=$state/${name:-}          # of the server whose script this is
 mark='' tool='' default_port=''
 servers=(mongodb kafka mysql mariadb)
 
-# What ready.py asks the servers with, and what the tests read Kafka with (the last two).
+# ready.py asks the servers with these packages. The tests read Kafka with the last two.
 client_packages=(pymongo==4.20.1 PyMySQL==1.2.4 kafka-python==3.0.12 cloudevents==2.2.0 python-dateutil==4.0.0)
 clients=clients-$(cksum <<<"${client_packages[*]}" | cut -d ' ' -f 1)
 
-# A stand-in for AWS's KMS, which the tests that need it start themselves.
+# A stand-in for AWS's KMS. The tests that need it start it themselves.
 moto_package='moto[server]==5.2.2'
 moto=moto-$(cksum <<<"$moto_package" | cut -d ' ' -f 1)
 
-# How long a server may take to answer or to end. Generous: both cores may be busy with a compiler.
+# The longest time for a server to answer or to end. It is generous, because both cores may be busy with a compiler.
 patience_s=120
 
 fail() {
@@ -28,7 +28,8 @@ fail() {
     exit 1
 }
 
-# One start, stop or clean at a time; a second waits. The servers do not inherit descriptor 9, or they would hold the lock.
+# Only one start, stop or clean runs at a time; a second waits. The servers do not inherit descriptor 9, because they would
+# hold the lock.
 take_turns() {
     mkdir -p "$cache"
     exec 9>"$cache/lock"
@@ -37,12 +38,12 @@ take_turns() {
     flock 9
 }
 
-# Where this checkout's servers run, native or compose; nothing when they never did. To be asked after take_turns.
+# Prints how this checkout's servers run: native or compose, or nothing if they never ran. Call it after take_turns.
 engine() {
     cat "$state/engine" 2>/dev/null || true
 }
 
-# each VERB: every server's script at once; fails when one does.
+# each VERB: runs every server's script at once, and fails if one script fails.
 each() {
     local server job jobs=() result=0
     for server in "${servers[@]}"; do
@@ -53,8 +54,8 @@ each() {
     return "$result"
 }
 
-# The pid, if that server runs. A process that is just being replaced by the program it starts has no arguments for a
-# moment, and one that has ended has none for good, so an empty answer is asked for a few times.
+# Prints the pid, if that server runs. A process has no arguments for a moment while it is replaced by the program that it
+# starts. A process that has ended has none for good. So an empty answer is asked for a few times.
 running_pid() {
     local pid arguments=() attempt
     pid=$(cat "$home/pid" 2>/dev/null) || return 1
@@ -67,8 +68,8 @@ running_pid() {
     echo "$pid"
 }
 
-# Runs a server apart from this terminal and its signals. The pid is on record before the server runs, so that being
-# killed here leaves none unknown.
+# Runs a server apart from this terminal and its signals. The pid is recorded before the server runs. So no unknown server
+# is left if this script is killed here.
 launch() {
     mkdir -p "$home"
     (
@@ -95,13 +96,13 @@ stop() {
     echo "$name stopped"
 }
 
-# port NAME: on record while the server's data lives.
+# port NAME: prints the server's port, which is recorded as long as the server's data exists.
 port() {
     cat "$state/ports/$1" 2>/dev/null
 }
 
-# choose_port NAME DEFAULT: for a server that does not run: the port it had, or the default, or the next that nobody
-# listens on. Defaults lie below 32768, from where Linux gives ports to outgoing connections.
+# choose_port NAME DEFAULT: chooses a port for a server that does not run. It takes the server's last port or the default,
+# or the next free port after it. Defaults lie below 32768, where Linux's ports for outgoing connections begin.
 choose_port() {
     local port
     port=$(port "$1") || port=$2
@@ -119,7 +120,7 @@ seconds_since() {
     printf '%d.%d s' $((ms / 1000)) $((ms % 1000 / 100))
 }
 
-# install_once FOLDER COMMAND…: the command fills the folder it is given, which gets its name only when complete.
+# install_once FOLDER COMMAND…: the command fills the given folder. The folder gets its name only when it is complete.
 install_once() {
     local folder=$cache/$1 started
     shift
@@ -141,11 +142,12 @@ install_moto() {
 }
 
 # --- a server's script ------------------------------------------------------------------------------------------------
-# It sets `name`, sources this, sets `mark`, `tool` (its folder in the cache) and `default_port`, defines
+# A server's script sets `name` and sources this file. Then it sets `mark`, `default_port` and `tool`, its folder in the cache.
+# It defines
 #   install FOLDER   fetches and unpacks the server
 #   prepare          makes the data folder when there is none, and the settings that hold the port
 #   run              launches it
-# and ends with `server_main "$@"`.
+# It ends with `server_main "$@"`.
 
 server_main() {
     case ${1:-} in

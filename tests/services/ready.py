@@ -7,7 +7,7 @@ import time
 
 
 def mongodb(port):
-    """Also initiates the replica set, and points it at its port when that has moved."""
+    """Also initiates the replica set, and corrects its port when the port has changed."""
     import pymongo
 
     member = {"_id": 0, "host": f"127.0.0.1:{port}"}
@@ -27,7 +27,7 @@ def mongodb(port):
 
 
 def kafka(port):
-    """Also makes the user who signs in by a password, or sets the password again."""
+    """Also makes the user that signs in by a password, or sets its password again."""
     import kafka
     from kafka.admin import ScramMechanism, UserScramCredentialUpsertion
 
@@ -54,14 +54,14 @@ mariadb = mysql
 
 
 def main(name, port, pid, seconds):
-    logging.disable()  # the clients' complaints while nothing listens yet
+    logging.disable()  # hides the clients' errors while no server listens yet
     deadline = time.monotonic() + int(seconds)
     while True:
         reason = "it is not ready"
         try:
             if globals()[name](int(port)):
                 return None
-        except Exception as error:  # every client has its own ways to say "not yet"
+        except Exception as error:  # each client has other errors for a server that is not ready
             reason = error
         if not os.path.exists(f"/proc/{pid}"):
             return f"{name} ended"

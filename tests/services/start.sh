@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# make services: starts MongoDB, Kafka, MySQL and MariaDB on 127.0.0.1, those that do not run yet, and returns when each
-# answers. With a Docker engine they are compose.yaml's; without one, the real servers are installed and run here.
+# make services: starts those of MongoDB, Kafka, MySQL and MariaDB that do not run yet, on 127.0.0.1. It returns when each
+# answers. With a Docker engine they are compose.yaml's servers. Without one, the real servers are installed and run here.
 #
-# They run until services-stop. A test run that starts them for itself says SERVICES_STOP_WITH=PID: when that process
-# ends, however it ends, the servers stop, unless some ran before it.
+# The servers run until services-stop. A test run that starts them only for itself says SERVICES_STOP_WITH=PID. When that
+# process ends, however it ends, the servers stop, unless some ran before it.
 #
-# SERVICES_FOLDER=FOLDER is for servers apart from these, with data of their own: in memory, say. They are native, and those
-# that stop with a process take their folder with them.
+# SERVICES_FOLDER=FOLDER is for further servers beside these, with data of their own, for example in memory. They are
+# native. If they stop with a process, their folder is removed too.
 set -euo pipefail
 cd "$(dirname "$0")"
 source ./process.sh
 source ./compose.sh
 
-# need COMMAND PACKAGE: the machine's own package, for a command that it lacks.
+# need COMMAND PACKAGE: installs the machine's own package if the command is missing.
 need() {
     command -v "$1" >/dev/null && return
     [[ $EUID == 0 && -x /usr/bin/apt-get ]] || fail "$1 is missing: install it, or start a Docker engine"
@@ -20,7 +20,7 @@ need() {
     apt-get --quiet=2 --yes --no-install-recommends install "$2" </dev/null
 }
 
-# All are installed side by side, then all are started side by side.
+# All servers are installed side by side. Then all are started side by side.
 start_native() {
     [[ $(uname -sm) == "Linux x86_64" ]] || fail "without a Docker engine the servers run on x86-64 Linux only: start one"
     need python3 python3-pip
@@ -53,9 +53,10 @@ take_turns
 mkdir -p "$state"
 were_running=$(running)
 if [[ ! $were_running ]]; then
-    # What runs stays where it runs, even when an engine has come or gone since.
+    # Running servers stay where they run, even if an engine has come or gone since.
     if [[ ! ${SERVICES_FOLDER:-} ]] && docker_answers; then echo compose; else echo native; fi >"$state/engine"
-    # Before the servers, so that being killed in between leaves none; it waits for its turn to stop them.
+    # The watcher starts before the servers, so that no server is left if this script is killed in between. The watcher
+    # waits for its turn to stop them.
     [[ ! ${SERVICES_STOP_WITH:-} ]] || ./watcher.sh start "$SERVICES_STOP_WITH"
 fi
 "start_$(engine)"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# make services-stop: stops what start.sh started. With --clean (make services-clean) the data goes too.
+# make services-stop: stops the servers that start.sh started. With --clean (make services-clean) the
+# data is removed too.
 set -euo pipefail
 cd "$(dirname "$0")"
 source ./process.sh

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Stops the servers when the process ends that they were started for, killed or not: watcher.sh start PID, watcher.sh stop
+# watcher.sh start PID, watcher.sh stop: stops the servers when the given process ends, killed or not.
 set -euo pipefail
 name=watcher
 source "$(dirname "$0")/process.sh"
@@ -7,7 +7,7 @@ mark=$home/watch
 
 case ${1:-} in
 start)
-    # In the end it turns into stop.sh, and bears the mark no longer: so stop.sh does not stop itself.
+    # In the end the watcher turns into stop.sh and no longer bears the mark. So stop.sh does not stop itself.
     # shellcheck disable=SC2016 # for the inner shell
     launch bash -c 'while kill -0 "$1" 2>/dev/null; do sleep 0.5; done; shift; exec "$@"' "$mark" "$2" \
         "$project/tests/services/stop.sh" ${SERVICES_FOLDER:+--clean}

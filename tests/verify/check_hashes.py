@@ -1,10 +1,10 @@
-"""Checks every hash of an event store without this project's code: docs/commit-hash.md gives the form.
+"""Checks every hash of an event store without this project's code. docs/commit-hash.md gives the form.
 
     check_hashes.py events.db                                       the embedded stack's file
     check_hashes.py mongodb://127.0.0.1:27017/passbook?replicaSet=rs0     needs pymongo
 
-Prints a line for each commit that is not what its hash says or does not follow on the one before it, then how many commits
-there are. Ends with 1 where it printed one.
+Prints a line for each commit that does not have its hash or does not follow the commit before it. Then it prints the number
+of commits. The exit status is 1 if any commit was wrong.
 """
 
 import datetime
@@ -15,7 +15,7 @@ import sys
 
 
 def canonical(value):
-    """RFC 8785, for what this project stores: see the document for when that is so."""
+    """The form of RFC 8785, for the content that this project stores. The document says where the two differ."""
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
 
 
@@ -52,7 +52,7 @@ def commits_of_mongodb(url):
 
 
 def with_data(stored):
-    """An event, or the state: the id as text, and data that BSON has no place for out of its JSON text."""
+    """An event, or the state: its id becomes text, and data that is stored as JSON text is read from that text."""
     content = {name: member for name, member in stored.items() if name != "data_json"}
     if "event_id" in content:
         content["event_id"] = str(content["event_id"])

@@ -1,9 +1,10 @@
--- The event store: one row per commit, which holds all the events that one command raised.
--- STRICT, so that a column holds what it says. The table has a rowid on purpose: `position` is the log's order.
+-- The event store: one row per commit. A commit holds all the events that one command raised. The table is
+-- STRICT, so that a column holds only its declared type. It has a rowid on purpose: `position` is the log's
+-- order.
 CREATE TABLE commits (
-    -- The order in which commits became durable, over all streams. SQLite lets one writer in at a time, so a
-    -- reader that has seen position n has seen all before it: the bus needs no more than that as a checkpoint.
-    -- AUTOINCREMENT, so that no number is ever given twice.
+    -- The order in which commits became durable, over all streams. SQLite lets one writer in at a time. So a
+    -- reader that has seen position n has seen all earlier positions, and the bus needs only a position as its
+    -- checkpoint. With AUTOINCREMENT no number is ever given twice.
     position            INTEGER PRIMARY KEY AUTOINCREMENT,
     stream_id           TEXT    NOT NULL,
     aggregate_type      TEXT    NOT NULL,
@@ -23,16 +24,16 @@ CREATE TABLE commits (
     CHECK ((first_version = 1) = (previous_hash IS NULL))
 ) STRICT;
 
--- Optimistic concurrency: of two writers that decided on the same version one gets in. Also the way to a
--- stream's newest commit, and to its commits in order.
+-- Optimistic concurrency: when two writers decide on the same version, only one insert succeeds. The index also
+-- finds a stream's newest commit, and its commits in order.
 CREATE UNIQUE INDEX commits_stream_version ON commits (stream_id, first_version);
 
--- Idempotency: a stream takes a key once. Partial, since most commits have none. Led by the stream, so that
--- the layout could be split by stream.
+-- Idempotency: a stream accepts a key once. The index is partial, because most commits have no key. It begins
+-- with the stream, so that the layout could be split by stream.
 CREATE UNIQUE INDEX commits_idempotency_key ON commits (stream_id, idempotency_key)
     WHERE idempotency_key IS NOT NULL;
 
--- What has happened has happened.
+-- Commits record the past, so they are never changed.
 CREATE TRIGGER commits_are_never_updated BEFORE UPDATE ON commits
 BEGIN
     SELECT RAISE(ABORT, 'commits are never updated');

@@ -16,11 +16,11 @@ CREATE TABLE bank_accounts (
 
 -- A caller's own accounts in list order: the common list is read from the index in order, page by page.
 CREATE INDEX bank_accounts_owner_order ON bank_accounts (owner, opened_at_us, account_id);
--- The same for a teller, who sees everyone's.
+-- The same order for a teller, who sees the accounts of all callers.
 CREATE INDEX bank_accounts_order ON bank_accounts (opened_at_us, account_id);
--- Looking someone up by name.
+-- Accounts by the holder's name.
 CREATE INDEX bank_accounts_holder ON bank_accounts (holder, opened_at_us, account_id);
--- "Who holds at least so much in this currency".
+-- Accounts with at least a given balance in one currency.
 CREATE INDEX bank_accounts_currency_balance ON bank_accounts (currency, balance_minor);
 
 -- One row per event that moved money. The key is the order of the statement, so a page is one range of it.
@@ -36,7 +36,7 @@ CREATE TABLE statement_lines (
     PRIMARY KEY (account_id, version)
 ) STRICT, WITHOUT ROWID;
 
--- Events that came before their turn, whole, until the gap before them closes.
+-- Events that came before their turn. They are kept whole until the gap before them closes.
 CREATE TABLE early_events (
     account_id TEXT    NOT NULL,
     version    INTEGER NOT NULL,

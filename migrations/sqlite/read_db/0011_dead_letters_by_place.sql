@@ -1,3 +1,3 @@
--- A dead letter is where its event is in the event store's log, which has it whole: a copy would keep what has been erased
--- there, and never had what could not be opened.
+-- A dead letter names its event by stream and version. The event store's log holds the event whole. A copy here would keep
+-- data that has been erased there, and could not hold data that could not be opened.
 ALTER TABLE dead_letters DROP COLUMN envelope;

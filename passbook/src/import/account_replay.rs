@@ -15,7 +15,7 @@ use super::ImportArguments;
 use super::csv_file::{Direction, Row};
 use crate::Stack;
 
-/// The dispatchers that rows are played through: the functions' own handlers.
+/// The dispatchers that rows are played through. They are the functions' own handlers.
 pub(crate) struct Commands {
     open_account: CommandDispatcher<OpenAccount, AccountAggregate>,
     deposit_funds: CommandDispatcher<DepositFunds, AccountAggregate>,
@@ -34,32 +34,32 @@ impl Commands {
     }
 }
 
-/// What all rows of an import have in common.
+/// The data that all rows of an import share.
 pub(crate) struct Source {
     name: String,
     actor: Actor,
     currency: Currency,
 }
 
-/// Why a row could not be played, for a reason that is not its own. Handling: fix that, start again.
+/// The reason why a row could not be played, outside the row itself. Handling: fix that, then start again.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
     /// The command failed.
     #[error(transparent)]
     Command(#[from] CommandErrorOf<AccountAggregate>),
-    /// The account's number makes no holder.
-    #[error("the account's number makes no holder")]
+    /// The account's number is not a valid holder.
+    #[error("the account's number is not a valid holder")]
     Holder(#[from] TextError),
 }
 
 impl Source {
     pub(crate) fn new(arguments: &ImportArguments, currency: Currency) -> Self {
-        // No teller: an import touches what it opened itself, and nothing else.
+        // The actor is not a teller, so an import can touch only the accounts that it opened itself.
         let actor = Actor { caller: arguments.caller.clone(), is_teller: false };
         Self { name: arguments.import_name(), actor, currency }
     }
 
-    /// The same account of the same import has the same id, whenever it is run.
+    /// The id of an account. The same account of the same import has the same id in every run.
     fn account_id(&self, account: &str) -> AccountId {
         let parts = ["import", self.actor.caller.as_str(), self.name.as_str(), account];
         AccountId::derived_from(Digest::of_parts(&parts.map(str::as_bytes)).as_bytes())
@@ -96,7 +96,7 @@ pub(crate) struct RefusedRow {
     pub(crate) reason: String,
 }
 
-/// A row whose stated balance nothing explains.
+/// A row whose stated balance is unexplained.
 #[derive(Debug, Clone)]
 pub(crate) struct Mismatch {
     pub(crate) row: u64,
@@ -106,42 +106,42 @@ pub(crate) struct Mismatch {
     pub(crate) expected_minor: i64,
 }
 
-/// How many rows ended how.
+/// The numbers of rows by their outcome.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Counts {
     pub(crate) deposits: u64,
     pub(crate) withdrawals: u64,
-    /// Of both: those that an earlier run had played.
+    /// The rows of both kinds that an earlier run had played.
     pub(crate) played_before: u64,
     pub(crate) equal: u64,
     pub(crate) equal_but_for_residuals: u64,
     pub(crate) equal_but_for_refusals: u64,
 }
 
-/// One account's rows, played in order, each on the version that the row before left: should anyone else
-/// write to the account meanwhile, the import stops there rather than mixing with it.
+/// One account's rows, played in order. Each is played on the version that the row before left. If another writer
+/// changes the account meanwhile, the import stops there rather than mixing with that writer.
 #[derive(Debug)]
 pub(crate) struct AccountReplay {
     pub(crate) account: String,
     pub(crate) account_id: AccountId,
     pub(crate) version: u64,
     pub(crate) balance: Money,
-    /// The last statement line's version.
+    /// The version of the last statement line.
     pub(crate) last_line_version: u64,
-    /// What the file's own roundings, and the rows refused here, take the stated balance away by.
+    /// The sum of the file's own roundings and of the rows refused here. The stated balance differs by this sum.
     residuals_minor: i64,
     refusals_minor: i64,
     pub(crate) counts: Counts,
     pub(crate) refused: Vec<RefusedRow>,
-    /// Rows that found the account at a later version and were not played before. A row that an earlier run
-    /// refused looks like this, and so does one that another writer got in front of; the next row that an
-    /// earlier run did play tells them apart.
+    /// Rows that found the account at a later version and were not played before. Such a row may have been refused by
+    /// an earlier run, or another writer may have changed the account before it. The next row that an earlier run did
+    /// play tells the two apart.
     unconfirmed: Vec<RefusedRow>,
     pub(crate) mismatches: Vec<Mismatch>,
 }
 
 impl AccountReplay {
-    /// Opens the account, empty, on the day of its first row.
+    /// Opens the account with a balance of zero, on the day of its first row.
     pub(crate) async fn open(commands: &Commands, source: &Source, first: &Row) -> Result<Self, ReplayError> {
         let account_id = source.account_id(&first.account);
         let holder: Holder = format!("Account {}", first.account).parse()?;
@@ -252,7 +252,7 @@ impl AccountReplay {
         }
     }
 
-    /// Rows that were not played, because someone else has written to the account.
+    /// The rows that were not played, because another writer has changed the account.
     pub(crate) fn not_played(&self) -> &[RefusedRow] {
         &self.unconfirmed
     }

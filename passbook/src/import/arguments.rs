@@ -5,10 +5,10 @@ use clap::{Args, ValueEnum};
 
 use crate::gateway::DEVELOPMENT_CALLER;
 
-/// What `passbook import` is told. What is not said is taken from the profile.
+/// The arguments of `passbook import`. The profile gives the values that are not set.
 #[derive(Debug, Clone, Args)]
 pub struct ImportArguments {
-    /// The file: CSV, or gzipped CSV when its name ends in .gz. Its first line names the columns; an account's
+    /// The file: CSV, or gzipped CSV when its name ends in .gz. Its first line names the columns. An account's
     /// rows must be in the order in which they happened.
     pub file: PathBuf,
     /// A ready-made set of the options below.
@@ -17,47 +17,48 @@ pub struct ImportArguments {
     /// The accounts' currency.
     #[arg(long)]
     pub currency: Option<String>,
-    /// The column that says which account.
+    /// The column with the account.
     #[arg(long)]
     pub account_column: Option<String>,
-    /// The column that tells an account's rows apart, for ever: it is their idempotency key.
+    /// The column with the row's id. It must tell an account's rows apart for ever, because it is their
+    /// idempotency key.
     #[arg(long)]
     pub id_column: Option<String>,
     /// The column of the day (1993-01-31) or time (RFC 3339).
     #[arg(long)]
     pub date_column: Option<String>,
-    /// The column that says which way the money goes.
+    /// The column with the direction of the money.
     #[arg(long)]
     pub type_column: Option<String>,
-    /// The words there for money that comes in, separated by commas.
+    /// The words in that column for money that comes in, separated by commas.
     #[arg(long, value_delimiter = ',')]
     pub credit_words: Option<Vec<String>>,
-    /// The words there for money that goes out, separated by commas.
+    /// The words in that column for money that goes out, separated by commas.
     #[arg(long, value_delimiter = ',')]
     pub debit_words: Option<Vec<String>>,
     /// The column of the amount, above zero.
     #[arg(long)]
     pub amount_column: Option<String>,
-    /// The column of the balance after the row, which the import is held against.
+    /// The column of the balance after the row. The import compares its own balance with it.
     #[arg(long)]
     pub balance_column: Option<String>,
-    /// The column of what the stated balance moved by beside the amount: the file's own rounding.
+    /// The column of the file's own rounding: the part of the balance's change that is not in the amount.
     #[arg(long)]
     pub residual_column: Option<String>,
-    /// The columns whose words make the reference, separated by commas.
+    /// The columns whose texts make the reference, separated by commas.
     #[arg(long, value_delimiter = ',')]
     pub reference_columns: Option<Vec<String>>,
-    /// What separates the columns.
+    /// The character that separates the columns.
     #[arg(long)]
     pub delimiter: Option<char>,
-    /// Names the import. The same name and file again go on where the last run stopped; another name imports
-    /// the file once more, into accounts of their own. The file's name by default.
+    /// The name of the import. The same name and file again continue where the last run stopped. Another name
+    /// imports the file once more, into accounts of its own. The default is the file's name.
     #[arg(long)]
     pub name: Option<String>,
-    /// Who owns the accounts.
+    /// The owner of the accounts.
     #[arg(long, default_value = DEVELOPMENT_CALLER)]
     pub caller: String,
-    /// How many accounts are played at once.
+    /// The number of accounts that are played at once.
     #[arg(long, default_value = "8")]
     pub concurrency: NonZeroU8,
 }
@@ -71,7 +72,7 @@ pub enum Profile {
     Pkdd99,
 }
 
-/// How a file is to be read: the profile with the options over it.
+/// How to read a file: the profile, with the options replacing its values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FileFormat {
     pub(crate) currency: String,
@@ -111,7 +112,8 @@ impl Profile {
                 currency: "CZK".to_owned(),
                 account: "account_id".to_owned(),
                 id: "trans_id".to_owned(),
-                // PRIJEM is income, VYDAJ expense, and VYBER a withdrawal, which some rows are marked as directly.
+                // PRIJEM is income. VYDAJ is expense. VYBER is a withdrawal, with which some rows are marked
+                // directly.
                 credit_words: words(&["PRIJEM"]),
                 debit_words: words(&["VYDAJ", "VYBER"]),
                 residual: Some("residual".to_owned()),
@@ -123,7 +125,7 @@ impl Profile {
 }
 
 impl ImportArguments {
-    /// The profile with the options over it.
+    /// The profile, with the options replacing its values.
     pub(crate) fn format(&self) -> FileFormat {
         let profile = self.profile.format();
         let or = |option: &Option<String>, default: String| option.clone().unwrap_or(default);
@@ -143,7 +145,7 @@ impl ImportArguments {
         }
     }
 
-    /// What the import is called.
+    /// The name of the import.
     pub(crate) fn import_name(&self) -> String {
         let file_name = || self.file.file_name().map(|name| name.to_string_lossy().into_owned());
         self.name.clone().or_else(file_name).unwrap_or_default()

@@ -14,23 +14,23 @@ use super::{ImportArguments, ImportError};
 /// One row of the file, parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Row {
-    /// Its number in the file, from 1.
+    /// The row's number in the file, from 1.
     pub(crate) number: u64,
     pub(crate) account: String,
     pub(crate) id: String,
     pub(crate) at: Timestamp,
     pub(crate) direction: Direction,
     pub(crate) amount: Amount,
-    /// The amount in minor units, for the accounts of differences.
+    /// The amount in minor units, used to explain differences.
     pub(crate) amount_minor: i64,
-    /// The balance after the row as the file states it; it may be below zero there.
+    /// The balance after the row as the file states it. It may be below zero in the file.
     pub(crate) stated_balance_minor: i64,
-    /// What the stated balance moved by beside the amount.
+    /// The part of the stated balance's change that is not in the amount.
     pub(crate) residual_minor: i64,
     pub(crate) reference: Option<Reference>,
 }
 
-/// Which way a row's money goes.
+/// The direction of a row's money.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Direction {
     Credit,
@@ -49,7 +49,7 @@ struct Columns {
     references: Vec<usize>,
 }
 
-/// A CSV or gzipped CSV file as an iterator of rows; at no time more of it in memory than one row.
+/// A CSV or gzipped CSV file as an iterator of rows. At most one row is in memory.
 pub(crate) struct CsvFile {
     reader: csv::Reader<Box<dyn Read + Send>>,
     columns: Columns,
@@ -155,7 +155,7 @@ impl Columns {
     }
 }
 
-/// A day is its first moment in UTC.
+/// Reads a time. A day means its first moment in UTC.
 fn parse_time(text: &str) -> Result<Timestamp, String> {
     let is_day = text.len() == 10;
     let time = if is_day { format!("{text}T00:00:00Z").parse() } else { text.parse() };
@@ -163,7 +163,7 @@ fn parse_time(text: &str) -> Result<Timestamp, String> {
 }
 
 fn parse_signed_minor(text: &str, currency: Currency) -> Result<i64, String> {
-    let wrong = || format!("{text:?} is no amount of {currency}");
+    let wrong = || format!("{text:?} is not an amount of {currency}");
     let decimal = Decimal::from_str_exact(text).map_err(|_| wrong())?;
     let decimals = u32::from(currency.decimals());
     if decimal.normalize().scale() > decimals {

@@ -1,14 +1,14 @@
-//! `passbook import`: bank transactions from a CSV file, played as commands through the very dispatchers that
-//! the functions use, and then held against the balances that the file states.
+//! `passbook import`: bank transactions from a CSV file. They are played as commands through the dispatchers
+//! that the functions use. Then the balances are compared with the balances in the file.
 //!
-//! Streaming: rows are read as fast as they are played, never all at once. Resumable: every row has an
-//! idempotency key of its own, so that an import that was cut off is simply started again.
+//! The import streams: rows are read as fast as they are played, never all at once. It can be resumed: every
+//! row has its own idempotency key, so an import that was cut off is simply started again.
 
 mod account_replay; // one account's rows, played in order
 mod arguments; // the command line
 mod csv_file; // rows out of a CSV or gzipped CSV file
-mod read_side_check; // the rows of the read database, once it has caught up
-mod report; // what came of it, for people
+mod read_side_check; // the rows of the read database, after it has caught up
+mod report; // the result, for people
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -31,13 +31,14 @@ use report::Report;
 
 use crate::stack::{Stack, StackError, StackSettings};
 
-/// Rows that wait for one worker: enough to keep it busy, few enough to hold.
+/// The number of rows that wait for one worker: enough to keep it busy, and few enough to hold in memory.
 const ROWS_IN_WAITING: usize = 256;
 
-/// Why an import stopped. What was played is played: start it again, and it goes on where it stopped.
+/// The reason why an import stopped. Rows that were played stay played. After a new start the import goes on
+/// where it stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
-    /// The environment is wrong. Handling: set it right.
+    /// The environment is wrong. Handling: set it correctly.
     #[error(transparent)]
     Settings(#[from] SettingsError),
     /// The databases and the bus could not be opened. Handling: see [`StackError`].
@@ -46,45 +47,46 @@ pub enum ImportError {
     /// The file could not be opened or read. Handling: fix the path or its rights.
     #[error("cannot read {}", path.display())]
     File {
-        /// Which.
+        /// The file's path.
         path: PathBuf,
-        /// Why.
+        /// The error.
         source: std::io::Error,
     },
-    /// A row is not what the options say. Handling: fix the file or the options.
+    /// A row does not fit the options. Handling: fix the file or the options.
     #[error("row {row}: {reason}")]
     Row {
-        /// Its number in the file; the header has none, the first row after it is 1.
+        /// The row's number in the file. The header has no number; the first row after it is 1.
         row: u64,
-        /// What did not fit.
+        /// The part that did not fit.
         reason: String,
     },
     /// The options do not fit the file or one another. Handling: fix them.
     #[error("{0}")]
     Options(String),
-    /// A command failed for a reason that is not the row's. Handling: fix that, start again.
+    /// A command failed for a reason outside the row. Handling: fix that, then start again.
     #[error("row {row} could not be played")]
     Command {
-        /// Its number in the file.
+        /// The row's number in the file.
         row: u64,
-        /// Why.
+        /// The error.
         source: Box<ReplayError>,
     },
-    /// The read database could not be read. Handling: fix that, start again.
+    /// The read database could not be read. Handling: fix that, then start again.
     #[error("cannot read the read database")]
     ReadDb(#[from] ReadDbError),
     /// The read side did not catch up. Handling: look at its log; nothing is lost.
     #[error("the read side has not caught up within {waited_s} s")]
     ReadSideBehind {
-        /// How long it was waited for.
+        /// The time of the wait.
         waited_s: u64,
     },
-    /// A part of the import ended without a word, which is a defect.
-    #[error("a part of the import died")]
+    /// A part of the import ended without an error, which is a defect.
+    #[error("a part of the import ended without an error")]
     Worker(#[from] tokio::task::JoinError),
 }
 
-/// Imports, prints the report, and answers success unless a balance differs that the file does not explain.
+/// Imports and prints the report. The result is success unless a balance differs that the file does not
+/// explain.
 ///
 /// # Errors
 /// See [`ImportError`].
@@ -111,13 +113,14 @@ async fn play(stack: &Stack, arguments: &ImportArguments) -> Result<Report, Impo
         queues.push(queue);
         workers.spawn(play_rows(commands.clone(), source.clone(), rows));
     }
-    // The file is read on a thread of its own: a disk and a gzip stream know no async.
+    // The file is read on a thread of its own, because a disk and a gzip stream are not async.
     let reading = tokio::task::spawn_blocking(move || hand_out(file, &queues));
     let mut accounts = Vec::new();
     while let Some(worker) = workers.join_next().await {
         accounts.extend(worker??);
     }
-    // After the workers: when one of them failed, its closed queue is why the reading stopped.
+    // This waits after the workers. If a worker failed, its closed queue is the reason why the reading
+    // stopped.
     let rows_read = reading.await??;
     progress.finish_and_clear();
     let played_in = started_at.elapsed();
@@ -134,7 +137,7 @@ fn hand_out(file: CsvFile, queues: &[mpsc::Sender<Row>]) -> Result<u64, ImportEr
         row.account.hash(&mut hasher);
         let queue = &queues[usize::try_from(hasher.finish() % queues.len() as u64).unwrap_or(0)];
         if queue.blocking_send(row).is_err() {
-            // The worker has failed, and says why.
+            // The worker has failed, and reports the reason itself.
             break;
         }
         rows_read += 1;

@@ -5,20 +5,21 @@ use bank_read_model::{BankAccountRepository, StatementFilter, StatementPage};
 use super::ImportError;
 use super::account_replay::AccountReplay;
 
-/// The read side applies tens of thousands of events a second; a minute without reaching the end is a defect.
+/// The longest wait. The read side applies tens of thousands of events a second, so a minute without reaching the
+/// end is a defect.
 const MAX_WAIT: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// What the read database says of the imported accounts.
+/// The result of comparing the read database with the imported accounts.
 #[derive(Debug, Default)]
 pub(crate) struct ReadSideCheck {
-    /// Accounts whose row and last statement line are those that the commands left.
+    /// The number of accounts whose row and last statement line agree with the commands.
     pub(crate) equal: u64,
-    /// Those that are not, with what is there.
+    /// The accounts that do not agree, each with its row and last line.
     pub(crate) different: Vec<String>,
 }
 
-/// Waits for the read side, then compares every account's row and last line with what the commands answered.
+/// Waits for the read side. Then compares every account's row and last line with the answers to the commands.
 pub(crate) async fn check(
     read_db: &dyn BankAccountRepository,
     accounts: &[AccountReplay],

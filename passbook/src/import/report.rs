@@ -5,10 +5,10 @@ use super::ImportArguments;
 use super::account_replay::{AccountReplay, Counts, Mismatch, RefusedRow};
 use super::read_side_check::ReadSideCheck;
 
-/// As many of a kind are printed one by one; the rest is counted.
+/// The number of entries of one kind that are printed. The other entries are only counted.
 const MAX_LISTED: usize = 20;
 
-/// What came of an import.
+/// The result of an import.
 pub(crate) struct Report {
     file: String,
     caller: String,
@@ -71,7 +71,7 @@ impl fmt::Display for Report {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { file, caller, accounts, rows, played_in, counts, .. } = self;
         let seconds = played_in.as_secs_f64().max(f64::MIN_POSITIVE);
-        // Of what is timed, not of money.
+        // Floats are used for a rate, not for money.
         #[expect(clippy::float_arithmetic, clippy::cast_precision_loss, reason = "a rate for people")]
         let rows_per_second = *rows as f64 / seconds;
         writeln!(formatter, "{file}: {rows} rows of {accounts} accounts, for the caller {caller:?}")?;
@@ -85,7 +85,7 @@ impl fmt::Display for Report {
         writeln!(formatter, "Balances after each row, beside those that the file states")?;
         writeln!(formatter, "  equal                                {:>8}", counts.equal)?;
         writeln!(formatter, "  differing by the file's own residuals {:>7}", counts.equal_but_for_residuals)?;
-        writeln!(formatter, "  differing by what was refused        {:>8}", counts.equal_but_for_refusals)?;
+        writeln!(formatter, "  differing by the refused rows        {:>8}", counts.equal_but_for_refusals)?;
         writeln!(formatter, "  not explained                        {:>8}", self.mismatches.len())?;
         writeln!(formatter, "Read side, once it had caught up")?;
         writeln!(formatter, "  accounts whose row and last line agree {:>6}", self.read_side.equal)?;

@@ -1,11 +1,12 @@
-//! `GET /openapi.yaml`: what there is; and 404 or 405 for the rest, which API Gateway would say in words of its own.
+//! `GET /openapi.yaml`: answers the document, and 404 or 405 for unknown routes. API Gateway would answer those in
+//! words of its own.
 
 use async_trait::async_trait;
 use bank_http_api::{OPENAPI_PATH, methods_of};
 use http::{HeaderValue, Method, header};
 use http_api::{Answer, ApiRequest, HttpFunction, Problem};
 
-/// The contract as a document for programs, the project's own file.
+/// The contract as a document for programs. It is the project's own file.
 pub const OPENAPI_YAML: &str = include_str!("../../../../openapi.yaml");
 
 /// The function behind `GET /openapi.yaml` and behind API Gateway's route `$default`.
@@ -13,7 +14,7 @@ pub struct ApiDescriptionFunction;
 
 #[async_trait]
 impl HttpFunction for ApiDescriptionFunction {
-    /// Of the document. A refusal has its own, whatever the client would have taken.
+    /// The media type of the document. A refusal has its own media type, whatever the client accepts.
     fn media_type(&self, request: &ApiRequest) -> Option<&'static str> {
         is_for_document(request).then_some("application/yaml")
     }

@@ -1,4 +1,5 @@
-//! `GET /openapi.yaml`, and whatever no route is for: API Gateway -> **this function** -> nothing, it has all it needs.
+//! `GET /openapi.yaml`, and all requests that match no route: API Gateway -> **this function**, which needs nothing
+//! else.
 
 use api_description::ApiDescriptionFunction;
 use lambda_http::Error;

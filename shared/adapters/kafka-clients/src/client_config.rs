@@ -7,21 +7,21 @@ use crate::KafkaClientContext;
 
 /// How long a broker may take to answer a request.
 const SOCKET_TIMEOUT_MS: u32 = 10_000;
-/// How long a connection may take to be there, TLS and sign-in included. librdkafka's 30 s would keep a client at an
-/// address that has gone while others answer.
+/// How long a connection may take to be set up, with TLS and sign-in. librdkafka's 30 s would keep a client at an address that
+/// has gone while others answer.
 const SETUP_TIMEOUT_MS: u32 = 3_000;
-/// The first thing asked on a connection; part of its setup.
+/// The first request on a connection. It is part of the setup.
 const API_VERSION_TIMEOUT_MS: u32 = 3_000;
-/// How long a client waits before it tries a broker again, at first. Half of it, and no less than 11 ms, is also what librdkafka
-/// leaves between connections to different brokers, so that its 100 ms would delay the second one of a program that starts.
+/// The first pause before a client tries a broker again. librdkafka also leaves half of it, at least 11 ms, between connections
+/// to different brokers. Its default of 100 ms would delay the second connection of a program that starts.
 const RECONNECT_BACKOFF_MS: u32 = 20;
-/// How long a client waits at most before it tries a broker again. librdkafka's 10 s would be as much longer an outage.
+/// The longest pause before a client tries a broker again. librdkafka's 10 s would make an outage longer by as much.
 const RECONNECT_BACKOFF_MAX_MS: u32 = 1_000;
-/// librdkafka is linked with an OpenSSL of its own, which does not know where this machine keeps its certificates.
+/// The place where this machine keeps its certificates is searched for, because librdkafka's own OpenSSL does not know it.
 const MACHINES_CERTIFICATES: &str = "probe";
 
-/// What every client of these brokers is told. A client adds what is its own, and is created with a [`client_context`]: without
-/// it there is no token to sign in with.
+/// The settings of every client of these brokers. A client adds its own settings, and is created with a [`client_context`].
+/// Without that context it has no token to sign in with.
 #[must_use]
 pub fn client_config(connection: &KafkaConnection) -> ClientConfig {
     let mut config = ClientConfig::new();
@@ -34,7 +34,7 @@ pub fn client_config(connection: &KafkaConnection) -> ClientConfig {
         .set("reconnect.backoff.ms", RECONNECT_BACKOFF_MS.to_string())
         .set("reconnect.backoff.max.ms", RECONNECT_BACKOFF_MAX_MS.to_string())
         .set("socket.keepalive.enable", "true")
-        // Brokers close what stands still: that is nothing to report.
+        // Brokers close idle connections. That need not be reported.
         .set("log.connection.close", "false");
     match connection.sign_in() {
         KafkaSignIn::Plaintext => {}
@@ -54,7 +54,7 @@ pub fn client_config(connection: &KafkaConnection) -> ClientConfig {
         (_, Some(ca_file)) => {
             config.set("ssl.ca.location", ca_file.to_string_lossy());
         }
-        // Only MSK is signed in to so, and its brokers are Amazon's.
+        // Only MSK has this sign-in, and its brokers have Amazon's certificates.
         (KafkaSignIn::MskIam { region }, None) if suffice_for(region, None) => {
             config.set("ssl.ca.pem", AMAZON_ROOTS_PEM);
         }
@@ -65,7 +65,7 @@ pub fn client_config(connection: &KafkaConnection) -> ClientConfig {
     config
 }
 
-/// What a client calls back. One for each client.
+/// The context with a client's callbacks. Each client needs one of its own.
 #[must_use]
 pub fn client_context(connection: &KafkaConnection) -> KafkaClientContext {
     KafkaClientContext::new(match connection.sign_in() {

@@ -7,8 +7,8 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::KafkaError;
 
-/// What librdkafka calls back: its log lines go to `tracing`, and where the sign-in is IAM's it gets the next token. For
-/// producers and consumers alike; one for each client.
+/// The functions that librdkafka calls back. Its log lines go to `tracing`. If the sign-in is IAM's, it gets the next
+/// token. Producers and consumers use the same kind of context, one for each client.
 #[derive(Debug, Clone)]
 pub struct KafkaClientContext {
     iam_region: Option<String>,
@@ -22,7 +22,7 @@ impl KafkaClientContext {
     fn token(&self) -> Result<OAuthToken, TokenError> {
         let region = self.iam_region.as_deref().ok_or(TokenError::NotIam)?;
         let token = iam_token::of_environment(region)?;
-        // The brokers know the role by the signature; librdkafka wants a name for its own log.
+        // The brokers know the role by the signature. librdkafka needs a name for its own log.
         let principal_name = "passbook".to_owned();
         Ok(OAuthToken { token: token.text, principal_name, lifetime_ms: token.expires_at_ms })
     }
@@ -42,12 +42,12 @@ impl ClientContext for KafkaClientContext {
         }
     }
 
-    /// A warning only: librdkafka goes on trying by itself.
+    /// Logs a warning only, because librdkafka goes on trying by itself.
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::warn!(%error, "{reason}");
     }
 
-    /// What is returned comes to [`error`](Self::error) again, and librdkafka asks once more in 10 s.
+    /// A returned error is passed to [`error`](Self::error), and librdkafka asks again in 10 s.
     fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
         Ok(self.token()?)
     }
@@ -57,7 +57,7 @@ impl ConsumerContext for KafkaClientContext {}
 
 #[derive(Debug, thiserror::Error)]
 enum TokenError {
-    /// librdkafka asks for tokens only where it was told to sign in by them.
+    /// librdkafka asks for tokens only if it was told to sign in by them.
     #[error("the sign-in is not IAM's")]
     NotIam,
     #[error(transparent)]

@@ -1,9 +1,9 @@
-//! Clients of Kafka on librdkafka, for what consumes, administers and writes dead letters: the program `passbook`. No function
-//! links it: what publishes commits is `kafka-events`, and
-//! `docs/decisions/0023-kafka-without-librdkafka-in-functions.md` says why.
+//! Kafka clients on librdkafka, for the program `passbook`: they consume, administer and write dead letters. No function links
+//! this crate. Commits are published by `kafka-events`; `docs/decisions/0023-kafka-without-librdkafka-in-functions.md` gives
+//! the reasons.
 
-mod client_config; // what every client is told
-mod client_context; // what librdkafka calls back: log lines, the next token
+mod client_config; // the settings of every client
+mod client_context; // librdkafka's callbacks: log lines, the next token
 pub mod topics; // the topics, made before the first event
 
 pub use client_config::{client_config, client_context};

@@ -1,5 +1,5 @@
-//! The events' topic and the one for what could not be applied. To be made before the first event and brought up to date
-//! with each release, by whoever deploys: a function must not need the right to.
+//! The events' topic and the dead-letter topic. They are made before the first event and updated with each release, as
+//! part of the deployment. A function must not need the right to do so.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,19 +15,20 @@ use settings::KafkaSignIn;
 use crate::{KafkaClientContext, client_config, client_context};
 
 const RETENTION_MS: &str = "retention.ms";
-/// For one request, the search for a broker included.
+/// The limit of one request, including the search for a broker.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// What the topics should be like.
+/// The planned properties of the topics.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopicPlan {
-    /// How many consumers can share the work at most. It is chosen once: with other partitions a stream's key leads to
-    /// another one, where its next events overtake those before.
+    /// The number of partitions, which is the largest number of consumers that can share the work. It is chosen once.
+    /// With another number a stream's key leads to another partition, where its next events could overtake the earlier
+    /// events.
     pub partitions: u16,
-    /// On how many brokers each record is. What a topic has is not changed.
+    /// The number of brokers that hold each record. An existing topic keeps its number.
     pub replication_factor: u16,
-    /// How long records are kept. Longer than any consumer is ever down for: the event store keeps events for ever, but
-    /// what a consumer has missed here takes a rebuild.
+    /// How long records are kept. It must be longer than any consumer is ever down. The event store keeps events for
+    /// ever, but a consumer that has missed records here needs a rebuild.
     pub retention: Duration,
 }
 
@@ -37,18 +38,18 @@ impl Default for TopicPlan {
     }
 }
 
-/// Why the topics are not as planned.
+/// The reason why the topics are not as planned.
 #[derive(Debug, thiserror::Error)]
 pub enum PrepareError {
-    /// The client cannot use its settings. Handling: set them right and start again.
+    /// The client cannot use its settings. Handling: set them correctly and start again.
     #[error("there is no client for these settings")]
     Client(#[source] KafkaError),
     /// The sign-in is IAM's, and the administrator's client in rdkafka never asks for a token. Handling: make the topics
     /// through MSK itself (`aws kafka create-topic`, or `AWS::MSK::Topic` in a template), or sign in by SCRAM.
     #[error("topics cannot be made under the IAM sign-in")]
     IamSignIn,
-    /// The brokers did not answer, or refused. Handling: where it says that rights are missing or that there are fewer
-    /// brokers than the replication factor, change that; else prepare again, nothing is done twice.
+    /// The brokers did not answer, or refused. Handling: if rights are missing, or there are fewer brokers than the
+    /// replication factor, change that. Otherwise prepare again; nothing is done twice.
     #[error("the topic {topic} could not be prepared")]
     Refused {
         /// Its name.
@@ -57,24 +58,26 @@ pub enum PrepareError {
         #[source]
         source: KafkaError,
     },
-    /// The topic is there with another number of partitions. Nothing is changed: it would bring the streams' order to an
-    /// end. Handling: plan what is there, or let the consumers come to its end and publish to a topic of another name.
+    /// The topic exists with another number of partitions. Nothing is changed, because a change would break the streams'
+    /// order. Handling: plan the existing number. Or let the consumers finish the topic, and publish to a topic with
+    /// another name.
     #[error("the topic {topic} has {there} partitions, and {planned} are planned")]
     OtherPartitions {
         /// Its name.
         topic: String,
-        /// What it has.
+        /// The topic's number of partitions.
         there: usize,
-        /// What it should have.
+        /// The planned number.
         planned: u16,
     },
-    /// The task that asked ended without an answer: a defect, or the runtime is shutting down. Handling: prepare again.
+    /// The request's task ended without an answer. This is a defect, or the runtime is shutting down. Handling: prepare
+    /// again.
     #[error("the request for the topic's partitions ended without an answer")]
     TaskEnded(#[source] tokio::task::JoinError),
 }
 
-/// Makes both topics of the connection's settings, or brings their retention up to date where they are there. Whatever
-/// else somebody has set on them stays.
+/// Makes both topics of the connection's settings. If they exist, it updates their retention. Other settings of theirs
+/// stay as they are.
 ///
 /// # Errors
 /// See [`PrepareError`].
@@ -95,7 +98,7 @@ async fn prepare_one(connection: &KafkaConnection, topic: &str, plan: &TopicPlan
         client_config(connection).create_with_context(client_context(connection)).map_err(PrepareError::Client)?;
     let options = AdminOptions::new()
         .request_timeout(Some(REQUEST_TIMEOUT))
-        // The answer comes when the topic is there, rather than when it is about to be.
+        // The answer comes when the topic exists, and not before.
         .operation_timeout(Some(REQUEST_TIMEOUT));
     let retention_ms = plan.retention.as_millis().to_string();
 
@@ -126,7 +129,7 @@ async fn prepare_one(connection: &KafkaConnection, topic: &str, plan: &TopicPlan
         return Ok(());
     }
     own_settings.insert(RETENTION_MS.to_owned(), retention_ms);
-    // The request sets all that a topic has of its own, and takes away what it does not name.
+    // The request sets all of a topic's own settings, and removes those that it does not name.
     let entries = own_settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let change = AlterConfig { specifier: resource, entries };
     for changed in admin.alter_configs([&change], &options).await.map_err(refused)? {
@@ -136,7 +139,7 @@ async fn prepare_one(connection: &KafkaConnection, topic: &str, plan: &TopicPlan
 }
 
 async fn partitions(admin: Arc<AdminClient<KafkaClientContext>>, topic: String) -> Result<usize, PrepareError> {
-    // It blocks its thread.
+    // The call blocks its thread.
     let asked = tokio::task::spawn_blocking(move || {
         let metadata = admin.inner().fetch_metadata(Some(&topic), REQUEST_TIMEOUT);
         let number = metadata.map(|metadata| metadata.topics().iter().map(|topic| topic.partitions().len()).sum());

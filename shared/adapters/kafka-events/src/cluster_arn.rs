@@ -11,32 +11,32 @@ use settings::{KafkaSignIn, Settings, SettingsError};
 use crate::https_client::https_client;
 use crate::{CredentialsError, aws_credentials};
 
-/// The variable by which AWS's SDKs and tools are pointed at another MSK than AWS's own.
+/// The variable that points AWS's SDKs and tools to another MSK than AWS's own.
 const AWS_ENDPOINT_URL_KAFKA: &str = "AWS_ENDPOINT_URL_KAFKA";
-/// For all tries together. A function's start may take 10 s.
+/// The limit of all tries together. A function's start may take 10 s.
 const TIMEOUT: Duration = Duration::from_secs(6);
 
-/// Why a cluster's brokers are not known.
+/// The reason why a cluster's brokers are not known.
 #[derive(Debug, thiserror::Error)]
 pub enum LookUpError {
-    /// It is no cluster's ARN. Handling: set `KAFKA_CLUSTER_ARN` right.
-    #[error("KAFKA_CLUSTER_ARN is no cluster's ARN")]
+    /// The text is not a cluster's ARN. Handling: set `KAFKA_CLUSTER_ARN` correctly.
+    #[error("KAFKA_CLUSTER_ARN is not a cluster's ARN")]
     NoArn,
-    /// There is nothing to ask AWS with. Handling: see [`CredentialsError`].
+    /// There are no credentials to ask AWS with. Handling: see [`CredentialsError`].
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
-    /// The environment's address of AWS cannot be used. Handling: set it right.
+    /// The environment's address of AWS cannot be used. Handling: set it correctly.
     #[error(transparent)]
     Endpoint(#[from] SettingsError),
-    /// AWS did not answer, or refused. Handling: grant the role `kafka:GetBootstrapBrokers` on the cluster, see that the
-    /// network lets it reach AWS, or set `KAFKA_BOOTSTRAP_SERVERS` and do without.
+    /// AWS did not answer, or refused. Handling: grant the role `kafka:GetBootstrapBrokers` on the cluster, and check
+    /// that the network lets the program reach AWS. Or set `KAFKA_BOOTSTRAP_SERVERS`, which needs no look-up.
     #[error("AWS does not name the cluster's brokers")]
     Refused(#[source] Box<SdkError<GetBootstrapBrokersError>>),
-    /// The cluster takes no clients that sign in so. Handling: switch that sign-in on at the cluster, or set
-    /// `KAFKA_SIGN_IN` to one that it takes.
+    /// The cluster does not offer this sign-in. Handling: switch the sign-in on at the cluster, or set `KAFKA_SIGN_IN`
+    /// to a sign-in that the cluster offers.
     #[error("the cluster has no brokers for the sign-in {sign_in}")]
     NotForSignIn {
-        /// As in `KAFKA_SIGN_IN`.
+        /// The sign-in, in the words of `KAFKA_SIGN_IN`.
         sign_in: &'static str,
     },
 }
@@ -103,7 +103,7 @@ mod tests {
         "bootstrapBrokerStringSaslIam": "b-1:9098,b-2:9098"
     }"#;
 
-    /// Answers as MSK would, and remembers what it was asked.
+    /// A stand-in for MSK, which remembers the requests.
     struct Msk {
         address: String,
         asked: Arc<Mutex<Vec<String>>>,

@@ -1,4 +1,4 @@
-//! The token that signs in to MSK as an AWS role, for whichever client.
+//! The token that signs in to MSK as an AWS role, for any client.
 
 use std::time::{Duration, SystemTime, SystemTimeError};
 
@@ -11,42 +11,42 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::{CredentialsError, aws_credentials};
 
-/// The service that MSK's brokers check the signature for.
+/// The service in the signature that MSK's brokers check.
 const SERVICE: &str = "kafka-cluster";
-/// For how long a broker takes the token.
+/// The time for which a broker accepts the token.
 const LIFETIME: Duration = Duration::from_secs(900);
-/// What the brokers' log calls this client.
+/// The name of this client in the brokers' log.
 const USER_AGENT: &str = concat!("passbook/", env!("CARGO_PKG_VERSION"));
 
-/// What signs in to MSK as an AWS role.
+/// The token that signs in to MSK as an AWS role.
 #[derive(PartialEq, Eq)]
 pub struct IamToken {
-    /// A secret, as a password is.
+    /// The token's text. It is a secret, as a password is.
     pub text: String,
-    /// Its end, in milliseconds since 1970.
+    /// The token's end, in milliseconds since 1970.
     pub expires_at_ms: i64,
 }
 
-/// Why there is no token. Handling: that of its source; the next connection asks again.
+/// The reason why there is no token. Handling: as for its source; the next connection asks again.
 #[derive(Debug, thiserror::Error)]
 pub enum IamTokenError {
-    /// There is nothing to sign with. Handling: see [`CredentialsError`].
+    /// There are no credentials to sign with. Handling: see [`CredentialsError`].
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
-    /// A defect, as the next two are.
+    /// The request cannot be signed. This is a defect, and so are the next two errors.
     #[error("the request cannot be signed")]
     Signing(#[from] SigningError),
-    /// The signature lacks something.
+    /// The signature's parameters are incomplete.
     #[error("the request cannot be signed")]
     Parameters(#[from] BuildError),
-    /// `AWS_REGION` names none, most likely.
-    #[error("the request that would be signed is no URL")]
+    /// The request's URL is malformed. Most likely `AWS_REGION` is not a region's name.
+    #[error("the URL of the request to sign is malformed")]
     Url(#[from] http::Error),
-    /// Handling: set the clock right.
-    #[error("the clock stands before 1970")]
+    /// The clock is before 1970. Handling: set the clock.
+    #[error("the clock is before 1970")]
     Clock(#[from] SystemTimeError),
-    /// Handling: set the clock right.
-    #[error("the clock stands too far ahead")]
+    /// The clock is too far ahead. Handling: set the clock.
+    #[error("the clock is too far ahead")]
     ClockTooFarAhead,
 }
 
@@ -58,7 +58,7 @@ pub fn of_environment(region: &str) -> Result<IamToken, IamTokenError> {
     iam_token(region, &aws_credentials::from_environment()?, SystemTime::now())
 }
 
-/// The token by which these credentials sign in to the clusters of a region: a URL that would ask for
+/// The token by which these credentials sign in to the clusters of a region. It is a URL that would ask for
 /// `kafka-cluster:Connect`, signed for 15 minutes and in base64. Nobody ever opens that URL; the broker checks its
 /// signature.
 pub(crate) fn iam_token(region: &str, credentials: &Credentials, now: SystemTime) -> Result<IamToken, IamTokenError> {
@@ -80,7 +80,7 @@ pub(crate) fn iam_token(region: &str, credentials: &Credentials, now: SystemTime
     let signable = SignableRequest::new("GET", &url, std::iter::empty(), SignableBody::Bytes(&[]))?;
     let (instructions, _) = sign(signable, &parameters)?.into_parts();
     instructions.apply_to_request_http1x(&mut request);
-    // Behind the signature: it is told to the brokers and not covered by it.
+    // The user agent stands behind the signature. The brokers get it, and the signature does not cover it.
     let signed_url = format!("{}&User-Agent={}", request.uri(), USER_AGENT.replace('/', "%2F"));
 
     let expires_at = now.duration_since(SystemTime::UNIX_EPOCH)? + LIFETIME;
@@ -104,8 +104,9 @@ mod tests {
         String::from_utf8(URL_SAFE_NO_PAD.decode(token.text).expect("base64")).expect("a URL")
     }
 
-    /// What `aws-msk-iam-sasl-signer-python` 1.0.2, AWS's own signer, made at that time of these credentials; only the
-    /// user agent is another, which no signature covers. Theirs are in this order, and ours need not be.
+    /// Compares with the token that `aws-msk-iam-sasl-signer-python` 1.0.2, AWS's own signer, made at that time with
+    /// these credentials. Only the user agent differs, which no signature covers. Their parameters are in this order;
+    /// ours may be in another.
     fn assert_is_as_theirs(url: &str, theirs: &[&str]) {
         let (endpoint, query) = url.split_once('?').expect("a query");
         assert_eq!(endpoint, "https://kafka.eu-central-1.amazonaws.com/");

@@ -2,32 +2,31 @@ use std::path::Path;
 
 use settings::{KafkaBrokers, KafkaSettings, KafkaSignIn};
 
-/// What the brokers' logs and quotas call this program.
+/// The name of this program in the brokers' logs and quotas.
 pub const CLIENT_ID: &str = "passbook";
-/// Where the brokers are and how to sign in there: what every client is made of, be it a producer, a consumer or an
-/// administrator.
+/// The brokers' addresses and the sign-in. Every client is made from it: producers, consumers and administrators.
 #[derive(Debug, Clone)]
 pub struct KafkaConnection {
     bootstrap_servers: String,
     settings: KafkaSettings,
 }
 
-/// Why the brokers are not known.
+/// The reason why the brokers are not known.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// A cluster is named by its ARN, and this program was built without the feature `cluster-arn`. Handling: set
-    /// `KAFKA_BOOTSTRAP_SERVERS`, or build with the feature.
+    /// The settings name a cluster by its ARN, and this program was built without the feature `cluster-arn`. Handling:
+    /// set `KAFKA_BOOTSTRAP_SERVERS`, or build with the feature.
     #[error("this program cannot look up KAFKA_CLUSTER_ARN: set KAFKA_BOOTSTRAP_SERVERS")]
     NoLookUp,
-    /// AWS did not say where the cluster's brokers are. Handling: that of its source.
+    /// AWS did not give the addresses of the cluster's brokers. Handling: as for its source.
     #[cfg(feature = "cluster-arn")]
     #[error("the brokers of KAFKA_CLUSTER_ARN cannot be looked up")]
     LookUp(#[from] crate::LookUpError),
 }
 
 impl KafkaConnection {
-    /// Finds out where the brokers are. None of them is asked anything yet, so that one that is away is found out by the
-    /// first client; only a cluster's ARN is looked up here, at AWS.
+    /// Finds the brokers' addresses. Only a cluster's ARN is looked up here, at AWS. No broker is asked yet. So the
+    /// first client finds out whether a broker is away.
     ///
     /// # Errors
     /// See [`ConnectError`].
@@ -52,25 +51,25 @@ impl KafkaConnection {
         &self.settings.topic
     }
 
-    /// The topic of what could not be applied.
+    /// The topic of the records that could not be applied.
     #[must_use]
     pub fn dead_letter_topic(&self) -> &str {
         &self.settings.dead_letter_topic
     }
 
-    /// How to sign in.
+    /// The sign-in.
     #[must_use]
     pub const fn sign_in(&self) -> &KafkaSignIn {
         &self.settings.sign_in
     }
 
-    /// The file of the certificates that the brokers' must come from, if there is one.
+    /// The file of the authorities that must have issued the brokers' certificates, if there is one.
     #[must_use]
     pub fn ca_file(&self) -> Option<&Path> {
         self.settings.ca_file.as_deref()
     }
 
-    /// The brokers that are asked where the others are, as `HOST:PORT`, separated by commas.
+    /// The brokers that a client asks first, as `HOST:PORT`, separated by commas. They name the others.
     #[must_use]
     pub fn bootstrap_servers(&self) -> &str {
         &self.bootstrap_servers

@@ -13,17 +13,17 @@ use crate::link::{Link, LinkError, LinkPlan};
 use crate::pause::Pause;
 use crate::{KafkaConnection, NoPublisherError};
 
-/// What comes before the second try; each of the next comes after twice as long, up to the longest.
+/// The pause before the second try. Each later pause is twice as long, up to the longest.
 const FIRST_RETRY_AFTER: Duration = Duration::from_millis(20);
 const LONGEST_RETRY_AFTER: Duration = Duration::from_millis(320);
 
-/// How long a publisher waits, and for how long it then does not.
+/// How long a publisher waits for acknowledgements, and how long it then publishes nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PublishLimits {
-    /// All of one commit's acknowledgements together. A command waits for it within the dispatcher's 10 s, and beside
-    /// it for the event store.
+    /// The limit of all acknowledgements of one commit together. A command waits for them within the dispatcher's 10 s, in
+    /// which it also waits for the event store.
     pub timeout: Duration,
-    /// After a commit that was not acknowledged in time, others fail at once for so long; then one is tried.
+    /// After a commit that was not acknowledged in time, other commits fail at once for this time. Then one is tried.
     pub pause: Duration,
 }
 
@@ -33,51 +33,51 @@ impl Default for PublishLimits {
     }
 }
 
-/// Why a commit is not on Kafka now: the source of the [`PublishError`]. Handling: log it; the commit keeps its mark,
-/// and the relay publishes it.
+/// The reason why a commit is not on Kafka now: the source of the [`PublishError`]. Handling: log it; the commit keeps its
+/// mark, and the relay publishes it.
 #[derive(Debug, thiserror::Error)]
 pub enum KafkaPublishError {
-    /// Not tried, since its personal data has not been opened: its events would look as if that had been erased.
-    /// Handling: a defect of the program; what publishes others' commits opens them first.
+    /// The commit was not tried, because its personal data has not been opened. Its events would look as if the data had been
+    /// erased. Handling: a defect of the program; a publisher of other programs' commits must open them first.
     #[error("the commit's personal data is sealed")]
     Sealed,
-    /// Not tried, since another commit was not acknowledged a moment ago. Handling: none of its own.
+    /// The commit was not tried, because another commit was not acknowledged a moment ago. Handling: none is needed.
     #[error("publishing pauses after a failure")]
     Paused,
-    /// The brokers did not acknowledge in time. They may have the events all the same, or get them yet. Handling: look
-    /// after the brokers, the network between or the sign-in; publishing goes on by itself once they answer.
-    #[error("no acknowledgement within {} ms; the client says: {}", timeout.as_millis(), trouble.as_deref().unwrap_or("nothing"))]
+    /// The brokers did not acknowledge in time. They may have the events, or may still get them. Handling: check the brokers,
+    /// the network and the sign-in; publishing goes on by itself once the brokers answer.
+    #[error("no acknowledgement within {} ms; the client's error: {}", timeout.as_millis(), trouble.as_deref().unwrap_or("none"))]
     TimedOut {
         /// The limit.
         timeout: Duration,
-        /// What the last try that ended failed with.
+        /// The error of the last try that ended.
         trouble: Option<String>,
     },
-    /// A broker refused the commit's records: together they are too large, or there is no such topic, or no right to write to
-    /// it. Other commits are not held up. Handling: that of its source; a commit that is too large never goes, until the
-    /// topic's `max.message.bytes` allows for it.
+    /// A broker refused the commit's records. Together they are too large, or there is no such topic, or the right to write to
+    /// it is missing. Other commits are not held up. Handling: as for its source. A commit that is too large is never accepted
+    /// until the topic's `max.message.bytes` allows it.
     #[error("the records were refused")]
     Refused(#[source] RefusedError),
 }
 
-/// What a broker refused records for.
+/// The reason why a broker refused records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum RefusedError {
-    /// Handling: make the topic, or grant the right to it.
-    #[error("Unknown topic: no broker knows it, or there is no right to see it")]
+    /// The topic is unknown. Handling: make the topic, or grant the right to it.
+    #[error("Unknown topic: no broker knows it, or the right to see it is missing")]
     UnknownTopic,
-    /// Kafka's own name for it. Handling: by that name, in Kafka's documentation of its protocol.
+    /// Kafka's own name for the error. Handling: look the name up in Kafka's documentation of its protocol.
     #[error("the broker's answer is {0}")]
     Broker(ProtocolError),
 }
 
 /// Publishes each commit to the events' topic as soon as it is stored.
 ///
-/// Every event is a record of its own, under its stream's id as the key, so that one stream's events share a partition. A
-/// commit's are one batch: all are there or none, and in order. Where an acknowledgement does not come they are sent again,
-/// and may then be there twice, since the client has no idempotent producer, and after the next commit's. Across two
-/// processes, or where the relay repeats what a command had published, they may come twice or out of order, too: consumers go
-/// by the version.
+/// Every event is a record of its own. Its key is its stream's id, so that one stream's events share a partition. A commit's
+/// records are one batch: either all are there, in order, or none. If an acknowledgement does not come, they are sent again.
+/// They may then be there twice, and after the next commit's records, because the client has no idempotent producer. With two
+/// processes, or if the relay repeats a command's commit, records may also come twice or out of order. So consumers go by the
+/// version.
 pub struct KafkaEventPublisher {
     plan: Arc<LinkPlan>,
     link: RwLock<Arc<Link>>,
@@ -86,7 +86,7 @@ pub struct KafkaEventPublisher {
 }
 
 impl KafkaEventPublisher {
-    /// A publisher with the default limits. It begins to connect, and no broker needs to be there yet.
+    /// A publisher with the default limits. It begins to connect. No broker needs to be there yet.
     ///
     /// # Errors
     /// See [`NoPublisherError`].
@@ -100,16 +100,16 @@ impl KafkaEventPublisher {
     /// A publisher with these limits.
     ///
     /// # Errors
-    /// As of [`new`](Self::new).
+    /// See [`new`](Self::new).
     ///
     /// # Panics
-    /// As [`new`](Self::new).
+    /// See [`new`](Self::new).
     pub fn with_limits(connection: &KafkaConnection, limits: PublishLimits) -> Result<Self, NoPublisherError> {
         let plan = Arc::new(LinkPlan::new(connection)?);
         let link = Arc::new(Link::new(Arc::clone(&plan)));
         let ahead = Arc::clone(&link);
         tokio::spawn(async move {
-            // Its errors are the first commit's, too, and are told there.
+            // Its errors happen again at the first commit, and are reported there.
             let prepared = tokio::time::timeout(limits.timeout, ahead.prepare()).await;
             tracing::debug!(is_prepared = matches!(prepared, Ok(Ok(_))), "Kafka's brokers have been asked for");
         });
@@ -125,7 +125,7 @@ impl KafkaEventPublisher {
         }
         let written = self.written(commit).await;
         match &written {
-            // A refusal is an answer: others need not wait because this one will never go.
+            // A refusal is an answer. Other commits need not wait because of a commit that is never accepted.
             Ok(()) | Err(KafkaPublishError::Refused(_)) => self.pause.end(),
             Err(KafkaPublishError::TimedOut { .. }) => self.pause.begin(Instant::now()),
             Err(KafkaPublishError::Sealed | KafkaPublishError::Paused) => {}
@@ -133,8 +133,8 @@ impl KafkaEventPublisher {
         written
     }
 
-    /// Tries until the limit. What is not refused is tried again by another link: it costs a few round trips, and whatever was
-    /// wrong with the one before, a broker that has moved or a connection that is none any more, is left behind with it.
+    /// Tries until the limit. A try that is not refused is repeated by a new link. That costs a few round trips. A fault of the
+    /// old link, such as a moved broker or a dead connection, is left behind with it.
     async fn written(&self, commit: &Commit) -> Result<(), KafkaPublishError> {
         let records: Vec<KafkaRecord> = commit.envelopes().map(|event| to_record(&event)).collect();
         let Some(key) = records.first().map(|record| record.key.as_str()) else { return Ok(()) };
@@ -156,17 +156,17 @@ impl KafkaEventPublisher {
                 }
             };
             match refusal(&error) {
-                // It may have been made a moment ago, and not be known everywhere.
+                // The topic may have been made a moment ago, and not be known everywhere yet.
                 Some(RefusedError::UnknownTopic) if started_at.elapsed() < self.timeout / 2 => {}
                 Some(refused) => return Err(KafkaPublishError::Refused(refused)),
                 None => {}
             }
             if is_written_already(&error) {
-                // Sent once more it would be there once more. The relay tries when the other brokers may be back.
+                // A second send would store the records twice. The relay tries later, when the other brokers may be back.
                 return Err(KafkaPublishError::TimedOut { timeout: self.timeout, trouble: Some(error.to_string()) });
             }
             self.leave(&link);
-            // The client's texts name their causes, and of a sign-in neither the password nor the token.
+            // The client's error texts include their causes. For a sign-in they include neither the password nor the token.
             trouble = Some(error.to_string());
             tokio::time::sleep_until(give_up_at.min(Instant::now() + retry_after).into()).await;
             retry_after = LONGEST_RETRY_AFTER.min(retry_after * 2);
@@ -176,10 +176,10 @@ impl KafkaEventPublisher {
         }
     }
 
-    /// Whether the brokers know the topic, as the publisher itself reaches them: how many partitions it has.
+    /// Whether the brokers know the topic, by the publisher's own connection. Returns the topic's number of partitions.
     ///
     /// # Errors
-    /// Those of [`KafkaPublishError`] that are of no commit.
+    /// See [`KafkaPublishError`]: all errors that do not concern a single commit.
     pub async fn look(&self) -> Result<i32, KafkaPublishError> {
         let link = self.current();
         let trouble = match tokio::time::timeout(self.timeout, link.prepare()).await {
@@ -203,10 +203,10 @@ impl KafkaEventPublisher {
         link
     }
 
-    /// Whoever comes next connects anew.
+    /// Replaces the link, so that the next caller connects anew.
     fn leave(&self, used: &Arc<Link>) {
         let mut link = self.link.write().unwrap_or_else(PoisonError::into_inner);
-        // Somebody else may have left it by now.
+        // Another caller may have replaced it already.
         if Arc::ptr_eq(&link, used) {
             *link = Arc::new(Link::new(Arc::clone(&self.plan)));
         }
@@ -220,7 +220,8 @@ impl EventPublisher for KafkaEventPublisher {
     }
 }
 
-/// The records as the client takes them, of this time: a topic keeps its records by it, and the relay's may be old.
+/// The records in the client's form, with the present time. A topic keeps its records by this time, and the relay's commits may
+/// be old.
 fn for_the_client(records: &[KafkaRecord]) -> Vec<Record> {
     let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let timestamp: DateTime<Utc> =
@@ -235,13 +236,13 @@ fn for_the_client(records: &[KafkaRecord]) -> Vec<Record> {
     records.iter().map(record).collect()
 }
 
-/// Whether the leader has the records and acknowledges them all the same not, since too few others have them.
+/// Whether the leader has the records but does not acknowledge them, because too few other brokers have them.
 fn is_written_already(error: &LinkError) -> bool {
     let LinkError::Kafka(KafkaError::ServerError { protocol_error, .. }) = error else { return false };
     *protocol_error == ProtocolError::NotEnoughReplicasAfterAppend
 }
 
-/// What a broker will not take, however often it is asked.
+/// The refusal in this error, if the broker would never accept the records.
 fn refusal(error: &LinkError) -> Option<RefusedError> {
     let protocol_error = match error {
         LinkError::UnknownTopic => return Some(RefusedError::UnknownTopic),

@@ -18,14 +18,14 @@ use crate::kafka_connection::CLIENT_ID;
 use crate::murmur2::partition_of;
 use crate::sign_in::{NoPublisherError, sasl, tls};
 
-/// How long a server that is asked for the others may be silent before the next one is asked as well.
+/// How long a server may be silent before the next server is asked as well.
 const NEXT_SERVER_AFTER: Duration = Duration::from_millis(200);
-/// How long a link is used: what it knows of the topic's partitions and of where they are it never asks again.
+/// How long a link is used. It never asks again for the topic's partitions and their leaders.
 const OLD_AFTER: Duration = Duration::from_secs(5 * 60);
-/// A connection that has been still for so long may have been cut without a word, above all while Lambda had the process frozen.
+/// A connection that has been idle for so long may have been cut silently, above all while Lambda had the process frozen.
 const STILL_AFTER: Duration = Duration::from_secs(5);
 
-/// What every link of a publisher is made of.
+/// The settings of every link of a publisher.
 pub(crate) struct LinkPlan {
     bootstrap_servers: Vec<String>,
     tls: Option<Arc<ClientConfig>>,
@@ -51,8 +51,8 @@ impl LinkPlan {
         })
     }
 
-    /// Asks the servers one after the other, from any of them on, and goes by the first that answers. The client looks for a
-    /// server without an end of its own, so each is asked by another client.
+    /// Asks the servers one after the other, beginning with a random one, and uses the first that answers. The client would
+    /// look for a silent server without an end. So each server is asked by a client of its own.
     async fn client(&self) -> Result<Client, LinkError> {
         let number = self.bootstrap_servers.len();
         let first = usize::try_from(RandomState::new().hash_one(0) >> 32).unwrap_or_default() % number;
@@ -77,7 +77,7 @@ impl LinkPlan {
 
     async fn client_by(&self, server: String) -> Result<Client, LinkError> {
         let mut builder = ClientBuilder::new(vec![server]).client_id(CLIENT_ID).backoff_config(BackoffConfig {
-            // Whoever publishes tries again, and knows until when.
+            // The publisher tries again, and knows the limit.
             deadline: Some(Duration::ZERO),
             ..BackoffConfig::default()
         });
@@ -91,24 +91,25 @@ impl LinkPlan {
     }
 }
 
-/// A host and a port. An address of IPv6, in brackets, is none: the client would cut it at its first colon.
+/// Whether the text is a host and a port. An IPv6 address in brackets is refused, because the client would cut it at its first
+/// colon.
 fn is_server(text: &str) -> bool {
     let is_name = |host: &str| !host.is_empty() && !host.contains([':', '/', '[', '@']);
     text.rsplit_once(':').is_some_and(|(host, port)| is_name(host) && port.parse::<u16>().is_ok_and(|port| port > 0))
 }
 
-/// Why records did not get to a broker by this link.
+/// The reason why records did not get to a broker by this link.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LinkError {
-    #[error("no broker knows the topic, or there is no right to see it")]
+    #[error("no broker knows the topic, or the right to see it is missing")]
     UnknownTopic,
     #[error(transparent)]
     Kafka(#[from] KafkaError),
 }
 
-/// One client, which knows where the partitions are, and a connection to the leader of each partition that has been written
-/// to. The client has no limit for what it waits for: whoever writes by a link sets one, and leaves the link behind where that
-/// has passed.
+/// One client, which knows the leaders of the partitions, and a connection to the leader of each partition that has been
+/// written to. The client waits without a limit. So the caller sets a limit, and leaves the link behind when the limit has
+/// passed.
 pub(crate) struct Link {
     plan: Arc<LinkPlan>,
     client: OnceCell<(Client, i32)>,
@@ -116,7 +117,7 @@ pub(crate) struct Link {
     made_at: Instant,
 }
 
-/// Who has the first copy of a partition.
+/// The leader of a partition, which has the partition's first copy.
 #[derive(Default)]
 struct Leader {
     connection: OnceCell<PartitionClient>,
@@ -128,7 +129,7 @@ impl Link {
         Self { plan, client: OnceCell::new(), leaders: Mutex::default(), made_at: Instant::now() }
     }
 
-    /// Finds the brokers and the topic's partitions; the first who asks does it for all.
+    /// Finds the brokers and the topic's partitions. The first caller does it for all.
     pub(crate) async fn prepare(&self) -> Result<&(Client, i32), LinkError> {
         self.client
             .get_or_try_init(|| async {
@@ -144,7 +145,7 @@ impl Link {
             .await
     }
 
-    /// Writes the records in one batch, all or none and in order, to the partition of their key.
+    /// Writes the records in one batch to the partition of their key: all in order, or none.
     pub(crate) async fn write(&self, key: &str, records: Vec<Record>) -> Result<(), LinkError> {
         let (client, partitions) = self.prepare().await?;
         let partition = partition_of(key.as_bytes(), *partitions);
@@ -156,7 +157,7 @@ impl Link {
         Ok(())
     }
 
-    /// Whether who leads the key's partition has acknowledged something a moment ago.
+    /// Whether the leader of the key's partition has acknowledged records a moment ago.
     pub(crate) fn has_just_heard_of(&self, key: &str) -> bool {
         let Some((_, partitions)) = self.client.get() else { return false };
         let leader = self.leader(partition_of(key.as_bytes(), *partitions));
@@ -164,7 +165,7 @@ impl Link {
         heard_at.is_some_and(|heard_at| heard_at.elapsed() < STILL_AFTER)
     }
 
-    /// Whether what it knows is too old to go by.
+    /// Whether the link's knowledge is too old to use.
     pub(crate) fn is_old(&self) -> bool {
         self.made_at.elapsed() > OLD_AFTER
     }

@@ -1,20 +1,20 @@
-/// The partition that Java's client, and most others, give a key: whoever looks for a stream by its key, or publishes beside us,
-/// finds the same one.
+/// The partition that Java's client, and most other clients, give a key. So other programs that look for a stream by its key,
+/// or publish to the same topic, find the same partition.
 ///
 /// # Panics
-/// Never: of two numbers without a sign, the rest of the division is less than the divisor.
+/// Never: both numbers are unsigned, so the remainder is less than the divisor.
 pub(crate) fn partition_of(key: &[u8], partitions: i32) -> i32 {
     let partitions = u32::try_from(partitions).unwrap_or_default().max(1);
     i32::try_from((murmur2(key) & 0x7fff_ffff) % partitions).expect("it has 31 bits")
 }
 
-/// Austin Appleby's MurmurHash2 in 32 bits, with the seed that Kafka took.
+/// Austin Appleby's MurmurHash2 in 32 bits, with Kafka's seed.
 fn murmur2(data: &[u8]) -> u32 {
     const M: u32 = 0x5bd1_e995;
     const R: u32 = 24;
     const SEED: u32 = 0x9747_b28c;
 
-    // Kafka's lengths have 31 bits.
+    // Lengths in Kafka have 31 bits.
     let length = u32::try_from(data.len()).unwrap_or(u32::MAX);
     let mut hash = SEED ^ length;
     let (words, rest) = data.as_chunks::<4>();
@@ -37,7 +37,7 @@ fn murmur2(data: &[u8]) -> u32 {
 mod tests {
     use super::*;
 
-    /// Those of Kafka's own test of it, `UtilsTest.testMurmur2`.
+    /// The values of Kafka's own test, `UtilsTest.testMurmur2`.
     #[test]
     fn the_hash_is_kafka_s() {
         let expected: [(&str, i32); 7] = [

@@ -1,8 +1,8 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// After a failure nobody tries for a while, and then one does for all. Without it each command would wait for a broker
-/// that is away as long as the one before it.
+/// After a failure no caller tries for a while, and then one caller tries for all. Without the pause each command would
+/// wait for a broker that is away, as long as the command before it.
 #[derive(Debug)]
 pub(crate) struct Pause {
     length: Duration,
@@ -14,8 +14,9 @@ impl Pause {
         Self { length, until: Mutex::new(None) }
     }
 
-    /// Whether to try now. Of those who ask when the pause is over, the first is told to; for the others it goes on
-    /// until that one has [ended](Self::end) it. If that one never says, the next is let through after another pause.
+    /// Whether to try now. When the pause is over, the first caller that asks may try. For the other callers the pause
+    /// goes on until the first one has [ended](Self::end) it. If the first one never does, the next may try after
+    /// another pause.
     pub(crate) fn may_try(&self, now: Instant) -> bool {
         let mut until = self.until.lock().unwrap_or_else(PoisonError::into_inner);
         match *until {

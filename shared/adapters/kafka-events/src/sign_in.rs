@@ -14,34 +14,34 @@ use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
 use crate::iam_token::{IamTokenError, iam_token};
 use crate::{CredentialsError, KafkaConnection, aws_credentials};
 
-/// Why no publisher can be made of the settings. Handling: set them right and start again.
+/// The reason why no publisher can be made from the settings. Handling: set them correctly and start again.
 #[derive(Debug, thiserror::Error)]
 pub enum NoPublisherError {
     /// No server is named.
     #[error("KAFKA_BOOTSTRAP_SERVERS names no server")]
     NoServer,
-    /// What stands there is no host with a port. Handling: write `host:port`, without a scheme and not in brackets.
-    #[error("KAFKA_BOOTSTRAP_SERVERS: {server:?} is no host:port")]
+    /// The entry is not a host with a port. Handling: write `host:port`, without a scheme and not in brackets.
+    #[error("KAFKA_BOOTSTRAP_SERVERS: {server:?} is not host:port")]
     Server {
-        /// What stands there.
+        /// The entry.
         server: String,
     },
-    /// The file of certificates cannot be read, or is none.
+    /// The file of certificates cannot be read, or its content is not certificates.
     #[error("the certificates of KAFKA_CA_FILE, {}, cannot be read", path.display())]
     CaFile {
-        /// Where it should be.
+        /// The path of the file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The fault.
         #[source]
         source: PemError,
     },
-    /// There is nothing to vouch for the brokers.
+    /// The file has no certificate, so no authority vouches for the brokers.
     #[error("there is no certificate in KAFKA_CA_FILE, {}", path.display())]
     NoCertificate {
-        /// Where the file is.
+        /// The path of the file.
         path: PathBuf,
     },
-    /// A certificate is none, or the TLS library was built without what it takes.
+    /// A certificate is malformed, or the TLS library was built without a needed algorithm.
     #[error("TLS cannot be set up")]
     Tls(#[from] rustls::Error),
     /// A built-in certificate cannot be read: a defect of the build.
@@ -49,7 +49,7 @@ pub enum NoPublisherError {
     BuiltIn(#[source] PemError),
 }
 
-/// What a connection's TLS goes by; none where the listener speaks without.
+/// The TLS settings of a connection, or none if the listener has no TLS.
 pub(crate) fn tls(connection: &KafkaConnection) -> Result<Option<Arc<ClientConfig>>, NoPublisherError> {
     let mut roots = RootCertStore::empty();
     match (connection.sign_in(), connection.ca_file()) {
@@ -63,17 +63,18 @@ pub(crate) fn tls(connection: &KafkaConnection) -> Result<Option<Arc<ClientConfi
                 return Err(NoPublisherError::NoCertificate { path: path.to_owned() });
             }
         }
-        // Only MSK is signed in to so, and its brokers are Amazon's.
+        // Only MSK has this sign-in, and its brokers have Amazon's certificates.
         (KafkaSignIn::MskIam { region }, None) if suffice_for(region, None) => {
             for certificate in CertificateDer::pem_slice_iter(AMAZON_ROOTS_PEM.as_bytes()) {
                 roots.add(certificate.map_err(NoPublisherError::BuiltIn)?)?;
             }
         }
-        // Those that MongoDB's driver takes, built in: to read the machine's would cost a start milliseconds.
+        // The authorities that MongoDB's driver trusts too. They are built in, because reading the machine's would cost a
+        // start milliseconds.
         (_, None) => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
     }
-    // After TLS 1.3's handshake the client has the word twice, and without TCP_NODELAY, which rskafka does not set, its second
-    // message waits 40 ms for the acknowledgement of its first: at each connection, and a start makes two.
+    // TLS 1.2 only. After TLS 1.3's handshake the client sends two messages. rskafka does not set TCP_NODELAY, so the second
+    // message waits 40 ms for the acknowledgement of the first. This happens at each connection, and a start makes two.
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_protocol_versions(&[&rustls::version::TLS12])?
         .with_root_certificates(roots)
@@ -81,7 +82,7 @@ pub(crate) fn tls(connection: &KafkaConnection) -> Result<Option<Arc<ClientConfi
     Ok(Some(Arc::new(config)))
 }
 
-/// What a connection signs in with; none where nobody is asked who they are.
+/// The sign-in of a connection, or none if the listener asks for none.
 pub(crate) fn sasl(sign_in: &KafkaSignIn) -> Option<SaslConfig> {
     match sign_in {
         KafkaSignIn::Plaintext => None,
@@ -96,7 +97,7 @@ pub(crate) fn sasl(sign_in: &KafkaSignIn) -> Option<SaslConfig> {
     }
 }
 
-/// A new token for each connection: to sign one takes microseconds, and needs nobody else.
+/// Makes a new token for each connection. Signing takes microseconds, and needs no other service.
 fn tokens_for(region: String, credentials: fn() -> Result<AwsCredentials, CredentialsError>) -> OauthCallback {
     Arc::new(move || {
         let token = credentials()

@@ -1,12 +1,12 @@
-//! The authorities that AWS's own certificates come from, so that who speaks to AWS alone need not read the machine's hundred
-//! and more, which costs a starting function milliseconds.
+//! The authorities that issue AWS's own certificates. A program that speaks only to AWS need not read the machine's hundred and
+//! more certificates, which costs a starting function milliseconds.
 
-/// The five that Amazon Trust Services recommends for a trust store of one's own
+/// The five authorities that Amazon Trust Services recommends for a trust store of one's own
 /// (<https://www.amazontrust.com/repository/>), as PEM.
 pub const AMAZON_ROOTS_PEM: &str = include_str!("amazon-roots.pem");
 
-/// Whether they are enough for a service of AWS's in this region, at AWS's own address or at another one: not in those parts of
-/// AWS that have authorities of their own, nor for somebody else's server.
+/// Whether these authorities are enough for an AWS service in this region, at AWS's own address or at the given one. They are
+/// not enough in the parts of AWS that have their own authorities, or for a server that is not AWS's.
 #[must_use]
 pub fn suffice_for(region: &str, endpoint_url: Option<&str>) -> bool {
     let is_somebody_elses = endpoint_url.is_some_and(|url| url.starts_with("https:"));
@@ -24,7 +24,8 @@ mod tests {
 
     use super::*;
 
-    /// Of the certificates whose keys (by the hashes of their SubjectPublicKeyInfo) Amazon Trust Services publishes.
+    /// The fingerprints that Amazon Trust Services publishes: the hashes of the keys (SubjectPublicKeyInfo) of the
+    /// certificates.
     const FINGERPRINTS: [&str; 5] = [
         "8ecde6884f3d87b1125ba31ac3fcb13d7016de7f57cc904fe1cb97c6ae98196e",
         "1ba5b2aa8c65401a82960118f80bec4f62304d83cec4713a19c39c011ea46db4",
@@ -59,7 +60,7 @@ mod tests {
             assert!(!suffice_for(region, None), "{region}");
         }
         assert!(!suffice_for("eu-central-1", Some("https://stand-in.example")));
-        // Where there is no TLS, nobody vouches.
+        // Without TLS there is no certificate to check.
         assert!(suffice_for("eu-central-1", Some("http://127.0.0.1:5000")));
     }
 }

@@ -19,56 +19,57 @@ use crate::refusal::{is_passing, refusal};
 
 const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 
-/// A service, by the names that AWS has for it.
+/// A service, by AWS's own names for it.
 #[derive(Debug, Clone, Copy)]
 pub struct Service {
-    /// What its addresses begin with, and what signatures are for: `kms`.
+    /// The first part of its addresses, and the service name in signatures: `kms`.
     pub name: &'static str,
-    /// The variable by which AWS's SDKs and tools are pointed at another address than AWS's own: `AWS_ENDPOINT_URL_KMS`.
+    /// The variable that points AWS's SDKs and tools to another address than AWS's own: `AWS_ENDPOINT_URL_KMS`.
     pub endpoint_variable: &'static str,
 }
 
-/// How long a request is tried for: an answer or an error is there within `retry_for`, twice `longest_pause` and
-/// `try_timeout`, together.
+/// The limits of a request's tries. An answer or an error comes within the sum of `retry_for`, twice `longest_pause`, and
+/// `try_timeout`.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// For one try.
+    /// The limit of one try.
     pub try_timeout: Duration,
-    /// After so long no further try is waited for.
+    /// After this time no further try is begun.
     pub retry_for: Duration,
-    /// Before the second try. Each pause is twice the one before, and up to as much again by chance.
+    /// The pause before the second try. Each pause is twice the one before, and is lengthened by up to as much again at
+    /// random.
     pub first_pause: Duration,
-    /// What pauses grow to.
+    /// The longest pause.
     pub longest_pause: Duration,
 }
 
-/// Why a request was not done, or is not known to have been.
+/// The reason why a request was not done, or may not have been done.
 #[derive(Debug, thiserror::Error)]
 pub enum RequestError {
-    /// It cannot be signed. Handling: a defect; see its source.
+    /// The request cannot be signed. Handling: a defect; see its source.
     #[error("the request cannot be signed")]
     Signing(#[from] SigningFailure),
-    /// AWS refused. Handling: depends on its word for the error; mostly a right that the role has not been granted, and with
-    /// `InvalidSignatureException` a clock that is far off.
+    /// AWS refused. Handling: depends on AWS's error code. Mostly the role lacks a right. `InvalidSignatureException` means
+    /// a clock that is far off.
     #[error("AWS answers {status} {code}: {message}")]
     Refused {
         /// The answer's status.
         status: u16,
-        /// AWS's word for the error, such as `AccessDeniedException`. Empty where it gives none.
+        /// AWS's error code, such as `AccessDeniedException`. Empty if the answer has none.
         code: String,
-        /// What AWS says about it. It names roles and what was asked for, and shows nothing secret.
+        /// AWS's message. It names roles and the requested resource, and shows nothing secret.
         message: String,
     },
-    /// AWS did not answer in time. Handling: see that the network lets the process reach it, by an endpoint or a NAT
-    /// gateway, and that its security group lets it out. The request may have arrived.
+    /// AWS did not answer in time. Handling: make sure that the network lets the process reach it, by an endpoint or a NAT
+    /// gateway, and that the security group allows it. The request may have arrived.
     #[error(transparent)]
     NoAnswer(#[from] ConnectionError),
 }
 
-/// Why a request cannot be signed: a defect.
+/// The reason why a request cannot be signed: a defect.
 #[derive(Debug, thiserror::Error)]
 pub enum SigningFailure {
-    /// The address is no header.
+    /// The address is not a valid header value.
     #[error(transparent)]
     Host(#[from] InvalidHeaderValue),
     /// The signature's parameters are incomplete.
@@ -79,8 +80,8 @@ pub enum SigningFailure {
     Signing(#[from] SigningError),
 }
 
-/// A service of AWS's in one region, asked as the role that the process runs under. It keeps the connections of the last
-/// requests for the next ones.
+/// An AWS service in one region. It is asked as the role that the process runs under. It keeps the connections of the last
+/// requests for the next requests.
 pub struct AwsService {
     service: Service,
     region: String,
@@ -91,19 +92,19 @@ pub struct AwsService {
 }
 
 impl AwsService {
-    /// In the region that the process runs in, with the credentials of the environment, where Lambda puts them. Nothing is
-    /// connected yet.
+    /// The service in the region that the process runs in, with the credentials of the environment, where Lambda puts them.
+    /// No connection is made yet.
     ///
     /// # Errors
-    /// [`SettingsError`], where the region, the credentials or the service's address are not set or wrong.
+    /// [`SettingsError`], if the region, the credentials or the service's address are missing or wrong.
     pub fn from_settings(settings: &Settings, service: Service, limits: Limits) -> Result<Self, SettingsError> {
         Self::in_region(settings, service, settings.aws_region()?, limits)
     }
 
-    /// As [`from_settings`](Self::from_settings), in this region.
+    /// Like [`from_settings`](Self::from_settings), but in this region.
     ///
     /// # Errors
-    /// [`SettingsError`], where the credentials or the service's address are not set or wrong.
+    /// [`SettingsError`], if the credentials or the service's address are missing or wrong.
     pub fn in_region(
         settings: &Settings,
         service: Service,
@@ -114,11 +115,11 @@ impl AwsService {
         let place = match &endpoint_url {
             Some(url) => Place::at(url).ok_or(SettingsError::Invalid {
                 variable: service.endpoint_variable,
-                reason: "it, or AWS_ENDPOINT_URL, must be a URL of https or http",
+                reason: "this variable, or AWS_ENDPOINT_URL, must be an https or http URL",
             })?,
             None => Place::of_service(service.name, &region).ok_or(SettingsError::Invalid {
                 variable: service.endpoint_variable,
-                reason: "it must be set for a region whose addresses are not known here",
+                reason: "it must be set, because the addresses of this region are not known here",
             })?,
         };
         let key = settings.aws_credentials()?;
@@ -130,11 +131,12 @@ impl AwsService {
         Ok(Self { service, region, authority, credentials, connector, limits })
     }
 
-    /// The body of AWS's answer to this request, whose address is a path alone. What may pass is tried again: throttling,
-    /// errors of AWS's side, and a network that does not answer. So it may arrive more than once, and must be one that can.
+    /// The body of AWS's answer to this request, whose URL is only a path. Passing failures are tried again: throttling,
+    /// errors on AWS's side, and a network that does not answer. So the request may arrive more than once, and must allow
+    /// that.
     ///
     /// # Errors
-    /// See [`RequestError`]: that of the last try.
+    /// See [`RequestError`]. It is the error of the last try.
     pub async fn send(&self, request: Request<Bytes>) -> Result<Bytes, RequestError> {
         // A signature holds for minutes, and so for all tries.
         let request = self.signed(request, SystemTime::now())?;
@@ -178,7 +180,7 @@ impl AwsService {
     }
 }
 
-/// A request for an operation of a service that takes JSON: its name, such as `TrentService.Decrypt`, and what it is given.
+/// A request for an operation of a JSON service: the operation's name, such as `TrentService.Decrypt`, and its input.
 #[must_use]
 pub fn json_request(operation: &'static str, input: &Value) -> Request<Bytes> {
     let mut request = Request::new(input.to_string().into());
@@ -226,7 +228,7 @@ mod tests {
             .expect("a request")
     }
 
-    /// What botocore 1.43, AWS's own signer, made at that time of these credentials and these requests.
+    /// The signatures that botocore 1.43, AWS's own signer, made at that time with these credentials for these requests.
     #[test]
     fn a_request_is_signed_as_aws_s_own_signer_signs_it() {
         let token = "IQoJb3JpZ2luX2VjEXAMPLE//+=";
@@ -245,7 +247,7 @@ mod tests {
                 "content-type;host;x-amz-date;x-amz-target",
                 "b8910c3f21dc633ba27933769bf4f11f5181bfa6b6f45319193d1d87a71efbc8",
             ),
-            // Whose path is not what it is signed as: the signature escapes the escapes.
+            // This path differs from its signed form, because the signature escapes the escapes.
             (
                 "lambda",
                 token,

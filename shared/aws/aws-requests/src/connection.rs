@@ -16,53 +16,55 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use crate::place::Place;
 
-/// A secret has 64 KiB at most; in JSON that can be some times as much.
+/// A secret has 64 KiB at most. In JSON it can be several times as long.
 const MAX_ANSWER_BYTES: usize = 512 * 1024;
-/// A connection that has been idle for longer is not used again: what is between may have forgotten it by then, a NAT
-/// gateway after 350 s, and need not say so.
+/// A connection that has been idle for longer is not used again. A device in between may have dropped it silently; a NAT
+/// gateway does so after 350 s.
 const MAX_IDLE: Duration = Duration::from_secs(60);
 
-/// So many are kept at most: the keys of a page of events are asked for side by side, and each new connection is a handshake.
+/// The largest number of kept connections. The keys of a page of events are asked for side by side, and each new connection
+/// needs a handshake.
 const MAX_KEPT: usize = 16;
 
-/// Why there is no answer.
+/// The reason why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectionError {
-    /// It took too long.
+    /// The answer took too long.
     #[error("no answer within {} ms", timeout.as_millis())]
     TimedOut {
         /// The limit.
         timeout: Duration,
     },
-    /// There is no connection, or TLS could not be agreed on.
+    /// The connection could not be made, or TLS could not be agreed on.
     #[error("no connection")]
     Connect(#[source] io::Error),
-    /// The host's name cannot be one.
-    #[error("the host's name is none")]
+    /// The host's name is not valid.
+    #[error("the host's name is not valid")]
     HostName(#[from] InvalidDnsNameError),
-    /// The connection ended, or what came was no HTTP.
+    /// The connection ended, or the answer was not HTTP.
     #[error("the connection ended without an answer")]
     Http(#[from] hyper::Error),
-    /// The answer ended before it was whole, or has no end.
+    /// The answer ended early, or is too large.
     #[error("the answer is incomplete or too large")]
     Body(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// Sends requests to one place. Connections that nobody uses any more are kept for the next requests.
+/// Sends requests to one address. Unused connections are kept for the next requests.
 pub(crate) struct Connector {
     place: Place,
     tls: TlsConnector,
     kept: Mutex<Vec<Connection>>,
 }
 
-/// HTTP over one stream. Nothing happens on it but while a request is on its way: a function is frozen between two.
+/// HTTP over one stream. The stream is active only while a request is on its way, because a function is frozen between two
+/// requests.
 struct Connection {
     sender: SendRequest<Full<Bytes>>,
     stream: http1::Connection<TokioIo<Box<dyn Stream>>, Full<Bytes>>,
     idle_since: Instant,
 }
 
-/// With TLS or without. As a trait object, so that HTTP is in the binary once and not for each.
+/// A stream with or without TLS. It is a trait object, so that the binary has the HTTP code once and not twice.
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
@@ -91,8 +93,8 @@ impl Connector {
         if let Some(kept) = self.take() {
             match self.exchange(kept, request.clone()).await {
                 Ok(answer) => return Ok(answer),
-                // The other side closes it whenever it likes, and nobody sees it while the process is frozen.
-                Err(error) => tracing::debug!(%error, "the connection that was kept has ended: another is opened"),
+                // The other side may close a kept connection at any time. Nobody notices while the process is frozen.
+                Err(error) => tracing::debug!(%error, "the kept connection has ended; a new one is opened"),
             }
         }
         let connection = self.connect().await?;
@@ -122,7 +124,7 @@ impl Connector {
         let answer = {
             let sender = &mut sender;
             let answer = async move {
-                // One that was kept and has been closed is found out by the second of these, before anything is sent.
+                // While this waits, the second branch below finds a kept connection that has been closed. Nothing is sent then.
                 sender.ready().await?;
                 let (head, body) = sender.send_request(request).await?.into_parts();
                 let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await.map_err(ConnectionError::Body)?;
@@ -133,7 +135,7 @@ impl Connector {
                 biased;
                 answer = &mut answer => answer?,
                 _ended = &mut stream => {
-                    // Who waits for it learns of its end only by this.
+                    // Dropping the stream tells the waiting sender that the connection has ended.
                     drop(stream);
                     return answer.await;
                 }
@@ -143,7 +145,7 @@ impl Connector {
         Ok(answer)
     }
 
-    /// The one that was used last, unless it has been idle for too long: then all have.
+    /// The connection that was used last. If it has been idle for too long, then all kept connections have been.
     fn take(&self) -> Option<Connection> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let last = kept.pop().filter(|connection| connection.idle_since.elapsed() < MAX_IDLE);

@@ -4,7 +4,7 @@ use tokio_rustls::rustls::RootCertStore;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 
-/// Where a service is.
+/// The address of a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Place {
     pub(crate) is_tls: bool,
@@ -13,14 +13,14 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// AWS's own address of the service in this region, where it is known.
+    /// AWS's own address of the service in this region, if it is known.
     pub(crate) fn of_service(service: &str, region: &str) -> Option<Self> {
         let is_region = !region.is_empty() && region.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
         let domain = domain(region).filter(|_| is_region)?;
         Some(Self { is_tls: true, host: format!("{service}.{region}.{domain}"), port: 443 })
     }
 
-    /// That of the URL. The scheme and the host are all that is taken from it.
+    /// The address in the URL. Only the scheme and the host are taken from it.
     pub(crate) fn at(url: &str) -> Option<Self> {
         let url: Uri = url.parse().ok()?;
         let (is_tls, default_port) = match url.scheme_str()? {
@@ -31,7 +31,7 @@ impl Place {
         Some(Self { is_tls, host: url.host()?.to_owned(), port: url.port_u16().unwrap_or(default_port) })
     }
 
-    /// As the request names it, without a port that goes without saying.
+    /// The address in the form of a request, without a default port.
     pub(crate) fn authority(&self) -> String {
         match (self.is_tls, self.port) {
             (true, 443) | (false, 80) => self.host.clone(),
@@ -40,20 +40,21 @@ impl Place {
     }
 }
 
-/// The domain of the part of AWS that the region is of. As for AWS's SDKs, a region that says nothing else is of the first part.
+/// The domain of the region's part of AWS. As in AWS's SDKs, a region without a special prefix belongs to the first part.
 fn domain(region: &str) -> Option<&'static str> {
     let is_of = |part_of_aws: &str| region.starts_with(part_of_aws);
     match region {
         _ if is_of("cn-") => Some("amazonaws.com.cn"),
         _ if is_of("eusc-") => Some("amazonaws.eu"),
-        // Cut off from the others, under domains of their own.
+        // These parts are cut off from the others and have domains of their own.
         _ if is_of("us-iso") || is_of("eu-iso") => None,
         _ => Some("amazonaws.com"),
     }
 }
 
-/// The authorities that may vouch for who answers. Built in, like those of the databases' drivers: reading the machine's would
-/// cost a starting function milliseconds. For AWS Amazon's own alone, wherever they are enough; else those that browsers trust.
+/// The authorities that may vouch for the server. They are built in, like those of the databases' drivers, because reading the
+/// machine's would cost a starting function milliseconds. For AWS only Amazon's own are trusted where they are enough, and
+/// otherwise those that browsers trust.
 pub(crate) fn roots(region: &str, endpoint_url: Option<&str>) -> RootCertStore {
     if !suffice_for(region, endpoint_url) {
         return RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };

@@ -4,14 +4,14 @@ use serde::Deserialize;
 
 use crate::{ConnectionError, RequestError};
 
-/// Where a service that takes no `x-amz-target` says what its error is.
+/// The header with the error code of services that do not use `x-amz-target`.
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
-/// AWS's words for its being asked too often; the status may be 400 then, as for requests that are wrong.
+/// AWS's error codes for too many requests. The status may then be 400, as for wrong requests.
 const THROTTLED: [&str; 3] = ["ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded"];
-/// An error without a message of AWS's is not worth more.
+/// The number of characters of an error message that are kept.
 const MAX_MESSAGE_CHARS: usize = 500;
 
-/// What a refusal of AWS's says. Which of the two spellings a message has is each service's own.
+/// The content of an AWS refusal. Each service uses one of the two spellings of the message.
 #[derive(Deserialize, Default)]
 struct Said {
     #[serde(rename = "__type")]
@@ -21,19 +21,19 @@ struct Said {
     other_message: Option<String>,
 }
 
-/// What this answer, which is no success, says.
+/// The error in this answer, which is not a success.
 pub(crate) fn refusal(answer: &Response<Bytes>) -> RequestError {
     let said: Said = serde_json::from_slice(answer.body()).unwrap_or_default();
     let in_header = answer.headers().get(ERROR_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let code = in_header.or(said.code).unwrap_or_default();
-    // Some services put a namespace before it, some an address behind it.
+    // Some services put a namespace before the code. Some put an address behind it.
     let code = code.rsplit('#').next().and_then(|code| code.split(':').next()).unwrap_or_default().to_owned();
     let message = said.message.or(said.other_message).unwrap_or_default();
     let message = message.chars().take(MAX_MESSAGE_CHARS).collect();
     RequestError::Refused { status: answer.status().as_u16(), code, message }
 }
 
-/// Whether another try may have another end.
+/// Whether another try may succeed.
 pub(crate) fn is_passing(error: &RequestError) -> bool {
     match error {
         RequestError::NoAnswer(error) => !matches!(error, ConnectionError::HostName(_)),

@@ -1,6 +1,6 @@
 //! Settings that are secrets of AWS Secrets Manager: a variable `..._SECRET_ARN` -> **this** -> the variable itself.
 //!
-//! They are read once, when a function starts. Where no such variable is set, nothing is asked and nothing is made.
+//! The secrets are read once, when a function starts. If no such variable is set, no request is made.
 
 mod secrets_manager; // GetSecretValue
 
@@ -14,30 +14,30 @@ use settings::{
 
 use secrets_manager::SecretsManager;
 
-/// Why a secret was not read. The function does not start then, and Lambda tries again with the next event.
+/// The reason why a secret was not read. The function does not start then, and Lambda tries again with the next event.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretsError {
-    /// The environment lacks what signs requests to AWS, or is wrong. Handling: in Lambda it is there by itself;
-    /// elsewhere set the variable that it names.
+    /// The environment lacks the credentials that sign requests to AWS, or is wrong. Handling: in Lambda they are set by
+    /// Lambda; elsewhere set the variable that the error names.
     #[error(transparent)]
     Settings(#[from] SettingsError),
     /// The variable names no secret. Handling: set it to the whole ARN of a secret.
-    #[error("{variable} is no ARN of a secret")]
+    #[error("{variable} is not the ARN of a secret")]
     Arn {
         /// The variable with the ARN.
         variable: &'static str,
     },
-    /// The request cannot be signed. Handling: a defect, or a credential that is none; see its source.
+    /// The request cannot be signed. Handling: this is a defect, or a credential is malformed; see its source.
     #[error("{variable}: the request cannot be signed")]
     Request {
         /// The variable with the ARN.
         variable: &'static str,
-        /// What is wrong.
+        /// The fault.
         source: SigningFailure,
     },
-    /// Secrets Manager refused. Handling: grant the role `secretsmanager:GetSecretValue` on the secret, and `kms:Decrypt`
-    /// where it is encrypted with a key of one's own; a `ResourceNotFoundException` is a secret that has been given no
-    /// value yet, or none.
+    /// Secrets Manager refused. Handling: grant the role `secretsmanager:GetSecretValue` on the secret. If the secret is
+    /// encrypted with a key of your own, also grant `kms:Decrypt`. A `ResourceNotFoundException` means that the secret
+    /// has no value yet, or does not exist.
     #[error("{variable}: Secrets Manager answers {status} {code}: {message}")]
     Refused {
         /// The variable with the ARN.
@@ -46,26 +46,27 @@ pub enum SecretsError {
         status: u16,
         /// AWS's word for the error.
         code: String,
-        /// What AWS says about it. It names roles and secrets, and shows no value.
+        /// AWS's message. It names roles and secrets, and shows no value.
         message: String,
     },
-    /// Secrets Manager did not answer in time. Handling: see that the network lets the function reach it, by an endpoint
-    /// or a NAT gateway, and that its security group lets it out.
+    /// Secrets Manager did not answer in time. Handling: make sure that the network lets the function reach it, by an
+    /// endpoint or a NAT gateway, and that the function's security group allows it.
     #[error("{variable}: Secrets Manager does not answer")]
     NoAnswer {
         /// The variable with the ARN.
         variable: &'static str,
-        /// What happened to the last try.
+        /// The failure of the last try.
         source: ConnectionError,
     },
-    /// The secret has no text: it is binary or empty, or what answered was not Secrets Manager. Handling: store the value
-    /// as the secret's string.
+    /// The secret has no text. It is binary or empty, or the answer did not come from Secrets Manager. Handling: store
+    /// the value as the secret's string.
     #[error("{variable}: the secret has no text")]
     NoText {
         /// The variable with the ARN.
         variable: &'static str,
     },
-    /// The secret is not JSON with the two texts `username` and `password`. Handling: store it as MSK asks for it.
+    /// The secret is not JSON with the two texts `username` and `password`. Handling: store it in the form that MSK
+    /// requires.
     #[error("{variable}: the secret is not JSON with a username and a password")]
     NoCredentials {
         /// The variable with the ARN.
@@ -73,7 +74,7 @@ pub enum SecretsError {
     },
 }
 
-/// The variables of the process, and in their places the secrets that they name.
+/// The variables of the process. The secrets that they name are put in the variables' places.
 ///
 /// # Errors
 /// See [`SecretsError`].
@@ -81,7 +82,7 @@ pub async fn settings() -> Result<Settings, SecretsError> {
     read(Settings::from_env()).await
 }
 
-/// These settings, and in their places the secrets that they name: all of them asked for at once.
+/// These settings. The secrets that they name are put in the variables' places. All secrets are asked for at once.
 ///
 /// # Errors
 /// See [`SecretsError`].
@@ -95,7 +96,7 @@ pub async fn read(settings: Settings) -> Result<Settings, SecretsError> {
     named.iter().zip(texts).try_fold(settings, |settings, (secret, text)| secret.put(settings, text))
 }
 
-/// A secret that is to be read.
+/// A secret to read.
 struct NamedSecret {
     /// The variable with the ARN.
     variable: &'static str,
@@ -103,24 +104,25 @@ struct NamedSecret {
     holds: Held,
 }
 
-/// What a secret holds.
+/// The content of a secret.
 enum Held {
-    /// The text of this variable.
+    /// The value of this variable.
     Variable(&'static str),
-    /// Kafka's user and its password.
+    /// Kafka's user and password.
     KafkaCredentials,
 }
 
-/// As MSK keeps them. Others may be beside them.
+/// The form in which MSK keeps them. Other members may be beside them.
 #[derive(Deserialize)]
 struct KafkaCredentials {
     username: String,
     password: String,
 }
 
-/// Those that are named and whose own variables are not set.
+/// The secrets that are named and whose own variables are not set.
 fn named_secrets(settings: &Settings) -> Result<Vec<NamedSecret>, SettingsError> {
-    // Both come from one place: of a user and a password that are set by themselves neither goes with a secret's other.
+    // User and password must come from one place. A user or a password that is set alone is not combined with the other
+    // part of a secret.
     let are_credentials_set = settings.is_set(KAFKA_USERNAME) && settings.is_set(KAFKA_PASSWORD);
     let mut named = Vec::new();
     for (variable, is_set, holds) in [
@@ -141,7 +143,7 @@ impl NamedSecret {
         match self.holds {
             Held::Variable(variable) => Ok(settings.with(variable, text)),
             Held::KafkaCredentials => {
-                // Without its source, which repeats what it does not understand.
+                // Without the source of the error, because it repeats the text that it does not understand.
                 let credentials: KafkaCredentials =
                     serde_json::from_str(&text).map_err(|_| SecretsError::NoCredentials { variable: self.variable })?;
                 Ok(settings.with(KAFKA_USERNAME, credentials.username).with(KAFKA_PASSWORD, credentials.password))

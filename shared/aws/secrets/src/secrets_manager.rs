@@ -9,7 +9,7 @@ use crate::SecretsError;
 
 const SECRETS_MANAGER: Service =
     Service { name: "secretsmanager", endpoint_variable: "AWS_ENDPOINT_URL_SECRETS_MANAGER" };
-/// A function's start may take 10 s.
+/// The limits fit a function's start, which may take 10 s.
 const LIMITS: Limits = Limits {
     try_timeout: Duration::from_secs(2),
     retry_for: Duration::from_secs(4),
@@ -23,7 +23,7 @@ pub(crate) struct SecretsManager {
     pub(crate) limits: Limits,
 }
 
-/// What GetSecretValue answers.
+/// The answer of GetSecretValue.
 #[derive(Deserialize)]
 struct Answer {
     #[serde(rename = "SecretString")]
@@ -31,15 +31,15 @@ struct Answer {
 }
 
 impl SecretsManager {
-    /// With the credentials of these settings.
+    /// A client with the credentials of these settings.
     pub(crate) const fn of(settings: Settings) -> Self {
         Self { settings, limits: LIMITS }
     }
 
-    /// The text of the secret with this ARN, which this variable named.
+    /// The text of the secret with this ARN. The variable is named in errors.
     pub(crate) async fn text(&self, variable: &'static str, arn: &str) -> Result<String, SecretsError> {
         let region = region(arn).ok_or(SecretsError::Arn { variable })?;
-        // One for each secret, which are asked for side by side.
+        // Each secret has a client of its own, because secrets are asked for side by side.
         let service = AwsService::in_region(&self.settings, SECRETS_MANAGER, region.to_owned(), self.limits)?;
         let request = json_request("secretsmanager.GetSecretValue", &json!({ "SecretId": arn }));
         let answer = service.send(request).await.map_err(|error| match error {
@@ -54,7 +54,7 @@ impl SecretsManager {
     }
 }
 
-/// The region in which the secret with this ARN is.
+/// The region of the secret with this ARN.
 fn region(arn: &str) -> Option<&str> {
     // arn:PARTITION:secretsmanager:REGION:ACCOUNT:secret:NAME
     let parts: Vec<&str> = arn.splitn(7, ':').collect();

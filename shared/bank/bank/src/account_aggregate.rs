@@ -3,27 +3,28 @@ use serde::{Deserialize, Serialize};
 
 use crate::{AccountError, AccountEvent, Actor, Amount, Currency, Money, MoneyError};
 
-/// An account as decisions need it. The command methods are in [`commands`](crate::commands), a file each.
+/// An account, reduced to the data that decisions need. The command methods are in [`commands`](crate::commands), one
+/// file each.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AccountAggregate {
-    /// Nothing has happened yet.
+    /// No event has happened yet.
     #[default]
     NotOpened,
-    /// It has been opened, and perhaps closed since.
+    /// The account has been opened, and may have been closed since.
     Opened(Account),
 }
 
-/// What an account's decisions depend on. The holder's name is not in here: no rule asks for it, so it need
-/// not travel with the state.
+/// The data that an account's decisions depend on. The holder's name is not part of it: no rule asks for it, so it
+/// need not travel with the state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "StoredAccount", into = "StoredAccount")]
 pub struct Account {
     /// The caller that opened it.
     pub owner: String,
-    /// What it holds.
+    /// The account's balance.
     pub balance: Money,
-    /// Whether it still takes commands.
+    /// Whether the account still takes commands.
     pub status: AccountStatus,
     /// Whether the holder's name has been erased.
     pub is_holder_erased: bool,
@@ -33,14 +34,14 @@ pub struct Account {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AccountStatus {
-    /// It does.
+    /// The account takes commands.
     Active,
-    /// It does not, for ever.
+    /// The account takes no commands any more.
     Closed,
 }
 
 impl AccountStatus {
-    /// The text of the HTTP contract and of the databases.
+    /// The name in the HTTP contract and in the databases.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -62,12 +63,12 @@ impl std::str::FromStr for AccountStatus {
     }
 }
 
-/// A text that is no status. Handling: the client's mistake where a client wrote it; else damage.
+/// The text names no status. Handling: the client's mistake if a client wrote it; otherwise the data is damaged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("must be \"active\" or \"closed\"")]
 pub struct UnknownStatus;
 
-/// [`Account`] in its stored form.
+/// The stored form of [`Account`].
 #[derive(Clone, Serialize, Deserialize)]
 struct StoredAccount {
     owner: String,
@@ -123,16 +124,16 @@ impl AggregateRoot for AccountAggregate {
             }
             (Self::Opened(account), AccountEvent::AccountClosed { .. }) => account.status = AccountStatus::Closed,
             (Self::Opened(account), AccountEvent::AccountHolderErased) => account.is_holder_erased = true,
-            // No command method raises these; a store that holds them was written by something else.
+            // No command method raises these events. If a store holds them, another program wrote them.
             (Self::Opened(_), AccountEvent::AccountOpened { .. }) => debug_assert!(false, "opened twice"),
             (Self::NotOpened, event) => debug_assert!(false, "{event:?} before the account was opened"),
         }
     }
 }
 
-/// The balance after a movement that has happened. No command method lets one out of bounds, and `apply`
-/// cannot refuse: should a store hold such an event all the same, the balance stays what it was, and
-/// comparing it with the sum of the events shows the damage.
+/// The balance after a movement that has happened. No command method allows a balance out of bounds, and `apply`
+/// cannot refuse. If a store holds such an event nevertheless, the balance stays unchanged. A comparison with the sum
+/// of the events then shows the damage.
 fn in_bounds(balance: Result<Money, MoneyError>, before: Money) -> Money {
     debug_assert!(balance.is_ok(), "a movement that no command method allows");
     balance.unwrap_or(before)
@@ -151,12 +152,12 @@ impl AccountAggregate {
     /// The account, if it has been opened and this actor may know of it.
     ///
     /// # Errors
-    /// [`AccountError::NotFound`], the same for both.
+    /// [`AccountError::NotFound`] in both cases.
     pub fn account_of(&self, actor: &Actor) -> Result<&Account, AccountError> {
         self.opened().filter(|account| actor.may_act_for(&account.owner)).ok_or(AccountError::NotFound)
     }
 
-    /// The account, if this actor may give it commands and it takes them.
+    /// The account, if this actor may give it commands and the account takes them.
     pub(crate) fn active_account_of(&self, actor: &Actor) -> Result<&Account, AccountError> {
         let account = self.account_of(actor)?;
         match account.status {

@@ -1,13 +1,13 @@
 use crate::{Currency, Money};
 
-/// Why an account refuses a command. All of them are final for the state that the account is in; nothing
-/// has happened.
+/// The reason why an account refuses a command. A refusal is final for the account's present state. The
+/// account has not changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AccountError {
-    /// There is no such account, or it is another caller's; the two are not told apart.
+    /// There is no such account, or it belongs to another caller. The two cases are not told apart.
     #[error("there is no such account")]
     NotFound,
-    /// The account is there already. Only an id that is used twice leads here.
+    /// The account exists already. This happens only if an id is used twice.
     #[error("the account is already open")]
     AlreadyOpen,
     /// The account has been closed and takes no commands any more.
@@ -18,30 +18,30 @@ pub enum AccountError {
     TooManyDecimals {
         /// The account's currency.
         currency: Currency,
-        /// How many it has.
+        /// The currency's number of decimals.
         decimals: u8,
     },
-    /// The amount alone is over the limit of every amount.
+    /// The amount alone is over the limit of one amount.
     #[error("the amount is over the limit of one amount")]
     AmountTooLarge,
-    /// The amount is nothing; a deposit or a withdrawal moves something.
+    /// The amount is zero. A deposit or a withdrawal must move money.
     #[error("the amount must be above zero")]
     AmountNotPositive,
-    /// The account holds less than is to be withdrawn.
+    /// The account holds less than the amount to withdraw.
     #[error("the balance is {balance}, less than {amount}")]
     InsufficientFunds {
-        /// What the account holds.
+        /// The account's balance.
         balance: Money,
-        /// What was to be withdrawn.
+        /// The amount to withdraw.
         amount: Money,
     },
     /// The deposit would take the balance over the limit.
     #[error("the deposit would take the balance over the limit")]
     BalanceLimitExceeded,
-    /// Only an empty account is closed.
+    /// Only an empty account can be closed.
     #[error("the account still holds {balance}")]
     BalanceNotZero {
-        /// What it holds.
+        /// The account's balance.
         balance: Money,
     },
 }

@@ -5,49 +5,49 @@ use serde_json::Value;
 use crate::upcasters::UPCASTERS;
 use crate::{AccountKind, Currency, HolderName, Money, Reference};
 
-/// Everything that can happen to an account.
+/// All events that can happen to an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AccountEvent {
-    /// The account's first event, and its first statement line.
+    /// The account was opened. This is its first event and its first statement line.
     AccountOpened {
-        /// The caller that opened it, and so owns it.
+        /// The caller that opened the account, and so owns it.
         owner: String,
-        /// Whose it is by name. Personal data: stored encrypted, and erased for good with its key.
+        /// The holder's name. It is personal data: stored encrypted, and erased for good with its key.
         holder: HolderName,
-        /// What kind of account.
+        /// The kind of account.
         kind: AccountKind,
-        /// What it holds from the start; may be nothing.
+        /// The balance at the start, which may be zero.
         opening_balance: Money,
     },
     /// Money came in.
     FundsDeposited {
-        /// How much.
+        /// The amount.
         amount: Money,
-        /// What for.
+        /// The purpose.
         reference: Option<Reference>,
     },
     /// Money went out.
     FundsWithdrawn {
-        /// How much.
+        /// The amount.
         amount: Money,
-        /// What for.
+        /// The purpose.
         reference: Option<Reference>,
     },
-    /// The account takes no commands any more but the erasure of the holder's name.
+    /// The account was closed. The only command that it still takes is the erasure of the holder's name.
     AccountClosed {
-        /// Why.
+        /// The reason.
         reason: Option<Reference>,
     },
-    /// The holder's name can be read no more, by nobody: also where `AccountOpened` still has it.
+    /// The holder's name was erased. Nobody can read it any more, even if `AccountOpened` still has it.
     AccountHolderErased,
 }
 
-/// Version 2 of the stored form of `AccountOpened`: the holder is personal, and null once it is erased.
+/// Version 2 of the stored form of `AccountOpened`. The holder is personal data, and null once it is erased.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct AccountOpenedV2 {
     owner: String,
-    // Null when it is erased, and never left out: that would be data which nobody has put together.
+    // An erased holder is null, and never left out. Data without a holder was not written by this program.
     #[serde(deserialize_with = "HolderName::deserialize")]
     holder: HolderName,
     kind: AccountKind,
@@ -55,8 +55,8 @@ struct AccountOpenedV2 {
     opening_balance_minor: i64,
 }
 
-/// Version 1 of the stored form of `FundsDeposited` and `FundsWithdrawn`. The currency is the account's; it
-/// stands in every event so that a consumer can read one by itself.
+/// Version 1 of the stored form of `FundsDeposited` and `FundsWithdrawn`. The currency is the account's. Every event
+/// has it, so that a consumer can read an event alone.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct MovementV1 {
@@ -133,7 +133,7 @@ impl DomainEvent for AccountEvent {
     fn from_data(event_type: &str, schema_version: u32, data: &Value) -> Result<Self, EventDecodeError> {
         let form = upcast(UPCASTERS, event_type, schema_version, data)?;
         let data = form.data.as_ref();
-        // In the name of what is stored, which is what a person will look for.
+        // The error names the stored form, because a person will search for that form.
         let malformed =
             |reason: String| EventDecodeError::Malformed { event_type: event_type.to_owned(), schema_version, reason };
         match (form.event_type.as_ref(), form.schema_version) {
@@ -223,7 +223,7 @@ mod tests {
             (1, json!({"amount_minor": 1.5, "currency": "EUR"})),
             (1, json!({"amount_minor": 1, "currency": "EURO"})),
             (1, json!({"amount_minor": i64::MIN, "currency": "EUR"})),
-            // A member that only the next version has.
+            // This data has a member that only the next version has.
             (1, json!({"amount_minor": 1, "currency": "EUR", "reference": null})),
             (2, json!({"amount_minor": 1, "currency": "EUR", "reference": "a\nb"})),
             (2, json!([])),

@@ -4,26 +4,26 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use uuid::{Builder, Uuid, Version};
 
-/// Names an account: a UUIDv7 (RFC 9562), written in lower case with hyphens.
+/// The id of an account: a UUIDv7 (RFC 9562), written in lower case with hyphens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct AccountId(Uuid);
 
-/// A text that cannot be an account's id. Handling: there is no such account.
+/// The text cannot be an account's id. Handling: answer that there is no such account.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a UUIDv7 in lower case with hyphens")]
 pub struct AccountIdError;
 
 impl AccountId {
-    /// A new id, of the present time.
+    /// A new id of the present time.
     #[must_use]
     pub fn generate() -> Self {
         Self(Uuid::now_v7())
     }
 
-    /// The id that a request with an idempotency key gives to the account that it opens: the same request
-    /// must name the same account whenever it comes again, so nothing of its time may be in the id. The
-    /// time field is zero, 1970, which no generated id has; the 74 other bits are the digest's.
+    /// The id of the account that a request with an idempotency key opens. The same request must give the same id
+    /// at any time, so the id may hold no time. The time field is zero (1970), which no generated id has. The 74
+    /// other bits come from the digest.
     #[must_use]
     pub fn derived_from(digest: &[u8; 32]) -> Self {
         let mut random_bytes = [0; 10];
@@ -55,7 +55,7 @@ impl FromStr for AccountId {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let id = Self::try_from(Uuid::try_parse(text).map_err(|_| AccountIdError)?)?;
-        // The parser also takes upper case, braces and no hyphens; an id has one form only.
+        // The parser also accepts upper case, braces and missing hyphens. An id has only one form.
         if id.to_string() == text { Ok(id) } else { Err(AccountIdError) }
     }
 }

@@ -6,27 +6,27 @@ use serde::Serialize;
 
 use crate::{Currency, MAX_AMOUNT_MINOR, Money, MoneyError};
 
-/// The longest text that is read as an amount: the largest amount has 16 digits, and no currency more than
-/// 4 decimals; the rest is room for leading zeros.
+/// The longest text that is read as an amount. The largest amount has 16 digits, and no currency has more than 4
+/// decimals. The rest is room for leading zeros.
 const MAX_TEXT_LENGTH: usize = 32;
 
-/// A decimal text such as `125.50`, before the account has said in which currency.
+/// A decimal text such as `125.50`, whose currency is not known yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Amount(Decimal);
 
-/// A text that is no amount. Handling: the client's mistake; name the field and refuse.
+/// The text is not an amount. Handling: the client's mistake; name the field and refuse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AmountError {
-    /// Not of the form `125.50`: ASCII digits, and a point with digits on both sides if any.
+    /// The text does not have the form `125.50`: ASCII digits, and at most one point with digits on both sides.
     #[error("must be plain digits such as \"125.50\": no sign, exponent, space or separator")]
     NotPlainDigits,
-    /// More than any currency can hold.
+    /// The amount is larger than the limit of any currency.
     #[error("must be at most {MAX_AMOUNT_MINOR} minor units")]
     TooLarge,
 }
 
 impl Amount {
-    /// As money of this currency, exactly.
+    /// The exact amount as money of this currency.
     ///
     /// # Errors
     /// [`MoneyError`] when the currency has fewer decimals than the text, or the amount is over the limit.
@@ -43,7 +43,7 @@ impl Amount {
             .and_then(|amount_minor| Money::new(amount_minor, currency))
     }
 
-    /// Whether it is nothing, in any currency.
+    /// Whether the amount is zero, in any currency.
     #[must_use]
     pub const fn is_zero(self) -> bool {
         self.0.is_zero()
@@ -70,7 +70,7 @@ impl FromStr for Amount {
 }
 
 impl fmt::Display for Amount {
-    /// The shortest text of the same value: `1.50` and `01.5` are one amount.
+    /// Writes the shortest text of the same value: `1.50` and `01.5` are one amount.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.0.normalize(), formatter)
     }

@@ -11,17 +11,17 @@ pub struct Currency {
     decimals: u8,
 }
 
-/// A text that is no such code. Handling: the client's mistake; name the field and refuse.
+/// The text is not such a code. Handling: the client's mistake; name the field and refuse.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("must be an active ISO 4217 currency code in upper case")]
 pub struct CurrencyError;
 
-/// `iso_currency` marks VES as superseded by VED. ISO 4217's list one carries both, and VES is the one that
-/// people in Venezuela are paid in (amendment 170, 2021-10-01, added VED beside it).
+/// `iso_currency` marks VES as superseded by VED. ISO 4217's list one has both. People in Venezuela are paid in VES;
+/// amendment 170 (2021-10-01) added VED beside it.
 const ACTIVE_ALTHOUGH_MARKED: [iso_currency::Currency; 1] = [iso_currency::Currency::VES];
 
 impl Currency {
-    /// How many decimals its amounts have: EUR 2, JPY 0, KWD 3.
+    /// The number of decimals of its amounts: EUR 2, JPY 0, KWD 3.
     #[must_use]
     pub const fn decimals(self) -> u8 {
         self.decimals
@@ -40,7 +40,7 @@ impl FromStr for Currency {
     fn from_str(code: &str) -> Result<Self, Self::Err> {
         let iso = iso_currency::Currency::from_code(code).ok_or(CurrencyError)?;
         let is_active = ACTIVE_ALTHOUGH_MARKED.contains(&iso) || iso.is_superseded().is_none();
-        // Special codes are metals, accounting units and tests: there is no money of them to hold.
+        // Special codes are metals, accounting units and tests. No account can hold them.
         if iso.code() != code || !is_active || iso.is_special() {
             return Err(CurrencyError);
         }

@@ -1,20 +1,21 @@
-//! The bank's domain. Pure: no async, no database, no HTTP, no AWS.
+//! The bank's domain. It is pure: no async, no database, no HTTP, no AWS.
 //!
-//! A command's fields are values that cannot be wrong in themselves ([`Money`], [`Holder`], ...): they are
-//! parsed where text enters the system. What only the account can know is decided by [`AccountAggregate`].
+//! A command's fields are values that cannot be wrong in themselves ([`Money`], [`Holder`], ...). They are
+//! parsed where text enters the system. [`AccountAggregate`] decides everything that only the account can
+//! know.
 
-// --- values: parsed once, right ever after
+// --- values: parsed once, then always valid
 mod account_id; // UUIDv7
-mod amount; // a decimal text whose currency is not known yet
+mod amount; // a decimal text before its currency is known
 mod currency; // ISO 4217, active codes
 mod money; // i64 minor units and their currency
 mod text; // holder, reference, reason
 // --- the account
 mod account_aggregate; // decides, applies
-mod account_error; // why it refuses
-mod account_event; // what can happen to it, and the stored form
-pub mod commands; // what can be asked of it, a file each
-mod upcasters; // from past stored forms to today's, a file for each event type that has one
+mod account_error; // the reasons for its refusals
+mod account_event; // its events and their stored form
+pub mod commands; // its commands, one file each
+mod upcasters; // from past stored forms to today's, one file for each changed event type
 
 pub use account_aggregate::{Account, AccountAggregate, AccountStatus, UnknownStatus};
 pub use account_error::AccountError;

@@ -4,11 +4,11 @@ use rust_decimal::Decimal;
 
 use crate::Currency;
 
-/// The most that an amount or a balance may be, in minor units of its currency; far below `i64::MAX`, and
-/// below 2^53, so that no JSON reader on the way rounds it.
+/// The largest amount or balance, in minor units of its currency. It is far below `i64::MAX`. It is also below
+/// 2^53, so that no JSON reader on the way rounds it.
 pub const MAX_AMOUNT_MINOR: i64 = 1_000_000_000_000_000;
 
-/// An amount of one currency: 0 to [`MAX_AMOUNT_MINOR`] minor units. Written with exactly as many decimals
+/// An amount of one currency: 0 to [`MAX_AMOUNT_MINOR`] minor units. It is written with exactly as many decimals
 /// as the currency has.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Money {
@@ -16,24 +16,24 @@ pub struct Money {
     currency: Currency,
 }
 
-/// Why something is no [`Money`].
+/// The reason why an amount is not a valid [`Money`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MoneyError {
-    /// Handling: the client's mistake; name the field and refuse.
+    /// The amount has more decimals than its currency. Handling: the client's mistake; name the field and refuse.
     #[error("{currency} amounts have at most {decimals} decimals")]
     TooManyDecimals {
         /// The currency.
         currency: Currency,
-        /// How many it has.
+        /// The currency's number of decimals.
         decimals: u8,
     },
-    /// Over the limit. Handling: refuse.
+    /// The amount is over the limit. Handling: refuse.
     #[error("must be at most {MAX_AMOUNT_MINOR} minor units")]
     TooLarge,
-    /// Below nothing. Handling: refuse.
+    /// The amount is below zero. Handling: refuse.
     #[error("must not be below zero")]
     Negative,
-    /// Two currencies in one sum. Handling: refuse.
+    /// The two amounts have different currencies. Handling: refuse.
     #[error("{left} and {right} cannot be added up")]
     CurrencyMismatch {
         /// One currency.
@@ -44,7 +44,7 @@ pub enum MoneyError {
 }
 
 impl Money {
-    /// That many minor units.
+    /// Money of this number of minor units.
     ///
     /// # Errors
     /// [`MoneyError::Negative`] or [`MoneyError::TooLarge`] outside 0 to [`MAX_AMOUNT_MINOR`].
@@ -56,25 +56,25 @@ impl Money {
         }
     }
 
-    /// Nothing, in this currency.
+    /// Zero in this currency.
     #[must_use]
     pub const fn zero(currency: Currency) -> Self {
         Self { amount_minor: 0, currency }
     }
 
-    /// In minor units: cents for EUR, yen for JPY.
+    /// The amount in minor units: cents for EUR, yen for JPY.
     #[must_use]
     pub const fn amount_minor(self) -> i64 {
         self.amount_minor
     }
 
-    /// Its currency.
+    /// The currency.
     #[must_use]
     pub const fn currency(self) -> Currency {
         self.currency
     }
 
-    /// Whether it is nothing.
+    /// Whether the amount is zero.
     #[must_use]
     pub const fn is_zero(self) -> bool {
         self.amount_minor == 0
@@ -110,7 +110,7 @@ impl Money {
 }
 
 impl fmt::Display for Money {
-    /// The amount without its currency: `125.50`.
+    /// Writes the amount without its currency: `125.50`.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&Decimal::new(self.amount_minor, u32::from(self.currency.decimals())), formatter)
     }

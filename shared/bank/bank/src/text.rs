@@ -3,19 +3,20 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// The longest holder, reference or reason, in Unicode characters: that of a name in ISO 20022 (`Max140Text`).
+/// The longest holder, reference or reason, in Unicode characters. A name in ISO 20022 (`Max140Text`) has the
+/// same limit.
 const MAX_CHARS: usize = 140;
 
-/// Why a text is refused. Handling: the client's mistake; name the field and refuse.
+/// The reason why a text is refused. Handling: the client's mistake; name the field and refuse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TextError {
-    /// Nothing is left of it once white space around it is taken away.
+    /// The text is empty after the white space around it is removed.
     #[error("must not be blank")]
     Blank,
-    /// More than 140 Unicode characters.
+    /// The text has more than 140 Unicode characters.
     #[error("must be at most {MAX_CHARS} characters")]
     TooLong,
-    /// A control character (Unicode category Cc) in it.
+    /// The text has a control character (Unicode category Cc).
     #[error("must not contain control characters")]
     ControlCharacters,
 }
@@ -30,7 +31,7 @@ fn check(text: &str) -> Result<(), TextError> {
     }
 }
 
-/// Whose account it is by name: 1 to 140 characters, trimmed, without control characters.
+/// The name of an account's holder: 1 to 140 characters, trimmed, without control characters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Holder(String);
@@ -70,18 +71,18 @@ impl From<Holder> for String {
     }
 }
 
-/// An account's holder, as far as anybody may know: the name is personal data, and may have been erased.
+/// An account's holder in an event or a row. The name is personal data, and may have been erased.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Option<Holder>", into = "Option<Holder>")]
 pub enum HolderName {
-    /// Known.
+    /// The name is known.
     Known(Holder),
-    /// Erased for good.
+    /// The name has been erased for good.
     Erased,
 }
 
 impl HolderName {
-    /// What stands where a name was erased.
+    /// The text in place of an erased name.
     pub const ERASED: &str = "[erased]";
 
     /// The name, or [`ERASED`](Self::ERASED).
@@ -118,13 +119,14 @@ impl From<HolderName> for Option<Holder> {
 impl FromStr for HolderName {
     type Err = TextError;
 
-    /// A name that is known.
+    /// Reads a known name.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         text.parse().map(Self::Known)
     }
 }
 
-/// What a payment, or the closing of an account, is for: up to 140 characters, without control characters.
+/// The purpose of a payment, or the reason for closing an account: up to 140 characters, without control
+/// characters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Reference(String);
@@ -160,23 +162,23 @@ impl From<Reference> for String {
     }
 }
 
-/// What kind of account it is.
+/// The kind of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AccountKind {
-    /// For payments.
+    /// An account for payments.
     Checking,
-    /// For keeping.
+    /// An account for savings.
     Savings,
 }
 
-/// A text that is no kind of account. Handling: the client's mistake; name the field and refuse.
+/// The text names no kind of account. Handling: the client's mistake; name the field and refuse.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("must be \"checking\" or \"savings\"")]
 pub struct AccountKindError;
 
 impl AccountKind {
-    /// The text of the HTTP contract and of the databases.
+    /// The name in the HTTP contract and in the databases.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

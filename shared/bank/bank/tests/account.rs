@@ -112,7 +112,7 @@ fn given_anothers_account_when_it_is_used_then_it_is_not_found_unless_by_a_telle
     let by = |actor: &Actor| DepositFunds { actor: actor.clone(), ..deposit("1") };
     assert_eq!(account.deposit_funds(&by(&stranger)), Err(AccountError::NotFound));
     assert_eq!(account.deposit_funds(&by(&teller)), Ok(vec![deposited(100)]));
-    // Not even that it is closed.
+    // The actor does not even learn that the account is closed.
     let account = given(&[opened_with(0), closed()]);
     assert_eq!(account.deposit_funds(&by(&stranger)), Err(AccountError::NotFound));
 }

@@ -1,11 +1,11 @@
-//! What a domain implements to be event-sourced: [`AggregateRoot`] and [`DomainEvent`], with the [`Upcaster`]s of
-//! its events' past forms, and the [`Timestamp`] that both sides of the system write times with.
+//! The interface that a domain implements to be event-sourced: [`AggregateRoot`] and [`DomainEvent`]. It also has
+//! the [`Upcaster`]s of events' past forms, and the [`Timestamp`] in which both sides of the system write times.
 //!
-//! Pure on purpose: a domain crate that depends on this one knows no async, no database and no AWS.
+//! The crate is pure on purpose. A domain crate that depends only on it knows no async, no database and no AWS.
 
-mod aggregate_root; // what a domain decides with
-mod domain_event; // what a domain says has happened
-mod timestamp; // when it happened: microseconds, UTC
+mod aggregate_root; // the trait by which a domain decides
+mod domain_event; // the trait of the events of a domain
+mod timestamp; // the time of an event: microseconds, UTC
 mod upcasting; // from a past stored form of an event to today's
 
 pub use aggregate_root::AggregateRoot;

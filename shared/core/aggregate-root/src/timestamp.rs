@@ -5,16 +5,16 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// A point in time in UTC, whole microseconds: the finest that MySQL's `DATETIME(6)`, the HTTP contract and
-/// every database here carry alike. Written as RFC 3339 with exactly six decimals, so that the texts sort as
-/// the times do.
+/// A point in time in UTC, in whole microseconds. Microseconds are the finest unit that MySQL's `DATETIME(6)`, the
+/// HTTP contract and every database here share. It is written as RFC 3339 with exactly six decimals, so that the
+/// texts sort as the times do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp {
     unix_micros: i64,
 }
 
-/// A text that is no RFC 3339 time, or a time outside the years 0001 to 9999.
-/// Handling: the client's mistake; name the field and refuse.
+/// The text is not an RFC 3339 time, or the time is outside the years 0001 to 9999. Handling: the client's mistake;
+/// name the field and refuse.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("must be an RFC 3339 time between the years 0001 and 9999")]
 pub struct TimestampError;
@@ -28,7 +28,7 @@ impl Timestamp {
     /// The machine's clock, cut to microseconds.
     #[must_use]
     pub fn now() -> Self {
-        // A clock outside the years 0001 to 9999 is no clock; the epoch shows it plainly.
+        // A clock outside the years 0001 to 9999 is broken. The epoch shows that plainly.
         Self::from_offset_date_time(OffsetDateTime::now_utc()).unwrap_or(Self { unix_micros: 0 })
     }
 
@@ -65,9 +65,9 @@ impl Timestamp {
 impl FromStr for Timestamp {
     type Err = TimestampError;
 
-    /// Reads RFC 3339; an offset other than Z is converted. Finer than microseconds is cut.
+    /// Reads RFC 3339 and converts another offset than Z. Digits finer than microseconds are cut off.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // RFC 3339 lets an application choose another separator; ours is T alone.
+        // RFC 3339 lets an application choose another separator. This project accepts only T.
         if !matches!(text.as_bytes().get(10), Some(b'T' | b't')) {
             return Err(TimestampError);
         }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::EventDecodeError;
 
-/// An event in a form that it is stored in, or was stored in once.
+/// An event in a stored form, which may be today's form or a past form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredForm<'a> {
     /// The stored name of the event's type.
@@ -16,33 +16,33 @@ pub struct StoredForm<'a> {
 }
 
 impl StoredForm<'static> {
-    /// What an upcaster made.
+    /// The form that an upcaster made.
     #[must_use]
     pub const fn made(event_type: &'static str, schema_version: u32, data: Value) -> Self {
         Self { event_type: Cow::Borrowed(event_type), schema_version, data: Cow::Owned(data) }
     }
 }
 
-/// One step of a chain: takes a past form of an event to the form that came after it, which may be of another type.
+/// One step of a chain. It turns a past form of an event into the next form, which may be of another type.
 ///
-/// It sees one event's data and nothing else, and one event comes out, in the same place of the stream: versions stay
-/// as dense as they were stored. Once released it never changes again, just as the form that it takes.
+/// An upcaster sees only one event's data. One event comes out, in the same place of the stream, so versions stay as
+/// dense as they were stored. Once released, an upcaster never changes again, and neither does the form that it takes.
 #[derive(Debug, Clone, Copy)]
 pub struct Upcaster {
     /// The type that it takes.
     pub event_type: &'static str,
     /// The schema version of that type that it takes.
     pub schema_version: u32,
-    /// The next form, or why the data is none of the form that its type and version promise.
+    /// Makes the next form, or says why the data does not have the form that its type and version promise.
     pub to_next: fn(&Value) -> Result<StoredForm<'static>, String>,
 }
 
-/// Takes a stored event, upcaster by upcaster, to the form that none of them takes: today's, or one that is not known.
-/// Today's form passes through as it is, without a copy.
+/// Turns a stored event into the last form of its chain, upcaster by upcaster. The last form is the form that no
+/// upcaster takes: today's form, or an unknown form. Today's form passes unchanged, without a copy.
 ///
 /// # Errors
-/// [`EventDecodeError::Malformed`], in the name of the form that is stored, when the data does not fit, or when the
-/// upcasters lead in a circle.
+/// [`EventDecodeError::Malformed`], naming the stored form, when the data does not fit, or when the upcasters lead in
+/// a circle.
 pub fn upcast<'a>(
     upcasters: &[Upcaster],
     event_type: &'a str,
@@ -52,7 +52,7 @@ pub fn upcast<'a>(
     let malformed =
         |reason: String| EventDecodeError::Malformed { event_type: event_type.to_owned(), schema_version, reason };
     let mut form = StoredForm { event_type: Cow::Borrowed(event_type), schema_version, data: Cow::Borrowed(data) };
-    // A chain uses each upcaster once at most; one that goes on is a circle.
+    // A chain uses each upcaster at most once. A longer chain is a circle.
     for _ in 0..=upcasters.len() {
         let takes_it = |upcaster: &&Upcaster| {
             upcaster.event_type == form.event_type && upcaster.schema_version == form.schema_version
@@ -71,7 +71,7 @@ mod tests {
 
     use super::*;
 
-    /// `Moved` v1 got a reason, and was then told apart by its direction.
+    /// `Moved` v1 got a reason (v2). It was then split by its direction.
     const UPCASTERS: &[Upcaster] = &[
         Upcaster { event_type: "Moved", schema_version: 1, to_next: with_a_reason },
         Upcaster { event_type: "Moved", schema_version: 2, to_next: by_direction },
@@ -123,7 +123,7 @@ mod tests {
             schema_version,
             reason: reason.to_owned(),
         };
-        // Found by the second step, stored in the form of the first.
+        // The second step finds the fault, and the error names the form of the first step.
         assert_eq!(upcast(UPCASTERS, "Moved", 1, &json!({"by": 0})), Err(malformed(1, "by is nothing")));
         let circle = [Upcaster {
             event_type: "Moved",

@@ -1,6 +1,6 @@
-//! The names of the headers. `ce_` is the binding's prefix; what follows it is CloudEvents' own, one of its
-//! documented extensions (`partitionkey`, `sequence`, `traceparent`), or ours (lower-case letters and digits only, as
-//! the specification asks of extensions).
+//! The names of the headers. `ce_` is the binding's prefix. The rest of a name is CloudEvents' own, one of its
+//! documented extensions (`partitionkey`, `sequence`, `traceparent`), or this project's. The project's names have
+//! only lower-case letters and digits, as the specification requires of extensions.
 
 pub(crate) const CONTENT_TYPE: &str = "content-type";
 pub(crate) const SPECVERSION: &str = "ce_specversion";
@@ -18,12 +18,12 @@ pub(crate) const SCHEMA_VERSION: &str = "ce_schemaversion";
 pub(crate) const CORRELATION_ID: &str = "ce_correlationid";
 pub(crate) const CAUSATION_ID: &str = "ce_causationid";
 
-/// The trace context once more under the name that tracing libraries look for in Kafka's headers.
+/// The trace context a second time, under the name that tracing libraries look for in Kafka's headers.
 pub(crate) const PLAIN_TRACEPARENT: &str = "traceparent";
 
-/// What every type of ours begins with; a record of another type is somebody else's.
+/// The prefix of all types of this system. A record of another type is another system's.
 pub(crate) const TYPE_PREFIX: &str = "passbook.";
 /// The version of CloudEvents.
 pub(crate) const SPECVERSION_1_0: &str = "1.0";
-/// The value's form.
+/// The media type of the value.
 pub(crate) const JSON: &str = "application/json";

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::attributes;
 
-/// Why a record is no event of ours.
+/// The reason why a record is not an event of this system.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RecordError {
     /// A CloudEvent of another system's type. Handling: skip it; it was never meant for this reader.
@@ -14,17 +14,18 @@ pub enum RecordError {
         /// Its type.
         event_type: String,
     },
-    /// It is none of ours by its form, or a damaged one. Handling: keep it for a person to look at.
+    /// The record does not have the form of this system's events, or is damaged. Handling: keep it for a person to
+    /// look at.
     #[error("the record's {header} is {problem}")]
     Unreadable {
-        /// Which header, or `value`.
+        /// The name of the header, or `value`.
         header: &'static str,
-        /// What is wrong with it.
+        /// The fault of it.
         problem: &'static str,
     },
 }
 
-/// The event that a record carries. `header` answers the value of the record's header of that name.
+/// The event that a record carries. `header` returns the value of the record's header with that name.
 ///
 /// # Errors
 /// See [`RecordError`].

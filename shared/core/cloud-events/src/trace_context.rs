@@ -3,10 +3,10 @@ use uuid::Uuid;
 
 /// The W3C trace context (<https://www.w3.org/TR/trace-context/#traceparent-header>) of an event.
 ///
-/// Made of what the commit holds, so that the relay sends the very context that the command's own process would have
-/// sent. The trace is the correlation id: itself where it is a UUID or 32 hexadecimal digits (a client that traces puts
-/// its trace id there), else a digest of it. The parent span is of the event's own id. Sampled, so that whoever traces
-/// sees it.
+/// It is made from the commit's content, so that the relay sends the same context as the command's own process. The
+/// trace id is the correlation id if that is a UUID or 32 hexadecimal digits; a client that traces puts its trace id
+/// there. Otherwise it is a digest of the correlation id. The parent span comes from the event's own id. The context is
+/// marked as sampled, so that tracing systems record it.
 #[must_use]
 pub fn traceparent(correlation_id: &str, event_id: Uuid) -> String {
     let trace_id = match Uuid::try_parse(correlation_id) {
@@ -14,7 +14,7 @@ pub fn traceparent(correlation_id: &str, event_id: Uuid) -> String {
         _ => u128::from_be_bytes(first(Digest::of(correlation_id.as_bytes()))),
     };
     let parent_id = u64::from_be_bytes(first(Digest::of(event_id.as_bytes())));
-    // All zeros would be no id.
+    // An id of all zeros would not be valid.
     format!("00-{:032x}-{:016x}-01", trace_id.max(1), parent_id.max(1))
 }
 

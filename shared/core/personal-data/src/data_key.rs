@@ -6,10 +6,10 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 
 /// A key's length: 256 bits.
 pub(crate) const KEY_BYTES: usize = 32;
-/// Comes before the nonce, so that another form can be told from this one.
+/// The first byte, before the nonce. It tells this form from later forms.
 const FORM: u8 = 1;
 
-/// What the key is used for: a key of its own is derived for each.
+/// The purposes of the key. A key of its own is derived for each purpose.
 const SEALING: &[u8] = b"passbook: personal data";
 const FINGERPRINTS: &[u8] = b"passbook: request fingerprints";
 
@@ -17,13 +17,13 @@ const FINGERPRINTS: &[u8] = b"passbook: request fingerprints";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NotOurs;
 
-/// One stream's key, or a master key. Never shown, never logged.
+/// A stream's key, or a master key. It is never shown and never logged.
 pub(crate) struct DataKey {
     derivations: Prk,
 }
 
 impl DataKey {
-    /// From its bytes.
+    /// Makes the key from its bytes.
     pub(crate) fn new(bytes: &[u8; KEY_BYTES]) -> Self {
         Self { derivations: Salt::new(HKDF_SHA256, &[]).extract(bytes) }
     }
@@ -33,10 +33,11 @@ impl DataKey {
         random()
     }
 
-    /// Encrypts with AES-256-GCM: the form, the nonce, the ciphertext, its tag. It opens in the same place alone.
+    /// Encrypts with AES-256-GCM. The result is the form, the nonce, the ciphertext and the tag. It can be opened only
+    /// for the same place.
     ///
-    /// The nonce is random. A stream's key seals a handful of events and a master key one key an account: far from the
-    /// 2^32 messages up to which random nonces of 96 bits are safe.
+    /// The nonce is random. A stream's key seals a handful of events, and a master key seals one key for each account.
+    /// That is far below the 2^32 messages up to which random nonces of 96 bits are safe.
     pub(crate) fn seal(&self, plain: &[u8], place: &[u8]) -> Vec<u8> {
         let nonce: [u8; NONCE_LEN] = random();
         let mut ciphertext = plain.to_vec();
@@ -46,7 +47,7 @@ impl DataKey {
         [&[FORM], &nonce[..], &ciphertext].concat()
     }
 
-    /// Decrypts what [`seal`](Self::seal) made for this place.
+    /// Decrypts the output of [`seal`](Self::seal) for this place.
     pub(crate) fn open(&self, sealed: &[u8], place: &[u8]) -> Result<Vec<u8>, NotOurs> {
         let (form, behind) = sealed.split_first().ok_or(NotOurs)?;
         let (nonce, ciphertext) = behind.split_at_checked(NONCE_LEN).ok_or(NotOurs)?;
@@ -59,7 +60,7 @@ impl DataKey {
         Ok(plain.to_vec())
     }
 
-    /// HMAC-SHA-256 of a digest: without the key nobody can try out what the digest may be of.
+    /// HMAC-SHA-256 of a digest. Without the key nobody can try out which text the digest is of.
     pub(crate) fn keyed(&self, digest: &Digest) -> Digest {
         let purpose = [FINGERPRINTS];
         let derived = self.derivations.expand(&purpose, HMAC_SHA256).expect("a key of 32 bytes is not too long");
@@ -76,7 +77,7 @@ impl DataKey {
 
 fn random<const LENGTH: usize>() -> [u8; LENGTH] {
     let mut bytes = [0; LENGTH];
-    // Where it has none, nothing can be sealed, and no TLS connection be made either.
+    // Without random bytes nothing can be sealed, and no TLS connection can be made either.
     SystemRandom::new().fill(&mut bytes).expect("the operating system has random bytes");
     bytes
 }

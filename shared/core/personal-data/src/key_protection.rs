@@ -8,32 +8,32 @@ use crate::data_key::{DataKey, KEY_BYTES, NotOurs};
 use crate::kms::{KmsError, KmsKey};
 use crate::{WrappedKey, Wrapping};
 
-/// Why a key could not be made or unwrapped, or why there is nothing to do it with.
+/// The reason why a key could not be made or unwrapped.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyProtectionError {
-    /// `KEY_STORE_MASTER_KEY` is not 32 bytes in base64. Handling: set it right, for instance to what
-    /// `openssl rand -base64 32` prints.
+    /// `KEY_STORE_MASTER_KEY` is not 32 bytes in base64. Handling: set it correctly, for instance to the output of
+    /// `openssl rand -base64 32`.
     #[error("KEY_STORE_MASTER_KEY must be 32 bytes in base64")]
     MasterKey,
-    /// A key was wrapped with what this process has not been given. Handling: give it that, too: what is set first wraps
-    /// new keys, the others unwrap those that are there.
+    /// The key was wrapped in a way for which this process has no setting. Handling: set the missing variable too. The
+    /// best way that is set wraps new keys; the others unwrap existing keys.
     #[error("the key is wrapped ({wrapping}), and this process has nothing to unwrap it with: set {variable}")]
     NotGiven {
-        /// With what it was wrapped.
+        /// The way in which it was wrapped.
         wrapping: &'static str,
         /// The setting that is missing.
         variable: &'static str,
     },
-    /// A key does not unwrap with this master key. Handling: set the master key that wrapped it; where others unwrap, a
-    /// person must look at this one.
+    /// The key does not unwrap with this master key. Handling: set the master key that wrapped it. If other keys unwrap,
+    /// a person must look at this key.
     #[error("the key was wrapped with another master key or for another stream, or has been changed")]
     NotOurs,
-    /// An unwrapped key has not 32 bytes. Handling: the key store is damaged; a person must look.
-    #[error("the key has not 32 bytes")]
+    /// An unwrapped key does not have 32 bytes. Handling: the key store is damaged; a person must look.
+    #[error("the key does not have 32 bytes")]
     Length,
-    /// This build cannot use KMS. Handling: take one with the feature `kms`, as those for Lambda are.
+    /// This build cannot use KMS. Handling: use a build with the feature `kms`, like the builds for Lambda.
     #[cfg(not(feature = "kms"))]
-    #[error("KEY_STORE_KMS_KEY_ID is set, and this build is without KMS")]
+    #[error("KEY_STORE_KMS_KEY_ID is set, but this build has no KMS")]
     NoKms,
     /// KMS cannot be used, or refused. Handling: see [`KmsError`].
     #[cfg(feature = "kms")]
@@ -42,7 +42,7 @@ pub enum KeyProtectionError {
 }
 
 impl KeyProtectionError {
-    /// Whether it says something of one key alone, and nothing of what keys are unwrapped with.
+    /// Whether the error concerns only this key, and not the wrapping of all keys.
     pub(crate) fn is_of_the_key(&self) -> bool {
         match self {
             Self::NotOurs | Self::Length => true,
@@ -53,7 +53,7 @@ impl KeyProtectionError {
     }
 }
 
-/// What keys are wrapped with where they lie. The best that is set wraps new ones; all that is set unwraps.
+/// The wrapping of stored keys. The best way that is set wraps new keys; every way that is set unwraps.
 pub struct KeyProtection {
     master_key: Option<DataKey>,
     #[cfg(feature = "kms")]
@@ -61,7 +61,7 @@ pub struct KeyProtection {
 }
 
 impl KeyProtection {
-    /// As the settings say.
+    /// The wrapping that the settings name.
     ///
     /// # Errors
     /// See [`KeyProtectionError`].
@@ -77,7 +77,7 @@ impl KeyProtection {
         })
     }
 
-    /// Whoever reads the key store has the keys: for a data folder on the owner's own machine.
+    /// No wrapping: anyone who reads the key store has the keys. It is for a data folder on the owner's own machine.
     #[must_use]
     pub const fn none() -> Self {
         Self {
@@ -87,14 +87,14 @@ impl KeyProtection {
         }
     }
 
-    /// With this key of KMS.
+    /// Wrapping by this key of KMS.
     #[cfg(feature = "kms")]
     #[must_use]
     pub const fn by_kms(key: KmsKey) -> Self {
         Self { master_key: None, kms: Some(key) }
     }
 
-    /// What new keys are wrapped with.
+    /// The way in which new keys are wrapped.
     #[must_use]
     pub fn wrapping(&self) -> Wrapping {
         #[cfg(feature = "kms")]
@@ -104,7 +104,7 @@ impl KeyProtection {
         if self.master_key.is_some() { Wrapping::MasterKey } else { Wrapping::Unwrapped }
     }
 
-    /// A new key for this stream: wrapped, and itself.
+    /// A new key for this stream: its wrapped form, and the key itself.
     pub(crate) async fn generate(&self, stream_id: StreamId) -> Result<(WrappedKey, DataKey), KeyProtectionError> {
         #[cfg(feature = "kms")]
         if let Some(kms) = &self.kms {
@@ -119,7 +119,7 @@ impl KeyProtection {
         Ok((WrappedKey { wrapping: self.wrapping(), bytes }, DataKey::new(&key)))
     }
 
-    /// The key itself.
+    /// The unwrapped key.
     pub(crate) async fn unwrap(&self, stream_id: StreamId, key: &WrappedKey) -> Result<DataKey, KeyProtectionError> {
         let not_given = |variable| KeyProtectionError::NotGiven { wrapping: key.wrapping.as_str(), variable };
         let bytes = match key.wrapping {

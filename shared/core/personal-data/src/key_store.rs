@@ -5,19 +5,19 @@ use std::str::FromStr;
 use async_trait::async_trait;
 use cqrs::StreamId;
 
-/// What a key was wrapped with before it was stored.
+/// The way a key was wrapped before it was stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wrapping {
-    /// Nothing: whoever reads the key store has the key.
+    /// No wrapping: anyone who reads the key store has the key.
     Unwrapped,
-    /// A master key of the process's environment.
+    /// By a master key in the process's environment.
     MasterKey,
-    /// A key that never leaves AWS KMS.
+    /// By a key that never leaves AWS KMS.
     Kms,
 }
 
 impl Wrapping {
-    /// The text of the databases.
+    /// The name in the databases.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -41,15 +41,15 @@ impl FromStr for Wrapping {
     }
 }
 
-/// A text that is no wrapping. Handling: the key store is damaged, or was written by a newer build.
+/// The text names no wrapping. Handling: the key store is damaged, or a newer build wrote to it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("must be \"unwrapped\", \"master-key\" or \"kms\"")]
 pub struct WrappingError;
 
-/// A key as it is stored. Its bytes never get into a log.
+/// A stored key. Its bytes never get into a log.
 #[derive(Clone, PartialEq, Eq)]
 pub struct WrappedKey {
-    /// With what.
+    /// The way it is wrapped.
     pub wrapping: Wrapping,
     /// The wrapped bytes.
     pub bytes: Vec<u8>,
@@ -61,25 +61,25 @@ impl fmt::Debug for WrappedKey {
     }
 }
 
-/// What a key store holds for a stream.
+/// The key store's content for a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoredKey {
-    /// Its key.
+    /// The stream's key.
     Wrapped(WrappedKey),
-    /// That it has none, and never will again.
+    /// The mark of a destroyed key. The stream will never have a key again.
     Destroyed,
-    /// Something that is neither. Handling: a person must look; the other streams' keys are none the worse.
+    /// Damaged content. Handling: a person must look. The other streams' keys are not affected.
     Damaged {
-        /// What did not fit.
+        /// The part that did not fit.
         reason: String,
     },
 }
 
-/// Why a key store did not answer.
+/// The reason why a key store did not answer.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyStoreError {
-    /// It could not be reached, or did not answer in time: what was asked for may be done or not. Handling: retry later;
-    /// each operation may be repeated.
+    /// The store could not be reached, or did not answer in time. The operation may or may not have been done. Handling:
+    /// retry later; each operation may be repeated.
     #[error("the key store is unavailable")]
     Unavailable {
         /// The driver's error.
@@ -88,20 +88,20 @@ pub enum KeyStoreError {
     },
 }
 
-/// Port: where the keys are. Its adapters pass one suite of contract tests.
+/// Port: the store of the keys. Its adapters pass one suite of contract tests.
 #[async_trait]
 pub trait KeyStore: Send + Sync {
-    /// Stores this key durably, unless the stream has one or had one; answers what the store then holds. Of two writers
-    /// that come at once, both are answered the one key.
+    /// Stores this key durably, unless the stream has a key or had one. Returns the content of the store afterwards. If
+    /// two writers come at once, both get the same key.
     async fn create_or_get(&self, stream_id: StreamId, new_key: &WrappedKey) -> Result<StoredKey, KeyStoreError>;
 
-    /// What the store holds for these streams; no entry for those that it knows nothing of.
+    /// The store's content for these streams. Unknown streams have no entry.
     async fn get_many(&self, stream_ids: &[StreamId]) -> Result<HashMap<StreamId, StoredKey>, KeyStoreError>;
 
-    /// Destroys the stream's key, durably before it returns, and keeps in mind that it did: no key is ever stored for
-    /// the stream again. Also where there was none. Again changes nothing.
+    /// Destroys the stream's key durably before it returns, and leaves a mark. No key is ever stored for the stream
+    /// again. This also holds for a stream without a key. A repetition changes nothing.
     async fn destroy(&self, stream_id: StreamId) -> Result<(), KeyStoreError>;
 
-    /// Whether the store answers at all.
+    /// Whether the store answers.
     async fn ping(&self) -> Result<(), KeyStoreError>;
 }

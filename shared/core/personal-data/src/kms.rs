@@ -9,37 +9,38 @@ use serde_json::{Value, json};
 use settings::{Settings, SettingsError};
 
 const KMS: Service = Service { name: "kms", endpoint_variable: "AWS_ENDPOINT_URL_KMS" };
-/// Less than 3 s for all tries together: a command has 10 s, and other things to wait for.
+/// All tries together take less than 3 s, because a command has 10 s and has to wait for other services too.
 const LIMITS: Limits = Limits {
     try_timeout: Duration::from_secs(1),
     retry_for: Duration::from_millis(1_500),
     first_pause: Duration::from_millis(25),
     longest_pause: Duration::from_millis(200),
 };
-/// What KMS binds a wrapped key to, and writes into CloudTrail: the key opens for this stream alone.
+/// The name under which KMS binds a wrapped key to its stream and records it in CloudTrail. The key unwraps for this stream
+/// only.
 const STREAM_ID: &str = "stream_id";
-/// KMS's words for what it did not wrap, or not for this stream.
+/// KMS's error codes for a key that it did not wrap, or not for this stream.
 const NOT_OURS: [&str; 2] = ["InvalidCiphertextException", "IncorrectKeyException"];
 
-/// Why KMS made or unwrapped no key.
+/// The reason why KMS made or unwrapped no key.
 #[derive(Debug, thiserror::Error)]
 pub enum KmsError {
-    /// The environment lacks what signs requests to AWS. Handling: in Lambda it is there by itself; elsewhere set the
-    /// variable that it names.
+    /// The environment lacks the credentials that sign requests to AWS. Handling: in Lambda they are set by Lambda;
+    /// elsewhere set the variable that the error names.
     #[error(transparent)]
     Environment(#[from] SettingsError),
-    /// KMS did not answer, or refused to make a key. Handling: grant the role `kms:GenerateDataKey` on the key, see that the
-    /// key is enabled, and that the network lets it reach KMS.
+    /// KMS did not answer, or refused to make a key. Handling: grant the role `kms:GenerateDataKey` on the key. Check that
+    /// the key is enabled and that the network lets the function reach KMS.
     #[error("KMS made no key")]
     Generate(#[source] RequestError),
-    /// KMS did not answer, or refused to unwrap a key. Handling: grant the role `kms:Decrypt` on the key that wrapped it,
-    /// see that the key is enabled, and that the network lets it reach KMS.
+    /// KMS did not answer, or refused to unwrap a key. Handling: grant the role `kms:Decrypt` on the key that wrapped it.
+    /// Check that the key is enabled and that the network lets the function reach KMS.
     #[error("KMS did not unwrap the key")]
     Unwrap(#[source] RequestError),
-    /// What is stored was not wrapped by KMS, or by another key there, or for another stream. Handling: a person must look.
+    /// The stored key was not wrapped by KMS, or by another key there, or for another stream. Handling: a person must look.
     #[error("the key was wrapped with another key of KMS or for another stream, or has been changed")]
     NotOurs,
-    /// KMS answered without what was asked for. Handling: a defect of what is at the address; see what answers there.
+    /// KMS's answer has no key in it. Handling: a defect of the server at the address; see which server answers there.
     #[error("KMS answered without a key")]
     NoKey,
 }
@@ -50,7 +51,7 @@ pub struct KmsKey {
     key_id: String,
 }
 
-/// What GenerateDataKey and Decrypt answer, in base64. Never shown, and so without `Debug`.
+/// The answer of GenerateDataKey and Decrypt, in base64. It is never shown, so it has no `Debug`.
 #[derive(Deserialize)]
 struct Answer {
     #[serde(rename = "CiphertextBlob")]
@@ -60,7 +61,7 @@ struct Answer {
 }
 
 impl KmsKey {
-    /// The key of this id, ARN or alias, used as the role that the process runs under. Nothing is connected here.
+    /// The key of this id, ARN or alias. It is used as the role that the process runs under. No connection is made here.
     ///
     /// # Errors
     /// [`KmsError::Environment`].
@@ -68,8 +69,8 @@ impl KmsKey {
         Self::from_settings(&Settings::from_env(), key_id)
     }
 
-    /// The key of this id, ARN or alias, with the credentials of these settings. It is asked for in the process's region
-    /// whatever region an ARN names, as AWS's SDK does; where that is another one, KMS refuses.
+    /// The key of this id, ARN or alias, with the credentials of these settings. The request goes to the process's region,
+    /// even if an ARN names another region. AWS's SDK does the same. For a key of another region KMS refuses.
     ///
     /// # Errors
     /// [`KmsError::Environment`].
@@ -77,10 +78,10 @@ impl KmsKey {
         Ok(Self { kms: AwsService::from_settings(settings, KMS, LIMITS)?, key_id: key_id.to_owned() })
     }
 
-    /// A new key for this stream: wrapped, and itself.
+    /// A new key for this stream: its wrapped form, and the key itself.
     pub(crate) async fn generate(&self, stream_id: StreamId) -> Result<(Vec<u8>, Vec<u8>), KmsError> {
         let input = json!({ "KeyId": self.key_id, "KeySpec": "AES_256", "EncryptionContext": context(stream_id) });
-        // Made twice, one of the two is never stored.
+        // If the request arrives twice, one of the two keys is never stored.
         let answer = self.kms.send(json_request("TrentService.GenerateDataKey", &input)).await;
         let answer = read(&answer.map_err(KmsError::Generate)?)?;
         Ok((bytes(answer.wrapped)?, bytes(answer.key)?))
@@ -102,7 +103,7 @@ fn context(stream_id: StreamId) -> Value {
     json!({ STREAM_ID: stream_id.to_string() })
 }
 
-/// Without serde's error, which may repeat what it does not understand.
+/// The error is given without serde's error, which may repeat text that it does not understand.
 fn read(answer: &[u8]) -> Result<Answer, KmsError> {
     serde_json::from_slice(answer).map_err(|_| KmsError::NoKey)
 }
@@ -124,7 +125,7 @@ mod tests {
 
     use super::*;
 
-    /// In KMS's place: answers this to everything, and remembers what it was asked.
+    /// A stand-in for KMS. It gives this answer to every request, and remembers the requests.
     async fn kms_that_answers(status: u16, answer: Value) -> (KmsKey, Arc<Mutex<Vec<String>>>) {
         let asked: Arc<Mutex<Vec<String>>> = Arc::default();
         let asks = Arc::clone(&asked);

@@ -13,29 +13,28 @@ use serde_json::{Map, Value};
 use crate::data_key::{DataKey, NotOurs};
 use crate::{KeyProtection, KeyProtectionError, KeyStore, KeyStoreError, StoredKey};
 
-/// How many keys are unwrapped at once: each is a request where KMS does it.
+/// The number of keys that are unwrapped at once. With KMS each is a request.
 const UNWRAPPED_AT_ONCE: usize = 16;
 
 /// Personal data under a key for each stream.
 ///
-/// No key is kept once it has been used. A kept one would go on opening what has been erased meanwhile, for as long as it
-/// is kept, in every process that has it; and no command but an opening, and no query but the two that read the log,
-/// needs one at all.
+/// No key is kept after its use. A kept key would go on opening erased data, in every process that has it, for as long as
+/// it is kept. The only operations that need a key are an opening and the two queries that read the log.
 pub struct StreamKeys {
     keys: Arc<dyn KeyStore>,
     protection: KeyProtection,
 }
 
-/// A stream's key, as far as there is one.
+/// A stream's key, or the state without one.
 enum Key {
     Usable(DataKey),
     Destroyed,
-    /// Why what there is unwraps to no key.
+    /// The reason why the stored key does not unwrap.
     Damaged(String),
 }
 
 impl StreamKeys {
-    /// The keys of this store.
+    /// Personal data with the keys of this store.
     pub fn new(keys: Arc<dyn KeyStore>, protection: KeyProtection) -> Self {
         Self { keys, protection }
     }
@@ -52,7 +51,7 @@ impl StreamKeys {
         }
     }
 
-    /// The keys of these streams that the store knows of.
+    /// The keys of those of these streams that the store knows.
     async fn keys_of(&self, stream_ids: &[StreamId]) -> Result<HashMap<StreamId, Key>, PersonalDataError> {
         let stored = self.keys.get_many(stream_ids).await.map_err(of_the_store)?;
         stream::iter(stored)
@@ -71,7 +70,7 @@ impl PersonalData for StreamKeys {
         let stored = self.keys.create_or_get(stream_id, &new_key).await.map_err(of_the_store)?;
         let key = match stored {
             StoredKey::Wrapped(stored) if stored == new_key => Key::Usable(key),
-            // The stream has one already.
+            // The stream already has a key.
             stored => self.usable(stream_id, stored).await?,
         };
         let key = match key {
@@ -129,10 +128,10 @@ impl PersonalData for StreamKeys {
     }
 }
 
-/// Erasing leaves a mark; a key that is only missing is lost.
-const NO_KEY: &str = "the key store knows nothing of its key";
+/// Erasing leaves a mark. Without a mark, the key is lost.
+const NO_KEY: &str = "the key store has no key and no mark for the stream";
 
-/// Opens one event's personal part, where it is sealed.
+/// Opens one event's personal part, if it is sealed.
 fn open(stream_id: StreamId, key: Option<&Key>, event: &mut RecordedEvent) -> Result<(), String> {
     let place = place_of(stream_id, event);
     let Some(personal) = event.personal.as_mut().filter(|personal| personal.is_sealed()) else {
@@ -148,20 +147,20 @@ fn open(stream_id: StreamId, key: Option<&Key>, event: &mut RecordedEvent) -> Re
 }
 
 fn decrypt(key: &DataKey, personal: &SealedPersonalData, place: &[u8]) -> Result<Map<String, Value>, &'static str> {
-    let ciphertext = STANDARD.decode(&personal.ciphertext).map_err(|_| "the ciphertext is no base64")?;
+    let ciphertext = STANDARD.decode(&personal.ciphertext).map_err(|_| "the ciphertext is not base64")?;
     let plain =
         key.open(&ciphertext, place).map_err(|NotOurs| "it was not sealed for this event, or has been changed")?;
     let members: Map<String, Value> =
-        serde_json::from_slice(&plain).map_err(|_| "what was sealed is no JSON object")?;
+        serde_json::from_slice(&plain).map_err(|_| "the sealed text is not a JSON object")?;
     let is_named = |name| personal.members.iter().any(|member| member == name);
     if members.len() == personal.members.len() && members.keys().all(is_named) {
         Ok(members)
     } else {
-        Err("what was sealed has other members than the event names")
+        Err("the sealed members differ from the members that the event names")
     }
 }
 
-/// What a ciphertext is bound to: this event of this stream.
+/// The place that a ciphertext is bound to: this event of this stream.
 fn place_of(stream_id: StreamId, event: &RecordedEvent) -> Vec<u8> {
     [stream_id.0.as_bytes().as_slice(), event.event_id.as_bytes()].concat()
 }

@@ -1,24 +1,25 @@
 use crate::{Secret, Settings, SettingsError};
 
-/// The variable in which Lambda says where it runs.
+/// The variable in which Lambda gives the region.
 pub const AWS_REGION: &str = "AWS_REGION";
 /// The variable with the id of the key that signs requests to AWS.
 pub const AWS_ACCESS_KEY_ID: &str = "AWS_ACCESS_KEY_ID";
-/// The variable with that key.
+/// The variable with the key that signs requests to AWS.
 pub const AWS_SECRET_ACCESS_KEY: &str = "AWS_SECRET_ACCESS_KEY";
-/// The variable with what goes with a key that a role gave.
+/// The variable with the session token, which belongs to a key that a role gave.
 pub const AWS_SESSION_TOKEN: &str = "AWS_SESSION_TOKEN";
-/// The variable by which AWS's SDKs and tools are pointed at another address than AWS's own.
+/// The variable that points AWS's SDKs and tools to another address than AWS's own.
 const AWS_ENDPOINT_URL: &str = "AWS_ENDPOINT_URL";
 
-/// What signs requests to AWS. In Lambda they are those of the function's role, for as long as the process lives.
+/// The credentials that sign requests to AWS. In Lambda they are the credentials of the function's role, and hold
+/// as long as the process lives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AwsCredentials {
     /// The key's id.
     pub access_key_id: String,
     /// The key.
     pub secret_access_key: Secret,
-    /// What goes with a key that a role gave.
+    /// The session token, which belongs to a key that a role gave.
     pub session_token: Option<Secret>,
 }
 
@@ -31,7 +32,7 @@ impl Settings {
         self.required(AWS_REGION)
     }
 
-    /// The credentials, from where Lambda puts them.
+    /// The credentials, from the variables where Lambda puts them.
     ///
     /// # Errors
     /// See [`SettingsError`].
@@ -43,8 +44,8 @@ impl Settings {
         })
     }
 
-    /// Where a service of AWS's is, if not at AWS's own address: the service's own variable, such as
-    /// `AWS_ENDPOINT_URL_LAMBDA`, comes before `AWS_ENDPOINT_URL`.
+    /// The address of an AWS service, if it is not AWS's own. The service's own variable, such as
+    /// `AWS_ENDPOINT_URL_LAMBDA`, is taken before `AWS_ENDPOINT_URL`.
     ///
     /// # Errors
     /// See [`SettingsError`].

@@ -5,7 +5,7 @@ use crate::{Settings, SettingsError};
 
 /// The variable that names brokers: `host:port`, several with commas between.
 pub const KAFKA_BOOTSTRAP_SERVERS: &str = "KAFKA_BOOTSTRAP_SERVERS";
-/// The variable that names an MSK cluster whose brokers are to be looked up.
+/// The variable that names an MSK cluster. Its brokers are looked up.
 pub const KAFKA_CLUSTER_ARN: &str = "KAFKA_CLUSTER_ARN";
 /// The variable that says how to sign in: `plaintext`, `scram` or `iam`.
 pub const KAFKA_SIGN_IN: &str = "KAFKA_SIGN_IN";
@@ -13,53 +13,54 @@ pub const KAFKA_SIGN_IN: &str = "KAFKA_SIGN_IN";
 pub const KAFKA_USERNAME: &str = "KAFKA_USERNAME";
 /// The variable with the password for `scram`.
 pub const KAFKA_PASSWORD: &str = "KAFKA_PASSWORD";
-/// The variable that names a file of the certificates (PEM) that the brokers' certificates must come from.
+/// The variable that names a file of certificates (PEM). They are the authorities that must have issued the brokers'
+/// certificates.
 pub const KAFKA_CA_FILE: &str = "KAFKA_CA_FILE";
 /// The variable that names the events' topic.
 pub const KAFKA_TOPIC: &str = "KAFKA_TOPIC";
-/// The variable that names the topic of what could not be applied.
+/// The variable that names the topic of the records that could not be applied.
 pub const KAFKA_DEAD_LETTER_TOPIC: &str = "KAFKA_DEAD_LETTER_TOPIC";
 
 const DEFAULT_TOPIC: &str = "passbook.account-events";
 
-/// Where Kafka is, how to sign in there, and which topics are ours.
+/// The address of Kafka, the sign-in, and the topics of Passbook.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KafkaSettings {
-    /// Where it is.
+    /// The address.
     pub brokers: KafkaBrokers,
-    /// How to sign in.
+    /// The sign-in.
     pub sign_in: KafkaSignIn,
-    /// The certificates that the brokers' certificates must come from. Where there is none: Amazon's under IAM; else for what
-    /// publishes Mozilla's, built in, and for what consumes the machine's own.
+    /// The authorities that must have issued the brokers' certificates. Without a file, IAM uses Amazon's authorities. With
+    /// other sign-ins the publisher uses Mozilla's, which are built in, and the consumers use the machine's own.
     pub ca_file: Option<PathBuf>,
     /// The events' topic.
     pub topic: String,
-    /// The topic of what could not be applied.
+    /// The topic of the records that could not be applied.
     pub dead_letter_topic: String,
 }
 
-/// Where Kafka is.
+/// The address of Kafka.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KafkaBrokers {
-    /// At some of the brokers, which name the others: `host:port`, several with commas between.
+    /// Some of the brokers, which name the others: `host:port`, several with commas between.
     BootstrapServers(String),
-    /// Where MSK says that this cluster's brokers are.
+    /// This MSK cluster. MSK tells the addresses of its brokers.
     ClusterArn(String),
 }
 
-/// How to sign in to Kafka.
+/// The sign-in to Kafka.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KafkaSignIn {
-    /// Not at all, and without TLS: for a broker on the machine itself, or in a network that nobody else is in.
+    /// No sign-in and no TLS: for a broker on the machine itself, or in a network without other users.
     Plaintext,
-    /// With a user and a password, over TLS.
+    /// By a user and a password, over TLS.
     ScramSha512 {
         /// The user.
         username: String,
         /// Its password.
         password: Secret,
     },
-    /// As the AWS role that the process runs under, over TLS.
+    /// By the AWS role that the process runs under, over TLS.
     MskIam {
         /// The cluster's region.
         region: String,
@@ -71,7 +72,7 @@ pub enum KafkaSignIn {
 pub struct Secret(String);
 
 impl Secret {
-    /// From a text.
+    /// Makes the secret from a text.
     #[must_use]
     pub const fn new(text: String) -> Self {
         Self(text)
@@ -93,16 +94,16 @@ impl fmt::Debug for Secret {
 impl Settings {
     /// Kafka's settings, as a publisher or a consumer needs them.
     ///
-    /// Where both `KAFKA_BOOTSTRAP_SERVERS` and `KAFKA_CLUSTER_ARN` are set, the servers win: they save the look-up at
-    /// every start. The sign-in is IAM's wherever an ARN is set, unless `KAFKA_SIGN_IN` says otherwise.
+    /// If both `KAFKA_BOOTSTRAP_SERVERS` and `KAFKA_CLUSTER_ARN` are set, the servers win, because they save the look-up at
+    /// every start. If an ARN is set, the sign-in is by IAM, unless `KAFKA_SIGN_IN` says otherwise.
     ///
     /// # Errors
-    /// See [`SettingsError`]; [`SettingsError::Missing`] names `KAFKA_BOOTSTRAP_SERVERS` where neither is set.
+    /// See [`SettingsError`]. [`SettingsError::Missing`] names `KAFKA_BOOTSTRAP_SERVERS` if neither variable is set.
     pub fn kafka(&self) -> Result<KafkaSettings, SettingsError> {
         self.kafka_if_set()?.ok_or(SettingsError::Missing { variable: KAFKA_BOOTSTRAP_SERVERS })
     }
 
-    /// Kafka's settings where there is a Kafka; none on the embedded stack, which sets neither servers nor a cluster.
+    /// Kafka's settings if there is a Kafka. The embedded stack sets neither servers nor a cluster, and gets none.
     ///
     /// # Errors
     /// See [`SettingsError`].
@@ -137,7 +138,7 @@ impl Settings {
         let dead_letter_topic =
             self.optional(KAFKA_DEAD_LETTER_TOPIC)?.unwrap_or_else(|| format!("{topic}.dead-letters"));
         if dead_letter_topic == topic {
-            let reason = "it must be another topic than the events'";
+            let reason = "it must differ from the events' topic";
             return Err(SettingsError::Invalid { variable: KAFKA_DEAD_LETTER_TOPIC, reason });
         }
         Ok(Some(KafkaSettings { brokers, sign_in, ca_file, topic, dead_letter_topic }))

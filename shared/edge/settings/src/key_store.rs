@@ -2,31 +2,31 @@ use crate::{Secret, SecretUrl, Settings, SettingsError};
 
 /// The variable that names the store of the keys.
 pub const KEY_STORE_URL: &str = "KEY_STORE_URL";
-/// The variable that names the key of AWS KMS that the keys are wrapped with: its id, ARN or alias.
+/// The variable that names the key of AWS KMS that wraps the keys: its id, ARN or alias.
 pub const KEY_STORE_KMS_KEY_ID: &str = "KEY_STORE_KMS_KEY_ID";
-/// The variable with the master key that the keys are wrapped with: 32 bytes in base64.
+/// The variable with the master key that wraps the keys: 32 bytes in base64.
 pub const KEY_STORE_MASTER_KEY: &str = "KEY_STORE_MASTER_KEY";
 
-/// Where the keys of personal data are, and what they are wrapped with.
+/// The place of the keys of personal data, and the keys that wrap them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyStoreSettings {
-    /// Where they are.
+    /// The place of the keys.
     pub location: KeyStoreLocation,
-    /// What they are wrapped with.
+    /// The keys that wrap them.
     pub protection: KeyProtectionSettings,
 }
 
-/// Where the keys are.
+/// The place of the keys of personal data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeyStoreLocation {
-    /// In a database of their own on the server of this event store, or in a file of their own beside its file: enough
-    /// to try things out. A backup of the whole server has both then, and so brings back what was erased.
+    /// In a database of their own on the server of this event store, or in a file of their own beside its file. This
+    /// is enough for trials. A backup of the whole server then has both, and so brings erased names back.
     BesideEventStore(SecretUrl),
     /// In this database.
     At(SecretUrl),
 }
 
-/// What the keys are wrapped with. Where both are set, KMS wraps new ones, and both unwrap.
+/// The keys that wrap the keys of personal data. If both are set, KMS wraps new keys, and both unwrap.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KeyProtectionSettings {
     /// A key of AWS KMS.
@@ -36,7 +36,7 @@ pub struct KeyProtectionSettings {
 }
 
 impl Settings {
-    /// The key store's settings: `KEY_STORE_URL`, or beside `EVENT_STORE_URL`; `KEY_STORE_KMS_KEY_ID` and
+    /// The key store's settings: `KEY_STORE_URL`, or the place beside `EVENT_STORE_URL`; `KEY_STORE_KMS_KEY_ID` and
     /// `KEY_STORE_MASTER_KEY`.
     ///
     /// # Errors

@@ -1,11 +1,12 @@
-//! What the environment says: read once at start, and refused by the variable's name when it is wrong.
+//! The settings from the environment. They are read once at the start. A wrong setting is refused by the variable's
+//! name.
 //!
-//! What a secret's ARN stands for is read by the crate `secrets`, which puts it in its place here.
+//! The crate `secrets` reads the secrets that ARNs name, and puts their texts in place here.
 
 mod aws; // AWS: the region, the credentials, another address
-mod kafka; // Kafka: where it is, how to sign in, which topics
-mod key_store; // the keys of personal data: where they are, what they are wrapped with
-mod secret_arns; // what is named by a secret's ARN in its own place
+mod kafka; // Kafka: its address, the sign-in, the topics
+mod key_store; // the keys of personal data: their place, and the keys that wrap them
+mod secret_arns; // the variables that name a secret's ARN
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -24,7 +25,7 @@ pub use secret_arns::{
     EVENT_STORE_URL_SECRET_ARN, KAFKA_CREDENTIALS_SECRET_ARN, KEY_STORE_URL_SECRET_ARN, READ_DB_URL_SECRET_ARN,
 };
 
-/// Why the environment is refused. Handling: set the variable right and start again.
+/// The reason why the environment is refused. Handling: set the variable correctly and start again.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
     /// The variable must be set.
@@ -33,15 +34,15 @@ pub enum SettingsError {
         /// Its name.
         variable: &'static str,
     },
-    /// The variable is set to something that is not understood. The value is not repeated: it may be secret.
+    /// The variable's value is not understood. The value is not repeated, because it may be secret.
     #[error("{variable} is set wrongly: {reason}")]
     Invalid {
         /// Its name.
         variable: &'static str,
-        /// What is asked of it.
+        /// The requirement that the value does not meet.
         reason: &'static str,
     },
-    /// The variable is not set, and the secret that stands for it has not been read: only the functions read secrets.
+    /// The variable is not set, and the secret that stands for it has not been read. Only the functions read secrets.
     /// Handling: set the variable itself.
     #[error("{variable} is not set, and the secret that {secret_arn} names has not been read")]
     SecretNotRead {
@@ -57,15 +58,15 @@ pub const EVENT_STORE_URL: &str = "EVENT_STORE_URL";
 /// The variable that names the read database.
 pub const READ_DB_URL: &str = "READ_DB_URL";
 
-/// The variable that names the Invoke API that the functions are behind, where they are not in this process.
+/// The variable with the URL of the Invoke API, if the functions are not in this process.
 pub const PASSBOOK_INVOKE_URL: &str = "PASSBOOK_INVOKE_URL";
 
-/// A URL that may hold a password, so that it never gets into a log.
+/// A URL that may hold a password, so it never gets into a log.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SecretUrl(String);
 
 impl SecretUrl {
-    /// From a text.
+    /// Makes the URL from a text.
     #[must_use]
     pub const fn new(url: String) -> Self {
         Self(url)
@@ -77,13 +78,13 @@ impl SecretUrl {
         &self.0
     }
 
-    /// What comes before `://`, which says which adapter it is for.
+    /// The text before `://`, which names the adapter that the URL is for.
     #[must_use]
     pub fn scheme(&self) -> &str {
         self.0.split_once("://").map_or("", |(scheme, _)| scheme)
     }
 
-    /// The hosts with their ports, and neither user nor password.
+    /// The hosts with their ports, without user and password.
     #[must_use]
     pub fn hosts(&self) -> &str {
         let behind_scheme = self.0.split_once("://").map_or("", |(_, behind)| behind);
@@ -91,7 +92,7 @@ impl SecretUrl {
         authority.rsplit_once('@').map_or(authority, |(_, hosts)| hosts)
     }
 
-    /// What comes after `sqlite://`: a file's path.
+    /// The text after `sqlite://`: a file's path.
     #[must_use]
     pub fn sqlite_path(&self) -> Option<&str> {
         self.0.strip_prefix("sqlite://").filter(|path| !path.is_empty())
@@ -104,7 +105,7 @@ impl fmt::Debug for SecretUrl {
     }
 }
 
-/// The variables as they were when they were read, with what has been put in since.
+/// The variables as they were read, and the variables that have been added since.
 #[derive(Clone, Default)]
 pub struct Settings {
     variables: BTreeMap<OsString, OsString>,
@@ -117,7 +118,7 @@ impl Settings {
         Self { variables: std::env::vars_os().collect() }
     }
 
-    /// These variables and no others.
+    /// Only these variables.
     pub fn from_variables<N, V>(variables: impl IntoIterator<Item = (N, V)>) -> Self
     where
         N: Into<OsString>,
@@ -126,7 +127,7 @@ impl Settings {
         Self { variables: variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect() }
     }
 
-    /// With this variable as well, in the place of what it was.
+    /// The same settings with this variable set to a new value.
     #[must_use]
     pub fn with(mut self, variable: &'static str, value: String) -> Self {
         self.variables.insert(variable.into(), value.into());
@@ -165,19 +166,19 @@ impl Settings {
         Ok(self.optional(READ_DB_URL)?.map(SecretUrl))
     }
 
-    /// A variable's value.
+    /// The value of a variable that must be set.
     ///
     /// # Errors
-    /// [`SettingsError::Missing`] when it is not set, and what [`optional`](Self::optional) refuses.
+    /// [`SettingsError::Missing`] when it is not set, and the errors of [`optional`](Self::optional).
     pub fn required(&self, variable: &'static str) -> Result<String, SettingsError> {
         self.optional(variable)?.ok_or(SettingsError::Missing { variable })
     }
 
-    /// A variable's value; none when it is not set, or set to nothing.
+    /// The value of a variable, or none when it is not set or is empty.
     ///
     /// # Errors
-    /// [`SettingsError::Invalid`] when it is not Unicode, [`SettingsError::SecretNotRead`] when a secret stands for it
-    /// that has not been read: nobody takes that for a setting that was left out, and falls back.
+    /// [`SettingsError::Invalid`] when it is not Unicode. [`SettingsError::SecretNotRead`] when a secret stands for it
+    /// that has not been read. So a failed secret is never taken for a setting that was left out.
     pub fn optional(&self, variable: &'static str) -> Result<Option<String>, SettingsError> {
         match (self.value(variable), secret_arns::standing_for(variable)) {
             (Some(value), _) => match value.to_str() {
@@ -191,7 +192,7 @@ impl Settings {
         }
     }
 
-    /// Whether a variable is set, to something at all.
+    /// Whether a variable is set to a value that is not empty.
     #[must_use]
     pub fn is_set(&self, variable: &'static str) -> bool {
         self.value(variable).is_some()
@@ -203,7 +204,7 @@ impl Settings {
 }
 
 impl fmt::Debug for Settings {
-    /// The names alone: passwords are among the values.
+    /// Shows only the names, because passwords are among the values.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_set().entries(self.variables.keys()).finish()
     }

@@ -9,7 +9,7 @@ pub const READ_DB_URL_SECRET_ARN: &str = "READ_DB_URL_SECRET_ARN";
 /// The variable that names the secret with `KAFKA_USERNAME` and `KAFKA_PASSWORD`, in JSON as MSK keeps them.
 pub const KAFKA_CREDENTIALS_SECRET_ARN: &str = "KAFKA_CREDENTIALS_SECRET_ARN";
 
-/// The variable that names a secret for this one.
+/// The variable that names the secret for the given variable, if there is one.
 pub(crate) fn standing_for(variable: &str) -> Option<&'static str> {
     match variable {
         EVENT_STORE_URL => Some(EVENT_STORE_URL_SECRET_ARN),

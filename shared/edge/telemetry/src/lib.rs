@@ -1,5 +1,5 @@
-//! Structured logs through `tracing`: readable on a terminal, one JSON object a line elsewhere (which is
-//! what CloudWatch Logs can query). Every line of a request carries its correlation id, from the span it is in.
+//! Structured logs through `tracing`. On a terminal they are readable text. Elsewhere each line is one JSON object, which
+//! CloudWatch Logs can query. Every line of a request carries its correlation id, from the request's span.
 
 use std::io::IsTerminal as _;
 
@@ -8,33 +8,33 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-/// Says what is logged, in `tracing`'s own words: `debug`, or `info,cqrs=debug`. Empty is not set.
+/// The variable with the log filter in `tracing`'s own words: `debug`, or `info,cqrs=debug`. An empty value counts as not set.
 const FILTER_VARIABLE: &str = "PASSBOOK_LOG";
 
-/// How a log line is written.
+/// The form of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// For people.
+    /// Text for people.
     Text,
-    /// For programs: one JSON object a line.
+    /// JSON for programs: one object a line.
     Json,
 }
 
-/// Sends the process's logs to standard error, and each panic with them. Called once, first in `main`.
+/// Sends the process's logs to standard error, and each panic with them. It is called once, first in `main`.
 ///
-/// Standard error, since a command-line program's standard output is its answer; Lambda takes both.
+/// It uses standard error, because a command-line program's standard output is its answer. Lambda takes both.
 pub fn init() {
     let format = if std::io::stderr().is_terminal() { Format::Text } else { Format::Json };
     let wanted = std::env::var(FILTER_VARIABLE).ok().filter(|wanted| !wanted.is_empty());
     let filter = wanted.as_deref().and_then(|filter| filter.parse().ok());
     subscriber(format, filter.clone().unwrap_or_else(default_filter), std::io::stderr).init();
     if wanted.is_some() && filter.is_none() {
-        tracing::warn!("{FILTER_VARIABLE} is not understood; taking \"{}\"", default_filter());
+        tracing::warn!("{FILTER_VARIABLE} is not understood; the filter is \"{}\"", default_filter());
     }
     log_panics();
 }
 
-/// What [`init`] installs, for whoever wants its lines elsewhere.
+/// The subscriber that [`init`] installs, for callers that want its lines elsewhere.
 pub fn subscriber<W>(format: Format, filter: Targets, writer: W) -> Box<dyn tracing::Subscriber + Send + Sync>
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
@@ -47,8 +47,8 @@ where
     }
 }
 
-/// What is logged when nothing else is said: `rskafka` tells of each connection that it makes, and of each that fails once more in
-/// the error that it returns.
+/// The filter without a setting. `rskafka` would log each connection that it makes. It would also log each failed connection,
+/// although the returned error says so too.
 #[must_use]
 pub fn default_filter() -> Targets {
     Targets::new()
@@ -57,19 +57,19 @@ pub fn default_filter() -> Targets {
         .with_target("sqlx", LevelFilter::WARN)
 }
 
-/// What caused an error, and what caused that, down to the driver's own words: for logs, never for clients.
+/// An error's causes, one after the other, down to the driver's own words. They are for logs, never for clients.
 #[must_use]
 pub fn causes(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
-/// From now on, a panic's message and place are a log line, which is within the request's span and so carries
-/// its correlation id; the standard hook's text on standard error would carry none. Part of [`init`]; by itself
-/// for whoever installs a [`subscriber`] of their own.
+/// Makes every later panic a log line with its message and place. The line is within the request's span and so carries its
+/// correlation id. The standard hook's text on standard error has no correlation id. [`init`] calls this; call it alone only
+/// with a [`subscriber`] of your own.
 pub fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
-        // Not `message`: that is the name of the log line's own text.
+        // The field is not called `message`, because that is the name of the log line's own text.
         let reason = panic.payload_as_str().unwrap_or("(no text)");
         let location = panic.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(reason, location, "panic");

@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use super::*;
 
 const SERVICE: Service = Service { name: "kms", endpoint_variable: "AWS_ENDPOINT_URL_KMS" };
-/// One try: what is sent again at all is sent again on another connection, and not after a pause.
+/// One try only. A request that is sent again at all is sent again on another connection, and not after a pause.
 const ONE_TRY: Limits = Limits {
     try_timeout: Duration::from_secs(5),
     retry_for: Duration::ZERO,
@@ -36,10 +36,10 @@ fn service_at(address: &str, limits: Limits) -> AwsService {
     AwsService::from_settings(&settings, SERVICE, limits).expect("settings")
 }
 
-/// Whether a request came before the connection's end.
+/// Whether a request came before the connection ended.
 async fn is_asked(stream: &mut (impl AsyncRead + Unpin)) -> bool {
     let mut asked = Vec::new();
-    // Its body is the empty object, which nothing else ends with.
+    // The body is the empty object. Nothing else in the request ends with it.
     while !asked.ends_with(b"{}") {
         match stream.read_buf(&mut asked).await {
             Ok(0) | Err(_) => return false,
@@ -49,25 +49,25 @@ async fn is_asked(stream: &mut (impl AsyncRead + Unpin)) -> bool {
     true
 }
 
-/// Says nothing of an end that the connection may have.
+/// Sends an answer. Errors are ignored, because the client may have closed the connection.
 async fn answer(stream: &mut (impl AsyncWrite + Unpin), body: &str) {
     let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
     stream.write_all(answer.as_bytes()).await.expect("it listens");
     stream.flush().await.expect("it listens");
 }
 
-/// What becomes of a connection after so many answers.
+/// The fate of a connection after a number of answers.
 #[derive(Clone, Copy)]
 enum Then {
-    /// When the test says so.
+    /// It is closed when the test says so.
     Close,
-    /// When the next request has come.
+    /// It is closed when the next request has come.
     CloseUnanswered,
-    /// It takes requests and does not answer any more.
+    /// It still takes requests but does not answer any more.
     FallSilent,
 }
 
-/// In AWS's place: answers each connection's first requests with the connection's number.
+/// A stand-in for AWS. It answers each connection's first requests with the connection's number.
 struct Server {
     address: String,
     connections: Arc<AtomicUsize>,
@@ -170,7 +170,7 @@ async fn an_answer_without_an_end_and_one_that_ends_too_soon_are_errors() {
         let served = async {
             let (mut stream, _) = listener.accept().await.expect("somebody");
             assert!(is_asked(&mut stream).await);
-            // Who has heard enough goes away.
+            // The client may have heard enough and closed the connection.
             let _ = stream.write_all(format!("HTTP/1.1 200 OK\r\n{head}\r\n\r\n{body}").as_bytes()).await;
         };
         let (answer, ()) = tokio::join!(service.send(request()), served);

@@ -1,4 +1,4 @@
-//! By TLS, as AWS is asked, with an authority of the tests' own in the place of the real ones.
+//! Requests over TLS, as to AWS, with an authority of the tests' own in place of the real authorities.
 
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::ring;
@@ -9,11 +9,11 @@ use super::*;
 use crate::connection::Connector;
 use crate::place::Place;
 
-/// Of `localhost`, by itself, for a hundred years.
+/// The certificate of `localhost`, signed by itself, valid for a hundred years.
 const CERTIFICATE: &[u8] = include_bytes!("certificate_for_tests.der");
 const KEY: &[u8] = include_bytes!("key_for_tests.der");
 
-/// Answers two requests on each connection, with the connection's number, at the port that this returns.
+/// A server that answers two requests on each connection with the connection's number. Returns its port.
 async fn server_behind_tls() -> u16 {
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
@@ -27,7 +27,7 @@ async fn server_behind_tls() -> u16 {
     tokio::spawn(async move {
         for number in 1.. {
             let (tcp, _) = listener.accept().await.expect("a connection");
-            // Who does not trust it goes away.
+            // A client that does not trust the certificate closes the connection.
             let Ok(mut stream) = acceptor.accept(tcp).await else { continue };
             for _ in 0..2 {
                 if is_asked(&mut stream).await {
@@ -55,7 +55,7 @@ async fn an_answer_comes_over_tls_from_who_is_trusted_and_has_the_name() {
     let port = server_behind_tls().await;
     let service = service_behind_tls("localhost", port, Some(CERTIFICATE));
     service.send(request()).await.expect("an answer");
-    // The server is at one connection at a time.
+    // The server handles one connection at a time.
     drop(service);
 
     for (host, trusted) in [("127.0.0.1", Some(CERTIFICATE)), ("localhost", None)] {

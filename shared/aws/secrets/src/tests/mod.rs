@@ -17,11 +17,11 @@ const ARN: &str = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:passb
 const PASSWORD: &str = "s3cret-p4ssword";
 const URL: &str = "mysql://app:s3cret-p4ssword@db/passbook";
 
-/// One answer of Secrets Manager's.
+/// One answer of Secrets Manager.
 #[derive(Clone)]
 enum Answers {
     With(u16, String),
-    /// Not at all.
+    /// No answer.
     Never,
 }
 
@@ -33,7 +33,8 @@ fn refusal(status: u16, code: &str) -> Answers {
     Answers::With(status, serde_json::json!({ "__type": code, "Message": format!("no, says {code}") }).to_string())
 }
 
-/// In Secrets Manager's place: gives these answers one after the other, the last for ever, and remembers what it was asked.
+/// A stand-in for Secrets Manager. It gives these answers one after the other, and repeats the last for ever. It remembers
+/// the requests.
 struct StandIn {
     address: String,
     asked: Arc<Mutex<Vec<String>>>,
@@ -59,7 +60,7 @@ impl StandIn {
     }
 }
 
-/// The method, the target, the token and whom the signature is for.
+/// The method, the target, the token and the region and service of the signature.
 fn asked_for(request: &Request) -> String {
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or("none");
     let signed_for = header("authorization").split(',').next().unwrap_or_default();
@@ -81,7 +82,7 @@ async fn answered(request: Request, answers: &Mutex<VecDeque<Answers>>, asks: &M
     }
 }
 
-/// What Lambda gives, and these.
+/// The variables that Lambda gives, and the given ones.
 fn environment(address: &str, variables: &[(&'static str, &str)]) -> Settings {
     let lambdas = [
         ("AWS_REGION", "eu-west-1"),
@@ -100,7 +101,7 @@ const IN_A_HURRY: Limits = Limits {
     longest_pause: Duration::from_millis(20),
 };
 
-/// The secret behind `READ_DB_URL_SECRET_ARN`, without the patience of a real start.
+/// The secret behind `READ_DB_URL_SECRET_ARN`, read with shorter limits than at a real start.
 async fn url_in_a_hurry(stand_in: &StandIn) -> Result<String, SecretsError> {
     let mut secrets_manager = SecretsManager::of(environment(&stand_in.address, &[]));
     secrets_manager.limits = IN_A_HURRY;
@@ -143,7 +144,7 @@ async fn kafka_s_user_and_password_come_from_one_secret() {
     let variables = [
         (KAFKA_BOOTSTRAP_SERVERS, "one:9096"),
         (KAFKA_SIGN_IN, "scram"),
-        // Of another pair.
+        // This user belongs to another pair.
         (KAFKA_USERNAME, "bob"),
         (KAFKA_CREDENTIALS_SECRET_ARN, ARN),
     ];
@@ -155,7 +156,7 @@ async fn kafka_s_user_and_password_come_from_one_secret() {
 
 #[tokio::test]
 async fn all_secrets_are_asked_for_at_once() {
-    // Nobody is answered before all have asked.
+    // The server answers only after all requests have arrived.
     let all = Arc::new(tokio::sync::Barrier::new(3));
     let app = Router::new().fallback(move || {
         let all = all.clone();

@@ -5,12 +5,12 @@ use crate::{AccountAggregate, AccountError, AccountEvent, AccountId, Actor, Refe
 /// Closes an empty account for good.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CloseAccount {
-    /// Who asks. Not part of what makes two requests the same.
+    /// The actor. It does not count when two requests are compared.
     #[serde(skip)]
     pub actor: Actor,
-    /// Which account.
+    /// The account to close.
     pub account_id: AccountId,
-    /// Why.
+    /// The reason.
     pub reason: Option<Reference>,
 }
 

@@ -2,15 +2,15 @@ use serde::Serialize;
 
 use crate::{AccountAggregate, AccountError, AccountEvent, AccountId};
 
-/// Erases the holder's name for good. Whoever may give this command may give it for any account, also for a closed one.
+/// Erases the holder's name for good. A caller with this right may use it on any account, even a closed account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct EraseHolder {
-    /// Which account.
+    /// The account whose holder is erased.
     pub account_id: AccountId,
 }
 
 impl AccountAggregate {
-    /// Decides on [`EraseHolder`]: nothing follows where the name has been erased already.
+    /// Decides on [`EraseHolder`]. If the name has been erased already, no event follows.
     ///
     /// # Errors
     /// [`AccountError::NotFound`].

@@ -1,7 +1,7 @@
-//! What can be asked of an account, a file each: the command, and the method of
+//! The commands of an account, one file each. A file has the command, and the method of
 //! [`AccountAggregate`](crate::AccountAggregate) that decides on it.
 
-mod actor; // who asks, and for whose accounts
+mod actor; // the caller, and the accounts that it may use
 mod close_account;
 mod deposit_funds;
 mod erase_holder;

@@ -5,16 +5,16 @@ use crate::{AccountAggregate, AccountError, AccountEvent, AccountId, AccountKind
 /// Opens an account, which then belongs to the actor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct OpenAccount {
-    /// Who asks. Not part of what makes two requests the same.
+    /// The actor. It does not count when two requests are compared.
     #[serde(skip)]
     pub actor: Actor,
-    /// The id that the account will have.
+    /// The id of the new account.
     pub account_id: AccountId,
-    /// Whose it is by name.
+    /// The holder's name.
     pub holder: Holder,
-    /// What kind of account.
+    /// The kind of account.
     pub kind: AccountKind,
-    /// What it holds from the start, and so its currency for ever.
+    /// The balance at the start. Its currency is the account's currency for ever.
     #[serde(serialize_with = "minor_and_currency")]
     pub opening_balance: Money,
 }

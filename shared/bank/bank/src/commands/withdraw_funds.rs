@@ -5,14 +5,14 @@ use crate::{AccountAggregate, AccountError, AccountEvent, AccountId, Actor, Amou
 /// Takes money out of an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct WithdrawFunds {
-    /// Who asks. Not part of what makes two requests the same.
+    /// The actor. It does not count when two requests are compared.
     #[serde(skip)]
     pub actor: Actor,
-    /// Out of which account.
+    /// The account that pays the money.
     pub account_id: AccountId,
-    /// How much, in the account's currency.
+    /// The amount, in the account's currency.
     pub amount: Amount,
-    /// What for.
+    /// The purpose.
     pub reference: Option<Reference>,
 }
 
