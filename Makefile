@@ -204,7 +204,7 @@ bench: ## Measure against plain baselines, on make services: the event store's l
 	$(CARGO) run $(LOCKED) --release --package mongo-event-store --example layouts; \
 	BENCH_EVENT_STORE_URL="$$EVENT_STORE_URL" $(CARGO) bench $(LOCKED) --package deposit-funds --no-default-features --bench deposit_latency; \
 	BENCH_READ_DB_URL="$$READ_DB_URL" $(CARGO) bench $(LOCKED) --package mysql-read-db --bench projection; \
-	BENCH_EVENT_STORE_URL="$$EVENT_STORE_URL" BENCH_READ_DB_URL="$$READ_DB_URL" $(CARGO) bench $(LOCKED) --package restore
+	BENCH_EVENT_STORE_URL="$$EVENT_STORE_URL" BENCH_READ_DB_URL="$$READ_DB_URL" $(CARGO) bench $(LOCKED) --package passbook-tests --features services --bench restore
 
 # Without optimizing: it runs for seconds, and builds in half the time.
 $(CARGO_DENY):
