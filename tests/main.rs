@@ -15,6 +15,7 @@ mod import; // `passbook import`
 #[cfg(feature = "services")]
 mod isolation; // reads that are too many, and what writes notice of it
 mod lambda_runtime; // each function's own binary, as Lambda runs it
+mod layers; // which crate may know which, and docs/crates.md
 #[cfg(feature = "services")]
 mod outages; // the servers killed and started again
 mod properties; // random commands against a plain model
