@@ -8,7 +8,7 @@ use super::{EXCEPTIONS, GROUPS};
 type Arrows = BTreeMap<String, BTreeSet<String>>;
 
 const HEADING: &str = "\
-<!-- tests/layers/ writes this page: UPDATE_DOCS=1 cargo test --test passbook layers:: -->
+<!-- tests/layers/ writes this page: UPDATE_DOCS=1 cargo test --workspace --all-features --test passbook layers:: -->
 
 # The crates
 

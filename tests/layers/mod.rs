@@ -1,7 +1,7 @@
 //! Which crate may know which. The folders below `shared/` are groups, and so are `functions/`, `passbook/` and `tests/`. The
 //! groups have an order, so that a reader can understand one crate after the other from the bottom to the top.
 //!
-//! `docs/crates.md` shows the crates and is written here: `UPDATE_DOCS=1 cargo test --test passbook layers::`.
+//! `docs/crates.md` shows the crates and is written here: `UPDATE_DOCS=1 cargo test --workspace --all-features --test passbook layers::`.
 
 mod document; // docs/crates.md
 mod passbook_modules; // the modules of the program, which have an order, too
@@ -217,6 +217,6 @@ fn the_page_of_the_crates_says_what_the_crates_are() {
     let found = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(
         found == written,
-        "{DOCUMENT} is out of date: {UPDATE_DOCS}=1 cargo test --test passbook layers:: writes it"
+        "{DOCUMENT} is out of date: {UPDATE_DOCS}=1 cargo test --workspace --all-features --test passbook layers:: writes it"
     );
 }
