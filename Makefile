@@ -201,7 +201,7 @@ deploy: $(DEPLOYMENT_CHECKS)/complete $(CARGO_LAMBDA) validate ## Build and depl
 .PHONY: bench
 bench: ## Measure against plain baselines, on make services: the event store's layouts, a deposit by the account's age, the projection, a restore
 	@eval "export $$($(MAKE) -s services-env | tr '\n' ' ')"; \
-	$(CARGO) run $(LOCKED) --release --package mongo-event-store --example layouts; \
+	$(CARGO) run $(LOCKED) --release --package mongo-stores --example layouts; \
 	BENCH_EVENT_STORE_URL="$$EVENT_STORE_URL" $(CARGO) bench $(LOCKED) --package deposit-funds --no-default-features --bench deposit_latency; \
 	BENCH_READ_DB_URL="$$READ_DB_URL" $(CARGO) bench $(LOCKED) --package mysql-read-db --bench projection; \
 	BENCH_EVENT_STORE_URL="$$EVENT_STORE_URL" BENCH_READ_DB_URL="$$READ_DB_URL" $(CARGO) bench $(LOCKED) --package passbook-tests --features services --bench restore

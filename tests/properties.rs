@@ -9,6 +9,7 @@ use bank::{
     AccountAggregate, AccountEvent, AccountId, AccountKind, Actor, CloseAccount, Currency, DepositFunds,
     MAX_AMOUNT_MINOR, Money, OpenAccount, WithdrawFunds,
 };
+use bank_http_api::account_command_problem;
 use bank_read_model::{BankAccountRepository as _, StatementFilter, StatementPage, account_at_version};
 use close_account::CloseAccountHandler;
 use cqrs::{
@@ -16,7 +17,6 @@ use cqrs::{
     EventSourcingHandler, EventStoreRepository, Idempotency, StreamId, Timestamp,
 };
 use deposit_funds::DepositFundsHandler;
-use http_api::account_command_problem;
 use open_account::OpenAccountHandler;
 use passbook::Embedded;
 use proptest::prelude::*;
@@ -306,7 +306,7 @@ fn check(
             prop_assert_eq!((outcome.version, account.balance.amount_minor()), (model.version, model.balance_minor));
             prop_assert_eq!(outcome.replayed, is_replay);
         }
-        (Err(error), Err(code)) => prop_assert_eq!(account_command_problem(error).code().as_str(), code),
+        (Err(error), Err(code)) => prop_assert_eq!(account_command_problem(error).code().name, code),
         (outcome, expected) => prop_assert!(false, "{outcome:?} where {expected:?} was expected"),
     }
     Ok(())

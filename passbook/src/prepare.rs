@@ -6,8 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use kafka_clients::topics::{self, TopicPlan};
 use kafka_events::KafkaConnection;
-use mongo_event_store::{MongoEventStore, PrepareError};
-use mongo_key_store::MongoKeyStore;
+use mongo_stores::{MongoEventStore, MongoKeyStore};
 use settings::{KeyStoreLocation, Settings, SettingsError};
 
 const SECONDS_A_DAY: u64 = 24 * 60 * 60;
@@ -36,18 +35,12 @@ pub enum PrepareCommandError {
     /// Nothing to prepare is named. Handling: set what is to be prepared.
     #[error("set EVENT_STORE_URL, READ_DB_URL or KAFKA_BOOTSTRAP_SERVERS: what is set is prepared")]
     Nothing,
-    /// There is no MongoDB client for the URL. Handling: fix the setting.
+    /// There is no MongoDB client for a URL. Handling: fix the setting that the error names.
     #[error(transparent)]
-    EventStoreUrl(#[from] mongo_event_store::ConnectError),
-    /// The event store could not be prepared. Handling: see [`PrepareError`].
+    MongoUrl(#[from] mongo_stores::ConnectError),
+    /// The event store or the key store could not be prepared. Handling: see [`mongo_stores::PrepareError`].
     #[error(transparent)]
-    EventStore(#[from] PrepareError),
-    /// There is no MongoDB client for the key store's URL. Handling: fix the setting.
-    #[error(transparent)]
-    KeyStoreUrl(mongo_key_store::ConnectError),
-    /// The key store could not be prepared. Handling: see its own error.
-    #[error(transparent)]
-    KeyStore(#[from] mongo_key_store::PrepareError),
+    Mongo(#[from] mongo_stores::PrepareError),
     /// The read database could not be prepared. Handling: see its own error.
     #[error(transparent)]
     ReadDb(#[from] mysql_read_db::MigrateError),
@@ -76,10 +69,10 @@ pub async fn prepare(arguments: &PrepareArguments) -> Result<(), PrepareCommandE
         MongoEventStore::connect(url.expose()).await?.prepare().await?;
         println!("event store: collection and indexes are there");
         let keys = match settings.key_store()?.location {
-            KeyStoreLocation::At(url) => MongoKeyStore::connect(url.expose()).await,
-            KeyStoreLocation::BesideEventStore(url) => MongoKeyStore::connect_beside(url.expose()).await,
+            KeyStoreLocation::At(url) => MongoKeyStore::connect(url.expose()).await?,
+            KeyStoreLocation::BesideEventStore(url) => MongoKeyStore::connect_beside(url.expose()).await?,
         };
-        keys.map_err(PrepareCommandError::KeyStoreUrl)?.prepare().await?;
+        keys.prepare().await?;
         println!("key store: collection is there");
     }
     if let Some(url) = read_db_url {

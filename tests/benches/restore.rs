@@ -26,8 +26,7 @@ use cqrs::{
     RecordedState, SealedPersonalData, StreamId, StreamRange, Timestamp,
 };
 use futures::{StreamExt as _, TryStreamExt as _};
-use mongo_event_store::MongoEventStore;
-use mongo_key_store::MongoKeyStore;
+use mongo_stores::{MongoEventStore, MongoKeyStore};
 use mongodb::bson::{Binary, Document, doc, spec::BinarySubtype};
 use mysql_read_db::MySqlReadDb;
 use personal_data::{KeyProtection, KeyStore, StreamKeys};

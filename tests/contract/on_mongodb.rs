@@ -7,8 +7,7 @@ use cqrs::{
     StreamId, StreamRange, Timestamp,
 };
 use futures::TryStreamExt as _;
-use mongo_event_store::{ConnectError, MongoEventStore};
-use mongo_key_store::MongoKeyStore;
+use mongo_stores::{ConnectError, MongoEventStore, MongoKeyStore};
 use mongodb::bson::{Binary, Bson, DateTime, Document, doc, spec::BinarySubtype};
 use mongodb::{Client, Collection, Database};
 use personal_data::{KeyProtection, KeyStore};

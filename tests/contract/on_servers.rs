@@ -9,7 +9,7 @@ use event_relay::EventRelay;
 use futures::future::BoxFuture;
 use kafka_events::{KafkaConnection, KafkaEventPublisher, PublishLimits};
 use local_aws::MappingSettings;
-use mongo_event_store::MongoEventStore;
+use mongo_stores::MongoEventStore;
 use mysql_read_db::MySqlReadDb;
 use passbook::delivery::Delivery;
 

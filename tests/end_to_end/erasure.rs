@@ -68,8 +68,8 @@ impl Stores {
     pub async fn of(server: &Server) -> Self {
         #[cfg(feature = "services")]
         if let Some(url) = event_store_url(server) {
-            let event_store = mongo_event_store::MongoEventStore::connect(&url).await.expect("a URL");
-            let keys = mongo_key_store::MongoKeyStore::connect_beside(&url).await.expect("a URL");
+            let event_store = mongo_stores::MongoEventStore::connect(&url).await.expect("a URL");
+            let keys = mongo_stores::MongoKeyStore::connect_beside(&url).await.expect("a URL");
             return Self { event_store: Arc::new(event_store), keys: Arc::new(keys) };
         }
         let event_store = SqliteEventStore::open(&server.home().join("events.db")).await.expect("opens");

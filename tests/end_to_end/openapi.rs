@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use api_routes::ROUTES;
+use bank_http_api::ROUTES;
 use http::Method;
 use serde_json::Value;
 

@@ -10,7 +10,7 @@ use cqrs::{
     StreamId, Timestamp,
 };
 use event_relay::{EventRelay, RelayLimits, RelayReport};
-use mongo_event_store::MongoEventStore;
+use mongo_stores::MongoEventStore;
 use mongodb::bson::doc;
 use personal_data::StreamKeys;
 use serde_json::{Value, json};

@@ -206,7 +206,7 @@ impl Server {
         #[cfg(feature = "services")]
         if let Some(on_servers) = &data.on_servers {
             let url = on_servers.event_store_url();
-            return Arc::new(mongo_event_store::MongoEventStore::connect(&url).await.expect("a URL"));
+            return Arc::new(mongo_stores::MongoEventStore::connect(&url).await.expect("a URL"));
         }
         Arc::new(SqliteEventStore::open(&data.home.path().join("events.db")).await.expect("opens"))
     }

@@ -12,7 +12,7 @@ use bank_read_model::{BankAccountRepository as _, StatementFilter, StatementPage
 use cqrs::{DeliveryMarks as _, EventStoreRepository as _, StreamId, Timestamp};
 use kafka_events::KafkaConnection;
 use local_aws::{EventFunction, EventSourceMapping, InvokeApi, InvokeClient, MappingSettings};
-use mongo_event_store::MongoEventStore;
+use mongo_stores::MongoEventStore;
 use mysql_read_db::MySqlReadDb;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;

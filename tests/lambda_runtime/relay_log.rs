@@ -1,5 +1,5 @@
 use cqrs::{CommitDraft, EventStoreRepository as _, Timestamp};
-use mongo_event_store::MongoEventStore;
+use mongo_stores::MongoEventStore;
 use serde_json::{Value, json};
 
 use super::runtime_api::FunctionProcess;

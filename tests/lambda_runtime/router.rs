@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use api_routes::ROUTES;
+use bank_http_api::ROUTES;
 use toml::{Table, Value};
 
 use crate::harness::workspace_folder;

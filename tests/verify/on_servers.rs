@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use cqrs::{Commit, CommitPlace, EventStoreRepository as _};
-use mongo_event_store::MongoEventStore;
+use mongo_stores::MongoEventStore;
 use mongodb::Collection;
 use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{Binary, Bson, DateTime, Document, doc};

@@ -5,7 +5,7 @@ mod functions; // every function, on this stack's adapters
 
 use std::sync::Arc;
 
-use api_routes::ROUTES;
+use bank_http_api::{ROUTES, scopes};
 use http_api::Scope;
 use local_aws::{Functions, Gateway, Route, TokenChecker, TokenCheckerError};
 use restore::RestoreTrigger;
@@ -29,7 +29,7 @@ pub(crate) fn token_checker(
 ) -> Result<TokenChecker, TokenCheckerError> {
     match jwks {
         Some(jwks) => TokenChecker::against_key_set(jwks, issuer, audience),
-        None => Ok(TokenChecker::for_development(DEVELOPMENT_CALLER, &Scope::ALL.map(Scope::as_str))),
+        None => Ok(TokenChecker::for_development(DEVELOPMENT_CALLER, &scopes::ALL.map(Scope::as_str))),
     }
 }
 

@@ -1,4 +1,5 @@
 use bank::{AccountId, Actor, CloseAccount};
+use bank_http_api::bank_value;
 use http_api::{FieldErrors, Problem, text_if_present};
 use serde::Deserialize;
 
@@ -14,7 +15,7 @@ impl CloseAccountRequest {
     /// Parses every field, or names all that are wrong.
     pub(crate) fn into_command(self, actor: Actor, account_id: AccountId) -> Result<CloseAccount, Problem> {
         let mut errors = FieldErrors::default();
-        let reason = errors.optional("reason", self.reason.as_deref(), str::parse);
+        let reason = errors.optional("reason", self.reason.as_deref(), bank_value);
         match reason {
             Some(reason) => Ok(CloseAccount { actor, account_id, reason }),
             None => Err(errors.into_problem()),

@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bank::{AccountAggregate, CloseAccount};
+use bank_http_api::{account_command_answer, account_command_problem, account_id, actor, scopes};
 use cqrs::{CommandDispatcher, CommandEnvelope, EventPublisher, EventSourcingHandler, EventStoreRepository};
 use http::StatusCode;
-use http_api::{Answer, ApiRequest, HttpFunction, Problem, Scope, account_command_answer, account_command_problem};
+use http_api::{Answer, ApiRequest, HttpFunction, Problem};
 
 pub use close_account_handler::CloseAccountHandler;
 use close_account_request::CloseAccountRequest;
@@ -30,11 +31,11 @@ impl CloseAccountFunction {
 #[async_trait]
 impl HttpFunction for CloseAccountFunction {
     async fn answer(&self, request: &ApiRequest) -> Result<Answer, Problem> {
-        let caller = request.caller(Scope::AccountsWrite)?;
+        let caller = request.caller(scopes::ACCOUNTS_WRITE)?;
         request.query(&[])?;
-        let account_id = request.account_id()?;
+        let account_id = account_id(request)?;
         let body: CloseAccountRequest = request.json_if_any()?;
-        let command = body.into_command(caller.actor(), account_id)?;
+        let command = body.into_command(actor(&caller), account_id)?;
         let context = request.command_context(&caller, &command)?;
         match self.dispatcher.dispatch(CommandEnvelope { command, context }).await {
             Ok(outcome) => account_command_answer(StatusCode::OK, &outcome),

@@ -19,7 +19,7 @@ use cqrs::{
 };
 use deposit_funds::DepositFundsHandler;
 use futures::StreamExt as _;
-use mongo_event_store::MongoEventStore;
+use mongo_stores::MongoEventStore;
 use mongodb::bson::{Document, doc};
 use mongodb::options::{Acknowledgment, CollectionOptions, WriteConcern};
 use mongodb::{Client, Collection};

@@ -1,4 +1,5 @@
 use bank::{AccountId, Actor, DepositFunds};
+use bank_http_api::{bank_value, positive_amount};
 use http_api::{FieldErrors, Problem, text_if_present};
 use serde::Deserialize;
 
@@ -17,9 +18,8 @@ impl DepositFundsRequest {
     /// account knows.
     pub(crate) fn into_command(self, actor: Actor, account_id: AccountId) -> Result<DepositFunds, Problem> {
         let mut errors = FieldErrors::default();
-        let amount = errors.required("amount", self.amount.as_deref(), str::parse);
-        let amount = errors.positive("amount", amount);
-        let reference = errors.optional("reference", self.reference.as_deref(), str::parse);
+        let amount = errors.required("amount", self.amount.as_deref(), positive_amount);
+        let reference = errors.optional("reference", self.reference.as_deref(), bank_value);
         match (amount, reference) {
             (Some(amount), Some(reference)) => Ok(DepositFunds { actor, account_id, amount, reference }),
             _ => Err(errors.into_problem()),

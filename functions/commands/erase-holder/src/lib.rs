@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bank::{AccountAggregate, EraseHolder};
+use bank_http_api::{account_command_answer, account_command_problem, account_id};
 use cqrs::{CommandDispatcher, CommandEnvelope, EventPublisher, EventSourcingHandler, EventStoreRepository};
 use http::StatusCode;
-use http_api::{Answer, ApiRequest, HttpFunction, Problem, Scope, account_command_answer, account_command_problem};
+use http_api::{Answer, ApiRequest, HttpFunction, Problem, Scope};
 use personal_data::KeyStore;
 
 pub use erase_holder_handler::EraseHolderHandler;
@@ -35,9 +36,9 @@ impl EraseHolderFunction {
 #[async_trait]
 impl HttpFunction for EraseHolderFunction {
     async fn answer(&self, request: &ApiRequest) -> Result<Answer, Problem> {
-        let caller = request.caller(Scope::Admin)?;
+        let caller = request.caller(Scope::ADMIN)?;
         request.query(&[])?;
-        let account_id = request.account_id()?;
+        let account_id = account_id(request)?;
         let EraseHolderRequest {} = request.json_if_any()?;
         let command = EraseHolder { account_id };
         let context = request.command_context(&caller, &command)?;

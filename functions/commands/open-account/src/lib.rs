@@ -8,14 +8,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bank::{AccountAggregate, AccountId, OpenAccount};
+use bank_http_api::{account_command_answer, account_command_problem, actor, scopes};
 use cqrs::{
     CommandDispatcher, CommandEnvelope, Digest, EventPublisher, EventSourcingHandler, EventStoreRepository,
     PersonalData,
 };
 use http::{HeaderValue, StatusCode, header};
-use http_api::{
-    Answer, ApiRequest, Caller, HttpFunction, Problem, Scope, account_command_answer, account_command_problem,
-};
+use http_api::{Answer, ApiRequest, Caller, HttpFunction, Problem};
 
 pub use open_account_handler::OpenAccountHandler;
 use open_account_request::OpenAccountRequest;
@@ -40,11 +39,11 @@ impl OpenAccountFunction {
 #[async_trait]
 impl HttpFunction for OpenAccountFunction {
     async fn answer(&self, request: &ApiRequest) -> Result<Answer, Problem> {
-        let caller = request.caller(Scope::AccountsWrite)?;
+        let caller = request.caller(scopes::ACCOUNTS_WRITE)?;
         request.query(&[])?;
         let body: OpenAccountRequest = request.json()?;
         let account_id = account_id_for(&caller, request.idempotency_key()?);
-        let command = body.into_command(caller.actor(), account_id)?;
+        let command = body.into_command(actor(&caller), account_id)?;
         let context = request.command_context(&caller, &command)?;
         match self.dispatcher.dispatch(CommandEnvelope { command, context }).await {
             Ok(outcome) => {

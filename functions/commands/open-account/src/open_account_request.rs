@@ -1,4 +1,5 @@
 use bank::{AccountId, Actor, Amount, OpenAccount};
+use bank_http_api::{bank_value, wrong_value};
 use http_api::{FieldErrors, Problem, text_if_present};
 use serde::Deserialize;
 
@@ -20,14 +21,14 @@ impl OpenAccountRequest {
     /// Parses every field, or names all that are wrong.
     pub(crate) fn into_command(self, actor: Actor, account_id: AccountId) -> Result<OpenAccount, Problem> {
         let mut errors = FieldErrors::default();
-        let holder = errors.required("holder", self.holder.as_deref(), str::parse);
-        let kind = errors.required("kind", self.kind.as_deref(), str::parse);
-        let currency = errors.required("currency", self.currency.as_deref(), str::parse);
-        let amount: Option<Amount> = errors.required("opening_balance", self.opening_balance.as_deref(), str::parse);
+        let holder = errors.required("holder", self.holder.as_deref(), bank_value);
+        let kind = errors.required("kind", self.kind.as_deref(), bank_value);
+        let currency = errors.required("currency", self.currency.as_deref(), bank_value);
+        let amount: Option<Amount> = errors.required("opening_balance", self.opening_balance.as_deref(), bank_value);
         // How many decimals it may have is known only once the currency is.
-        let opening_balance = amount
-            .zip(currency)
-            .and_then(|(amount, currency)| errors.note("opening_balance", amount.in_currency(currency)));
+        let opening_balance = amount.zip(currency).and_then(|(amount, currency)| {
+            errors.note("opening_balance", amount.in_currency(currency).map_err(wrong_value))
+        });
         match (holder, kind, opening_balance) {
             (Some(holder), Some(kind), Some(opening_balance)) => {
                 Ok(OpenAccount { actor, account_id, holder, kind, opening_balance })

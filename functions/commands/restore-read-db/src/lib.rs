@@ -46,7 +46,7 @@ impl RestoreReadDbFunction {
 #[async_trait]
 impl HttpFunction for RestoreReadDbFunction {
     async fn answer(&self, request: &ApiRequest) -> Result<Answer, Problem> {
-        let caller = request.caller(Scope::Admin)?;
+        let caller = request.caller(Scope::ADMIN)?;
         request.query(&[])?;
         let RestoreReadDbRequest {} = request.json_if_any()?;
         let context = request.command_context(&caller, &())?;
@@ -54,7 +54,7 @@ impl HttpFunction for RestoreReadDbFunction {
         if let Some(expected) = context.expected_version.filter(|expected| *expected != 0) {
             let detail = format!("A restore has no version, and so is not at {expected}.");
             return Err(
-                Problem::new(ProblemCode::VersionMismatch, detail).with_header(header::ETAG, version_entity_tag(0))
+                Problem::new(ProblemCode::VERSION_MISMATCH, detail).with_header(header::ETAG, version_entity_tag(0))
             );
         }
         let id = context.idempotency.map_or_else(RestoreId::generate, |sent| RestoreId::derived_from(&sent.key));
@@ -72,7 +72,7 @@ impl HttpFunction for RestoreReadDbFunction {
                 Ok(accepted(id).with_header(replayed, HeaderValue::from_static("true")))
             }
             Requested::OtherRuns(other) => {
-                Err(Problem::new(ProblemCode::Conflict, format!("The restore {} runs already.", other.id)))
+                Err(Problem::new(ProblemCode::CONFLICT, format!("The restore {} runs already.", other.id)))
             }
         }
     }
@@ -125,9 +125,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_database_that_falls_silent_is_unavailable_and_one_that_is_damaged_is_not() {
-        assert_eq!(refusal(Restores(None)).await, ProblemCode::Unavailable);
-        assert_eq!(refusal(Restores(Some(|| RestoreStoreError::Busy))).await, ProblemCode::Unavailable);
+        assert_eq!(refusal(Restores(None)).await, ProblemCode::UNAVAILABLE);
+        assert_eq!(refusal(Restores(Some(|| RestoreStoreError::Busy))).await, ProblemCode::UNAVAILABLE);
         let corrupt = || RestoreStoreError::Corrupt { reason: "no status".to_owned() };
-        assert_eq!(refusal(Restores(Some(corrupt))).await, ProblemCode::InternalError);
+        assert_eq!(refusal(Restores(Some(corrupt))).await, ProblemCode::INTERNAL_ERROR);
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lambda_http::Error;
-use lambda_invoke::LambdaRestoreTrigger;
+use lambda_invocation::LambdaRestoreTrigger;
 use restore_read_db::RestoreReadDbFunction;
 
 #[tokio::main(flavor = "current_thread")]

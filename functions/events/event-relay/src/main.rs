@@ -20,7 +20,7 @@ async fn main() -> Result<(), Error> {
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {
         let relay = relay.clone();
         async move {
-            let report = relay.run(lambda_deadline::time_left(&event.context)).await?;
+            let report = relay.run(lambda_invocation::time_left(&event.context)).await?;
             report.log();
             Ok::<_, Error>(report)
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use lambda_invoke::LambdaRestoreTrigger;
+use lambda_invocation::LambdaRestoreTrigger;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use restore::{RestoreLimits, Restorer};
 use restore_worker::RestoreWorker;

@@ -36,7 +36,7 @@ impl RestoreWorker {
     /// # Errors
     /// See [`RestoreError`]. Nothing is lost: the next invocation goes on where this one ended.
     pub async fn work(&self, context: &Context) -> Result<WorkerReport, RestoreError> {
-        let time_left = lambda_deadline::time_left(context);
+        let time_left = lambda_invocation::time_left(context);
         // Of an invocation that is shorter than the reserve, half.
         let working_time = time_left.saturating_sub(RESERVE).max(time_left / 2);
         // Lambda may deliver one request twice, and at once: its id is no name that nobody else has.

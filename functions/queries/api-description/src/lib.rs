@@ -1,7 +1,7 @@
 //! `GET /openapi.yaml`: what there is; and 404 or 405 for the rest, which API Gateway would say in words of its own.
 
-use api_routes::{OPENAPI_PATH, methods_of};
 use async_trait::async_trait;
+use bank_http_api::{OPENAPI_PATH, methods_of};
 use http::{HeaderValue, Method, header};
 use http_api::{Answer, ApiRequest, HttpFunction, Problem};
 

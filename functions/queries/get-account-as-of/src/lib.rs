@@ -5,10 +5,11 @@ mod get_account_as_of_handler; // folds the events up to the time
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bank_http_api::{AccountBody, account_id, account_query_problem, actor, scopes};
 use bank_read_model::BankAccountEntity;
 use cqrs::{EventStoreRepository, PersonalData, QueryDispatcher, QueryEnvelope};
 use http::StatusCode;
-use http_api::{AccountBody, Answer, ApiRequest, HttpFunction, Problem, Scope, query_problem};
+use http_api::{Answer, ApiRequest, HttpFunction, Problem};
 
 pub use get_account_as_of_handler::{GetAccountAsOf, GetAccountAsOfHandler};
 
@@ -27,16 +28,19 @@ impl GetAccountAsOfFunction {
 #[async_trait]
 impl HttpFunction for GetAccountAsOfFunction {
     async fn answer(&self, request: &ApiRequest) -> Result<Answer, Problem> {
-        let caller = request.caller(Scope::AccountsRead)?;
+        let caller = request.caller(scopes::ACCOUNTS_READ)?;
         request.query(&[])?;
         let query = GetAccountAsOf {
-            actor: caller.actor(),
-            account_id: request.account_id()?,
+            actor: actor(&caller),
+            account_id: account_id(request)?,
             as_of: request.time_in_path("time")?,
         };
         let context = request.query_context(&caller);
-        let account =
-            self.dispatcher.dispatch(QueryEnvelope { query, context }).await.map_err(|error| query_problem(&error))?;
+        let account = self
+            .dispatcher
+            .dispatch(QueryEnvelope { query, context })
+            .await
+            .map_err(|error| account_query_problem(&error))?;
         Ok(Answer::json(StatusCode::OK, &AccountBody::from(&account)))
     }
 }

@@ -5,10 +5,11 @@ mod get_account_handler; // reads the row, waits for a version if asked to
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bank_http_api::{AccountBody, account_id, account_query_problem, actor, scopes};
 use bank_read_model::{BankAccountEntity, BankAccountRepository};
 use cqrs::{QueryDispatcher, QueryEnvelope};
 use http::{StatusCode, header};
-use http_api::{AccountBody, Answer, ApiRequest, HttpFunction, Problem, Scope, query_problem, version_entity_tag};
+use http_api::{Answer, ApiRequest, HttpFunction, Problem, version_entity_tag};
 
 pub use get_account_handler::{GetAccount, GetAccountHandler};
 
@@ -27,16 +28,16 @@ impl GetAccountFunction {
 #[async_trait]
 impl HttpFunction for GetAccountFunction {
     async fn answer(&self, request: &ApiRequest) -> Result<Answer, Problem> {
-        let caller = request.caller(Scope::AccountsRead)?;
+        let caller = request.caller(scopes::ACCOUNTS_READ)?;
         request.query(&[])?;
-        let query = GetAccount {
-            actor: caller.actor(),
-            account_id: request.account_id()?,
-            min_version: request.min_version()?,
-        };
+        let query =
+            GetAccount { actor: actor(&caller), account_id: account_id(request)?, min_version: request.min_version()? };
         let context = request.query_context(&caller);
-        let account =
-            self.dispatcher.dispatch(QueryEnvelope { query, context }).await.map_err(|error| query_problem(&error))?;
+        let account = self
+            .dispatcher
+            .dispatch(QueryEnvelope { query, context })
+            .await
+            .map_err(|error| account_query_problem(&error))?;
         let answer = if request.has_version(account.version)? {
             Answer::empty(StatusCode::NOT_MODIFIED)
         } else {

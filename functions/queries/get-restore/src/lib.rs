@@ -36,7 +36,7 @@ impl GetRestoreFunction {
 #[async_trait]
 impl HttpFunction for GetRestoreFunction {
     async fn answer(&self, request: &ApiRequest) -> Result<Answer, Problem> {
-        let caller = request.caller(Scope::Admin)?;
+        let caller = request.caller(Scope::ADMIN)?;
         request.query(&[])?;
         let restore_id = request.path_id().and_then(|id| id.parse().ok()).ok_or_else(not_found)?;
         let context = request.query_context(&caller);
@@ -57,5 +57,5 @@ impl HttpFunction for GetRestoreFunction {
 }
 
 fn not_found() -> Problem {
-    Problem::new(ProblemCode::NotFound, "There is no restore of this id.")
+    Problem::new(ProblemCode::NOT_FOUND, "There is no restore of this id.")
 }

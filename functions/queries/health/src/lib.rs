@@ -48,7 +48,7 @@ impl HttpFunction for HealthFunction {
     async fn answer(&self, request: &ApiRequest) -> Result<Answer, Problem> {
         request.query(&[])?;
         // What goes wrong inside is told to administrators only.
-        let shows_details = request.caller_if_any().is_some_and(|caller| caller.has(Scope::Admin));
+        let shows_details = request.caller_if_any().is_some_and(|caller| caller.has(Scope::ADMIN));
         let dependencies = join_all(self.checks.iter().map(|check| look_at(check.as_ref(), shows_details))).await;
         let is_well = dependencies.iter().all(|dependency| dependency.status == OK);
         let status = if is_well { OK } else { UNAVAILABLE };

@@ -6,9 +6,10 @@ mod list_account_events_handler; // reads the page from the event store
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bank_http_api::{account_id, account_query_problem, actor, scopes};
 use cqrs::{EventStoreRepository, PersonalData, QueryDispatcher, QueryEnvelope};
 use http::StatusCode;
-use http_api::{Answer, ApiRequest, Cursor, HttpFunction, Problem, Scope, query_problem};
+use http_api::{Answer, ApiRequest, Cursor, HttpFunction, Problem};
 use serde::{Deserialize, Serialize};
 
 use event_body::EventBody;
@@ -45,17 +46,20 @@ impl ListAccountEventsFunction {
 #[async_trait]
 impl HttpFunction for ListAccountEventsFunction {
     async fn answer(&self, request: &ApiRequest) -> Result<Answer, Problem> {
-        let caller = request.caller(Scope::AccountsRead)?;
+        let caller = request.caller(scopes::ACCOUNTS_READ)?;
         let parameters = request.query(&["limit", "cursor"])?;
         let query = ListAccountEvents {
-            actor: caller.actor(),
-            account_id: request.account_id()?,
+            actor: actor(&caller),
+            account_id: account_id(request)?,
             from_version: parameters.cursor()?.map_or(1, |cursor: EventsCursor| cursor.from_version.max(1)),
             limit: parameters.limit()?,
         };
         let context = request.query_context(&caller);
-        let page =
-            self.dispatcher.dispatch(QueryEnvelope { query, context }).await.map_err(|error| query_problem(&error))?;
+        let page = self
+            .dispatcher
+            .dispatch(QueryEnvelope { query, context })
+            .await
+            .map_err(|error| account_query_problem(&error))?;
         let body = EventsBody {
             events: page.events.into_iter().map(EventBody::from).collect(),
             next_cursor: page.next_from_version.map(|from_version| EventsCursor { from_version }.encode()),

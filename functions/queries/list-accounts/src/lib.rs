@@ -6,10 +6,11 @@ mod list_accounts_request; // filters, limit and cursor, parsed
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bank_http_api::{AccountBody, account_query_problem, actor, scopes};
 use bank_read_model::BankAccountRepository;
 use cqrs::{QueryDispatcher, QueryEnvelope};
 use http::StatusCode;
-use http_api::{AccountBody, Answer, ApiRequest, Cursor as _, HttpFunction, Problem, Scope, query_problem};
+use http_api::{Answer, ApiRequest, Cursor as _, HttpFunction, Problem};
 use serde::Serialize;
 
 pub use list_accounts_handler::{AccountsAnswer, ListAccounts, ListAccountsHandler};
@@ -36,11 +37,14 @@ impl ListAccountsFunction {
 #[async_trait]
 impl HttpFunction for ListAccountsFunction {
     async fn answer(&self, request: &ApiRequest) -> Result<Answer, Problem> {
-        let caller = request.caller(Scope::AccountsRead)?;
-        let query = list_accounts(request, caller.actor())?;
+        let caller = request.caller(scopes::ACCOUNTS_READ)?;
+        let query = list_accounts(request, actor(&caller))?;
         let context = request.query_context(&caller);
-        let page =
-            self.dispatcher.dispatch(QueryEnvelope { query, context }).await.map_err(|error| query_problem(&error))?;
+        let page = self
+            .dispatcher
+            .dispatch(QueryEnvelope { query, context })
+            .await
+            .map_err(|error| account_query_problem(&error))?;
         let body = AccountsBody {
             accounts: page.accounts.iter().map(AccountBody::from).collect(),
             next_cursor: page.next.map(|position| AccountsCursor::from(position).encode()),

@@ -6,10 +6,11 @@ mod list_transactions_request; // times, limit and cursor, parsed
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bank_http_api::{account_query_problem, actor, scopes};
 use bank_read_model::{BankAccountRepository, StatementLine};
 use cqrs::{QueryDispatcher, QueryEnvelope};
 use http::StatusCode;
-use http_api::{Answer, ApiRequest, Cursor as _, HttpFunction, Problem, Scope, query_problem};
+use http_api::{Answer, ApiRequest, Cursor as _, HttpFunction, Problem};
 use serde::Serialize;
 
 pub use list_transactions_handler::{ListTransactions, ListTransactionsHandler, TransactionsAnswer};
@@ -59,11 +60,14 @@ impl ListTransactionsFunction {
 #[async_trait]
 impl HttpFunction for ListTransactionsFunction {
     async fn answer(&self, request: &ApiRequest) -> Result<Answer, Problem> {
-        let caller = request.caller(Scope::AccountsRead)?;
-        let query = list_transactions(request, caller.actor())?;
+        let caller = request.caller(scopes::ACCOUNTS_READ)?;
+        let query = list_transactions(request, actor(&caller))?;
         let context = request.query_context(&caller);
-        let page =
-            self.dispatcher.dispatch(QueryEnvelope { query, context }).await.map_err(|error| query_problem(&error))?;
+        let page = self
+            .dispatcher
+            .dispatch(QueryEnvelope { query, context })
+            .await
+            .map_err(|error| account_query_problem(&error))?;
         let body = TransactionsBody {
             transactions: page.lines.into_iter().map(TransactionBody::from).collect(),
             next_cursor: page.next_before_version.map(|before_version| TransactionsCursor { before_version }.encode()),

@@ -1,4 +1,5 @@
 use bank::Actor;
+use bank_http_api::account_id;
 use bank_read_model::{StatementFilter, StatementPage};
 use http_api::{ApiRequest, Cursor, Problem};
 use serde::{Deserialize, Serialize};
@@ -21,7 +22,7 @@ pub(crate) fn list_transactions(request: &ApiRequest, actor: Actor) -> Result<Li
     let before_version = parameters.cursor()?.map(|cursor: TransactionsCursor| cursor.before_version);
     Ok(ListTransactions {
         actor,
-        account_id: request.account_id()?,
+        account_id: account_id(request)?,
         filter: StatementFilter { from: parameters.get("from", str::parse)?, to: parameters.get("to", str::parse)? },
         page: StatementPage { before_version, limit: parameters.limit()? },
         min_version: request.min_version()?,

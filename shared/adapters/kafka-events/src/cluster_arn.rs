@@ -8,6 +8,7 @@ use aws_sdk_kafka::operation::get_bootstrap_brokers::GetBootstrapBrokersError;
 use aws_sdk_kafka::{Client, Config};
 use settings::{KafkaSignIn, Settings, SettingsError};
 
+use crate::https_client::https_client;
 use crate::{CredentialsError, aws_credentials};
 
 /// The variable by which AWS's SDKs and tools are pointed at another MSK than AWS's own.
@@ -53,7 +54,7 @@ async fn look_up_at(
     sign_in: &KafkaSignIn,
 ) -> Result<String, LookUpError> {
     let region = region(arn).ok_or(LookUpError::NoArn)?;
-    let http_client = aws_https::client(region, endpoint_url.as_deref());
+    let http_client = https_client(region, endpoint_url.as_deref());
     let mut config = Config::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::new(region.to_owned()))

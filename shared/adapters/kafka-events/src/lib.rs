@@ -5,6 +5,8 @@
 mod aws_credentials; // of the role that the process runs under
 #[cfg(feature = "cluster-arn")]
 mod cluster_arn; // an MSK cluster's brokers, asked of AWS
+#[cfg(feature = "cluster-arn")]
+mod https_client; // the HTTPS client of AWS's SDK
 pub mod iam_token; // the token that signs in to MSK as an AWS role
 mod kafka_connection; // brokers and sign-in, for every client that the program makes
 mod kafka_event_publisher; // EventPublisher

@@ -40,6 +40,9 @@ pub struct RecordJson {
 /// An object with one member: the header's name, and its value as a list of bytes, or null.
 type HeaderJson = BTreeMap<String, Option<Vec<i16>>>;
 
+/// A header's name, and its value's bytes.
+type Header<'a> = (&'a str, Option<Vec<u8>>);
+
 /// A member of a record. One of another form is kept apart, so that it does not fail the batch.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(untagged)]
@@ -152,7 +155,7 @@ impl RecordJson {
         })
     }
 
-    fn header_list(&self) -> Result<Vec<(&str, Option<Vec<u8>>)>, &'static str> {
+    fn header_list(&self) -> Result<Vec<Header<'_>>, &'static str> {
         let listed = self.headers.read("the record's headers are not lists of bytes")?;
         listed
             .into_iter()

@@ -23,7 +23,7 @@ pub fn require_acceptable(headers: &HeaderMap, offered: &'static str) -> Result<
     if leaves_room_for(&values.join(","), &media_type) {
         Ok(())
     } else {
-        Err(Problem::new(ProblemCode::NotAcceptable, format!("Accept leaves out {offered}.")))
+        Err(Problem::new(ProblemCode::NOT_ACCEPTABLE, format!("Accept leaves out {offered}.")))
     }
 }
 

@@ -1,4 +1,3 @@
-use bank::AccountId;
 use cqrs::{Timestamp, TimestampError};
 use http::{HeaderMap, Method, header};
 use lambda_http::{Body, Request, RequestExt as _};
@@ -55,15 +54,7 @@ impl ApiRequest {
         self.request.raw_http_path()
     }
 
-    /// The account in the path.
-    ///
-    /// # Errors
-    /// `account_not_found` for what cannot be an account's id: it is nobody's.
-    pub fn account_id(&self) -> Result<AccountId, Problem> {
-        self.path_id().and_then(|id| id.parse().ok()).ok_or_else(Problem::account_not_found)
-    }
-
-    /// The id in the path, whatever it is of.
+    /// The `id` in the path. Only the function knows which kind of id it is.
     #[must_use]
     pub fn path_id(&self) -> Option<String> {
         self.request.path_parameters_ref()?.first("id").map(ToOwned::to_owned)
@@ -127,7 +118,7 @@ impl ApiRequest {
         if self.body().is_empty() { Ok(T::default()) } else { self.json() }
     }
 
-    /// What every account command carries: the caller, the idempotency key with what makes two requests the
+    /// What every command carries: the caller, the idempotency key with what makes two requests the
     /// same (`command`, as it serializes), and the expected version.
     ///
     /// # Errors

@@ -19,7 +19,7 @@ pub(crate) fn parse<T: DeserializeOwned>(content_type: Option<&str>, body: &[u8]
         return Err(Problem::malformed("The request has no body."));
     }
     if !content_type.is_some_and(is_json) {
-        return Err(Problem::new(ProblemCode::UnsupportedMediaType, "Content-Type must be application/json."));
+        return Err(Problem::new(ProblemCode::UNSUPPORTED_MEDIA_TYPE, "Content-Type must be application/json."));
     }
     // serde would also fill a struct from an array, by place.
     let first_byte = body.iter().find(|byte| !byte.is_ascii_whitespace());

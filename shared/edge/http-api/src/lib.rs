@@ -1,5 +1,6 @@
 //! The HTTP edge, the same for a function behind API Gateway and on the local gateway: requests come in and
-//! answers go out as `lambda_http`'s types. Everything that is text is parsed here, or refused here.
+//! answers go out as `lambda_http`'s types. Everything that is text is parsed here, or refused here. A
+//! domain has its own routes, bodies and refusals in a crate of its own.
 
 // --- running a function
 mod http_function; // what a function's library gives: one request in, one answer out
@@ -18,25 +19,23 @@ mod json_body; // JSON objects, strictly
 mod query_parameters; // known, once, well formed
 
 // --- writing an answer
-mod account_body; // an account as queries answer it
-mod account_command_answer; // what an account command answers, or why not
 mod answer; // status, headers, JSON
 mod problem; // RFC 9457
+mod problem_code; // the kinds of refusal that every API has
 mod query_problem; // why a query has no answer
 
 pub use accept::require_acceptable;
-pub use account_body::AccountBody;
-pub use account_command_answer::{account_command_answer, account_command_problem};
 pub use answer::Answer;
 pub use api_request::ApiRequest;
 pub use caller::{Caller, Scope};
 pub use correlation_id::CorrelationId;
 pub use cursor::Cursor;
 pub use entity_tag::version_entity_tag;
-pub use field_errors::{FieldError, FieldErrors, Refused};
+pub use field_errors::{FieldError, FieldErrors, WrongValue};
 pub use http_function::HttpFunction;
 pub use json_body::text_if_present;
-pub use problem::{Problem, ProblemCode};
+pub use problem::Problem;
+pub use problem_code::ProblemCode;
 pub use query_parameters::{PageLimit, QueryParameters};
-pub use query_problem::query_problem;
+pub use query_problem::{log_fault, query_problem};
 pub use serve::{MAX_BODY_BYTES, render_problem, run, serve};

@@ -56,7 +56,10 @@ pub async fn serve(function: &dyn HttpFunction, request: Request) -> Response<Bo
 
 async fn answer(function: &dyn HttpFunction, request: &ApiRequest) -> Result<Answer, Problem> {
     if request.body().len() > MAX_BODY_BYTES {
-        return Err(Problem::new(ProblemCode::PayloadTooLarge, format!("A body has at most {MAX_BODY_BYTES} bytes.")));
+        return Err(Problem::new(
+            ProblemCode::PAYLOAD_TOO_LARGE,
+            format!("A body has at most {MAX_BODY_BYTES} bytes."),
+        ));
     }
     if let Some(media_type) = function.media_type(request) {
         require_acceptable(request.headers(), media_type)?;
@@ -74,8 +77,8 @@ fn with_correlation_id(mut response: Response<Body>, correlation_id: &Correlatio
     if let Ok(value) = correlation_id.as_str().parse() {
         response.headers_mut().insert(CORRELATION_ID_HEADER, value);
     }
-    // An account's balance has no place in any cache between here and the caller. `no-store` would also keep
-    // the caller from asking again with If-None-Match.
+    // An answer is for its caller alone: no cache in between may keep it. `no-store` would also keep the caller from
+    // asking again with If-None-Match.
     response.headers_mut().entry(header::CACHE_CONTROL).or_insert(http::HeaderValue::from_static("private, no-cache"));
     response
 }

@@ -21,7 +21,7 @@ impl HttpFunction for Panics {
             tokio::task::yield_now().await;
         }
         (self.how)();
-        Err(Problem::account_not_found())
+        Err(Problem::no_such_path("/accounts"))
     }
 }
 

@@ -40,7 +40,7 @@ pub enum WriteSideError {
     /// There is no MongoDB client for the URL.
     #[cfg(feature = "mongodb")]
     #[error(transparent)]
-    Mongo(#[from] mongo_event_store::ConnectError),
+    Mongo(#[from] mongo_stores::ConnectError),
     /// It is not known where Kafka's brokers are.
     #[cfg(feature = "kafka")]
     #[error(transparent)]
@@ -85,7 +85,7 @@ pub async fn open(event_store_url: &SecretUrl, kafka: Option<&KafkaSettings>) ->
 pub async fn open_event_store(event_store_url: &SecretUrl) -> Result<Arc<dyn EventStoreRepository>, WriteSideError> {
     #[cfg(feature = "mongodb")]
     if is_mongodb(event_store_url) {
-        let event_store = mongo_event_store::MongoEventStore::connect(event_store_url.expose()).await?;
+        let event_store = mongo_stores::MongoEventStore::connect(event_store_url.expose()).await?;
         return Ok(Arc::new(event_store));
     }
     #[cfg(feature = "sqlite")]
@@ -102,7 +102,7 @@ pub async fn open_event_store(event_store_url: &SecretUrl) -> Result<Arc<dyn Eve
 pub async fn open_commit_scan(event_store_url: &SecretUrl) -> Result<Arc<dyn CommitScan>, WriteSideError> {
     #[cfg(feature = "mongodb")]
     if is_mongodb(event_store_url) {
-        return Ok(Arc::new(mongo_event_store::MongoEventStore::connect(event_store_url.expose()).await?));
+        return Ok(Arc::new(mongo_stores::MongoEventStore::connect(event_store_url.expose()).await?));
     }
     #[cfg(feature = "sqlite")]
     if let Some(path) = event_store_url.sqlite_path() {

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use cqrs::{EventPublisher, MarkingPublisher};
 use kafka_events::{KafkaConnection, KafkaEventPublisher};
-use mongo_event_store::MongoEventStore;
+use mongo_stores::MongoEventStore;
 use settings::{KafkaSettings, SecretUrl};
 
 use crate::{WriteSideError, is_mongodb, unknown_scheme};

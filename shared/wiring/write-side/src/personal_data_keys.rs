@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use cqrs::PersonalData;
 #[cfg(feature = "mongodb")]
-use mongo_key_store::MongoKeyStore;
+use mongo_stores::MongoKeyStore;
 use personal_data::{KeyProtection, KeyProtectionError, KeyStore, StreamKeys, Wrapping};
 use settings::{KeyStoreLocation, KeyStoreSettings};
 
@@ -30,7 +30,7 @@ pub enum PersonalDataKeysError {
     /// There is no MongoDB client for the URL.
     #[cfg(feature = "mongodb")]
     #[error(transparent)]
-    Mongo(#[from] mongo_key_store::ConnectError),
+    Mongo(#[from] mongo_stores::ConnectError),
     /// The SQLite file could not be opened.
     #[cfg(feature = "sqlite")]
     #[error(transparent)]

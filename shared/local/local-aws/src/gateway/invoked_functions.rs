@@ -56,7 +56,7 @@ fn problem_of(error: &InvokeError) -> Problem {
         InvokeError::Function { .. } => Problem::internal_error(),
         // The function may have run all the same. A client that sends an idempotency key may try again.
         InvokeError::TimedOut { .. } | InvokeError::Refused { .. } | InvokeError::Unreachable(_) => {
-            Problem::new(ProblemCode::Unavailable, "The function cannot be reached now.")
+            Problem::new(ProblemCode::UNAVAILABLE, "The function cannot be reached now.")
         }
     }
 }

@@ -124,7 +124,7 @@ async fn static_file(file: StaticFile, request: Request) -> Response {
 /// Why a body was not taken in whole.
 fn body_problem(error: &axum::Error) -> Problem {
     if error.source().is_some_and(|source| source.is::<LengthLimitError>()) {
-        Problem::new(ProblemCode::PayloadTooLarge, format!("A body has at most {} bytes.", http_api::MAX_BODY_BYTES))
+        Problem::new(ProblemCode::PAYLOAD_TOO_LARGE, format!("A body has at most {} bytes.", http_api::MAX_BODY_BYTES))
     } else {
         Problem::malformed("The body broke off, or its chunks are none.")
     }

@@ -83,7 +83,7 @@ impl TokenChecker {
             token.ok_or("not a bearer token".to_owned()).and_then(|token| check(token, keys, issuer, audience));
         checked.map(Some).map_err(|reason| {
             tracing::info!(reason, "token refused");
-            Problem::new(ProblemCode::Unauthenticated, "The token is not valid here, or not any more.")
+            Problem::new(ProblemCode::UNAUTHENTICATED, "The token is not valid here, or not any more.")
         })
     }
 }

@@ -1,0 +1,136 @@
+use async_trait::async_trait;
+use cqrs::{CommitPlace, CommitScan, EventStoreSize, ReadError, ScannedCommit, StreamId, StreamRange};
+use futures::TryStreamExt as _;
+use mongodb::bson::spec::BinarySubtype;
+use mongodb::bson::{Binary, Bson, Document, RawDocument, doc};
+use uuid::Uuid;
+
+use super::commit_document::{commit_id, from_document, misfits, version_to_bson};
+use super::mongo_event_store::{MongoEventStore, corrupt, unavailable};
+use crate::OperationError;
+
+/// How many streams are looked at for each part that the store is split into: the more, the more even the parts.
+const SAMPLES_PER_PART: u32 = 64;
+
+#[async_trait]
+impl CommitScan for MongoEventStore {
+    /// In the order of the index on `_id`: by the bytes of the stream's id, then by version.
+    async fn scan(
+        &self,
+        range: StreamRange,
+        after: Option<CommitPlace>,
+        limit: u32,
+    ) -> Result<Vec<ScannedCommit>, ReadError> {
+        // From the next version on, and not after this `_id`: one with a third member would come again and again.
+        let from = match after {
+            Some(after) => commit_id(after.stream_id, version_to_bson(after.first_version.saturating_add(1))),
+            None => commit_id(range.from.unwrap_or(StreamId(Uuid::nil())), 1),
+        };
+        let places = match range.before {
+            Some(before) => doc! { "$gte": from, "$lt": commit_id(before, 1) },
+            None => doc! { "$gte": from, "$lte": commit_id(StreamId(Uuid::max()), i64::MAX) },
+        };
+        let filter = doc! { "_id": places, "_id.first_version": version() };
+        let documents = self.find_documents(filter, doc! { "_id": 1 }, limit, None).await?;
+        documents
+            .iter()
+            .map(|document| {
+                let place = place_of(document).map_err(|reason| corrupt((StreamId(Uuid::nil()), reason)))?;
+                let commit = from_document(document).map_err(corrupt);
+                let misfits = commit.as_ref().map_or_else(|_| Vec::new(), |commit| misfits(document, commit));
+                Ok(ScannedCommit { place, commit, misfits })
+            })
+            .collect()
+    }
+
+    /// The server takes its samples at random places of the collection.
+    async fn split(&self, parts: u32) -> Result<Vec<StreamRange>, ReadError> {
+        let size = i64::from(parts.saturating_mul(SAMPLES_PER_PART).max(1));
+        let sampled =
+            self.aggregate(vec![doc! { "$sample": { "size": size } }, doc! { "$project": { "_id": 1 } }]).await?;
+        let samples =
+            sampled.iter().filter_map(|document| place_in(document).ok()).map(|place| place.stream_id).collect();
+        Ok(StreamRange::from_samples(samples, parts))
+    }
+
+    async fn size(&self) -> Result<EventStoreSize, ReadError> {
+        let events = doc! { "$add": [{ "$subtract": ["$last_version", "$_id.first_version"] }, 1] };
+        let counted = self
+            .aggregate(vec![
+                doc! { "$group": { "_id": null, "commits": { "$sum": 1_i64 }, "events": { "$sum": events } } },
+            ])
+            .await?;
+        let Some(counted) = counted.first() else {
+            return Ok(EventStoreSize::default());
+        };
+        let count = |name: &str| counted.get_i64(name).unwrap_or(0).unsigned_abs();
+        Ok(EventStoreSize { commits: count("commits"), events: count("events") })
+    }
+
+    async fn misplaced(&self, limit: u32) -> Result<Vec<String>, ReadError> {
+        let found = self
+            .aggregate(vec![
+                doc! { "$match": misplaced_ids() },
+                doc! { "$limit": i64::from(limit.max(1)) },
+                doc! { "$project": { "_id": 1 } },
+            ])
+            .await?;
+        Ok(found.iter().map(|document| format!("a commit has the _id {}", id_of(document))).collect())
+    }
+}
+
+impl MongoEventStore {
+    /// Without the limit of time that a command's operations have: it reads all that there is.
+    async fn aggregate(&self, stages: Vec<Document>) -> Result<Vec<Document>, ReadError> {
+        let commits = self.commits.clone();
+        // A task of its own, as for every operation: the driver's futures do not bear being dropped halfway.
+        let task = tokio::spawn(async move {
+            commits.clone_with_type::<Document>().aggregate(stages).await?.try_collect::<Vec<_>>().await
+        });
+        task.await.map_err(OperationError::TaskEnded).and_then(|answer| Ok(answer?)).map_err(unavailable)
+    }
+}
+
+/// Every `_id` that has no place in the order, or is not its place alone. The validator lets no such document in; whoever
+/// goes around it may. Between the first and the last place lie only documents that begin with a UUID named `stream_id`.
+fn misplaced_ids() -> Document {
+    let places = doc! {
+        "$gte": commit_id(StreamId(Uuid::nil()), 1),
+        "$lte": commit_id(StreamId(Uuid::max()), i64::MAX),
+    };
+    let is_document = doc! { "$eq": [{ "$type": "$_id" }, "object"] };
+    let has_more = doc! { "$ne": [{ "$size": { "$objectToArray": "$_id" } }, 2] };
+    doc! { "$or": [
+        { "$nor": [{ "_id": places, "_id.first_version": version() }] },
+        { "$expr": { "$cond": [is_document, has_more, false] } },
+    ] }
+}
+
+fn version() -> Document {
+    doc! { "$type": ["long", "int"], "$gte": 1 }
+}
+
+fn place_of(document: &RawDocument) -> Result<CommitPlace, String> {
+    place_in(&Document::try_from(document).map_err(|error| error.to_string())?)
+}
+
+fn place_in(document: &Document) -> Result<CommitPlace, String> {
+    let id = document.get_document("_id").map_err(|error| error.to_string())?;
+    let stream_id = match id.get("stream_id") {
+        Some(Bson::Binary(Binary { subtype: BinarySubtype::Uuid, bytes })) => Uuid::from_slice(bytes).ok(),
+        _ => None,
+    };
+    let first_version = match id.get("first_version") {
+        Some(Bson::Int64(version)) => u64::try_from(*version).ok(),
+        Some(Bson::Int32(version)) => u64::try_from(*version).ok(),
+        _ => None,
+    };
+    match (stream_id, first_version) {
+        (Some(stream_id), Some(first_version)) => Ok(CommitPlace { stream_id: StreamId(stream_id), first_version }),
+        _ => Err(format!("a commit has the _id {id}")),
+    }
+}
+
+fn id_of(document: &Document) -> String {
+    document.get("_id").map_or_else(|| "of no kind".to_owned(), ToString::to_string)
+}

@@ -1,0 +1,99 @@
+use bank::{AccountAggregate, AccountError};
+use cqrs::{CommandError, CommandErrorOf, CommandOutcome, Refusal};
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use http_api::{Answer, FieldError, Problem, ProblemCode, WrongValue, log_fault, version_entity_tag};
+use serde::Serialize;
+
+use crate::field_values::not_positive;
+use crate::{account_not_found, problem_codes};
+
+#[derive(Serialize)]
+struct AccountCommandBody {
+    account_id: String,
+    version: u64,
+    balance: String,
+    currency: &'static str,
+    status: &'static str,
+}
+
+/// The answer to an account command once its events are durable.
+///
+/// # Errors
+/// `internal_error` where the account was never opened. No command leaves an account so.
+pub fn account_command_answer(
+    status: StatusCode,
+    outcome: &CommandOutcome<AccountAggregate>,
+) -> Result<Answer, Problem> {
+    let account = outcome.aggregate.opened().ok_or_else(Problem::internal_error)?;
+    let body = AccountCommandBody {
+        account_id: outcome.stream_id.to_string(),
+        version: outcome.version,
+        balance: account.balance.to_string(),
+        currency: account.balance.currency().code(),
+        status: account.status.as_str(),
+    };
+    let answer = Answer::json(status, &body).with_header(header::ETAG, version_entity_tag(outcome.version));
+    Ok(if outcome.replayed {
+        let name = HeaderName::from_static("idempotency-replayed");
+        answer.with_header(name, HeaderValue::from_static("true"))
+    } else {
+        answer
+    })
+}
+
+/// Why an account command was not done, for the client.
+#[must_use]
+pub fn account_command_problem(error: &CommandErrorOf<AccountAggregate>) -> Problem {
+    match error {
+        CommandError::Refused(Refusal::Domain(error)) => refusal_problem(error),
+        CommandError::Refused(Refusal::VersionMismatch { expected, actual }) => Problem::new(
+            problem_codes::VERSION_MISMATCH,
+            format!("The account is at version {actual}, not at {expected}."),
+        )
+        .with_header(header::ETAG, version_entity_tag(*actual)),
+        CommandError::IdempotencyKeyReused => Problem::new(
+            ProblemCode::IDEMPOTENCY_KEY_REUSED,
+            "This Idempotency-Key came before with another request. Take a new one for a new request.",
+        ),
+        CommandError::Conflict => Problem::new(
+            ProblemCode::CONFLICT,
+            "Other commands on this account were first, every time. Nothing was done; try again.",
+        ),
+        CommandError::Unavailable { .. } | CommandError::DeadlineExceeded => {
+            log_fault(error);
+            Problem::new(
+                ProblemCode::UNAVAILABLE,
+                "The command may or may not have been done. Send it again with the same Idempotency-Key.",
+            )
+        }
+        CommandError::Undecodable { .. } | CommandError::Corrupt { .. } => {
+            log_fault(error);
+            Problem::internal_error()
+        }
+    }
+}
+
+fn refusal_problem(error: &AccountError) -> Problem {
+    let wrong_amount = |wrong| Problem::validation_failed(vec![FieldError::new("amount", wrong)]);
+    let amount_error = |code| wrong_amount(WrongValue { code, message: error.to_string() });
+    match error {
+        AccountError::NotFound => account_not_found(),
+        // Two accounts of one id: of derived ids a collision, of generated ones a broken random source.
+        AccountError::AlreadyOpen => Problem::new(ProblemCode::CONFLICT, "This account id is taken. Try again."),
+        AccountError::Closed => Problem::new(problem_codes::ACCOUNT_CLOSED, "A closed account takes no commands."),
+        AccountError::TooManyDecimals { .. } => amount_error("too_many_decimals"),
+        AccountError::AmountTooLarge => amount_error("too_large"),
+        AccountError::AmountNotPositive => wrong_amount(not_positive()),
+        AccountError::InsufficientFunds { balance, amount } => Problem::new(
+            problem_codes::INSUFFICIENT_FUNDS,
+            format!("The account holds {balance} {currency}, less than {amount}.", currency = balance.currency()),
+        ),
+        AccountError::BalanceLimitExceeded => {
+            Problem::new(problem_codes::BALANCE_LIMIT_EXCEEDED, "The deposit would take the balance over the limit.")
+        }
+        AccountError::BalanceNotZero { balance } => Problem::new(
+            problem_codes::BALANCE_NOT_ZERO,
+            format!("The account still holds {balance} {currency}.", currency = balance.currency()),
+        ),
+    }
+}

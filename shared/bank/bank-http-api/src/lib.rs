@@ -1,0 +1,21 @@
+//! The bank's part of the HTTP edge. The crate `http-api` is the general part, and knows no bank.
+
+mod routes; // which method and path is which function's
+
+// --- reading a request
+mod account_request; // the account in the path, the caller as the domain knows it
+mod field_values; // a body's fields as values of the bank
+pub mod scopes; // what a token may allow
+
+// --- writing an answer
+mod account_body; // an account as queries answer it
+mod account_command_answer; // the answer to an account command, or why there is none
+mod account_query_problem; // why a query about accounts has no answer
+pub mod problem_codes; // the kinds of refusal that only the bank has
+
+pub use account_body::AccountBody;
+pub use account_command_answer::{account_command_answer, account_command_problem};
+pub use account_query_problem::{account_not_found, account_query_problem};
+pub use account_request::{account_id, actor};
+pub use field_values::{FieldCode, bank_value, positive_amount, wrong_value};
+pub use routes::{OPENAPI_PATH, ROUTES, Route, methods_of};

@@ -1,0 +1,37 @@
+//! The kinds of refusal that only the bank has. The general kinds are constants of [`ProblemCode`] itself.
+
+use http::StatusCode;
+use http_api::ProblemCode;
+
+/// There is no such account, or it is another caller's.
+pub const ACCOUNT_NOT_FOUND: ProblemCode =
+    ProblemCode { name: "account_not_found", status: StatusCode::NOT_FOUND, title: "There is no such account" };
+
+/// The account takes no more commands.
+pub const ACCOUNT_CLOSED: ProblemCode =
+    ProblemCode { name: "account_closed", status: StatusCode::CONFLICT, title: "The account is closed" };
+
+/// The general refusal of `If-Match`, told of an account.
+pub const VERSION_MISMATCH: ProblemCode =
+    ProblemCode { title: "The account is at another version", ..ProblemCode::VERSION_MISMATCH };
+
+/// A withdrawal of more than the account holds.
+pub const INSUFFICIENT_FUNDS: ProblemCode = ProblemCode {
+    name: "insufficient_funds",
+    status: StatusCode::UNPROCESSABLE_ENTITY,
+    title: "The account holds too little",
+};
+
+/// The closing of an account that still holds money.
+pub const BALANCE_NOT_ZERO: ProblemCode = ProblemCode {
+    name: "balance_not_zero",
+    status: StatusCode::UNPROCESSABLE_ENTITY,
+    title: "The account still holds money",
+};
+
+/// A deposit that would take the balance over its limit.
+pub const BALANCE_LIMIT_EXCEEDED: ProblemCode = ProblemCode {
+    name: "balance_limit_exceeded",
+    status: StatusCode::UNPROCESSABLE_ENTITY,
+    title: "The account would hold too much",
+};
