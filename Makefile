@@ -208,7 +208,7 @@ bench: ## Compare with plain baselines, on make services: the event store's layo
 	$(CARGO) run $(LOCKED) --release --package mongo-stores --example layouts; \
 	BENCH_EVENT_STORE_URL="$$EVENT_STORE_URL" $(CARGO) bench $(LOCKED) --package deposit-funds --no-default-features --bench deposit_latency; \
 	BENCH_READ_DB_URL="$$READ_DB_URL" $(CARGO) bench $(LOCKED) --package mysql-read-db --bench projection; \
-	BENCH_EVENT_STORE_URL="$$EVENT_STORE_URL" BENCH_READ_DB_URL="$$READ_DB_URL" $(CARGO) bench $(LOCKED) --package restore
+	BENCH_EVENT_STORE_URL="$$EVENT_STORE_URL" BENCH_READ_DB_URL="$$READ_DB_URL" $(CARGO) bench $(LOCKED) --package passbook-tests --features services --bench restore
 
 # Built without optimization: it runs for seconds, and builds in half the time.
 $(CARGO_DENY):

@@ -16,6 +16,7 @@ mod import; // `passbook import`
 #[cfg(feature = "services")]
 mod isolation; // the effect of too many reads on writes
 mod lambda_runtime; // each function's own binary, as Lambda runs it
+mod layers; // which crate may know which, and docs/crates.md
 #[cfg(feature = "services")]
 mod outages; // the servers killed and started again
 mod properties; // random commands against a plain model

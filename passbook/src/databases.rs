@@ -7,8 +7,8 @@ use restore::{AccountRestore, RestoreLimits, RestoreStore, Restorer};
 use settings::{Settings, SettingsError};
 use sqlite_embedded::{OpenError, SqliteEventStore, SqliteKeyStore, SqliteReadDb};
 
-use crate::Embedded;
-use crate::restore::EMBEDDED_LIMITS;
+use crate::embedded::Embedded;
+use crate::embedded_limits::EMBEDDED_LIMITS;
 
 /// What is restored from and verified, with what opens it, and what is held against it and rebuilt. Whatever runs between
 /// the two goes on elsewhere, or does not run.

@@ -1,6 +1,6 @@
-//! What AWS runs between the two sides, on a person's machine: the projector's event source mapping and the relay's
-//! schedule, and that of the restore's worker. In `passbook serve` beside the gateway; by itself as `passbook deliver`, for functions behind another
-//! Invoke API, such as that of `cargo lambda watch`.
+//! The wiring of what AWS runs between the two sides, on a person's machine: the projector behind the event source mapping, and
+//! the relay and the restore's worker on schedules. `passbook serve` runs the mapping and the relay beside the gateway.
+//! `passbook deliver` runs all of it by itself, for functions behind another Invoke API, such as that of `cargo lambda watch`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,22 +9,25 @@ use account_projector::AccountProjectorFunction;
 use async_trait::async_trait;
 use event_relay::EventRelay;
 use kafka_events::KafkaConnection;
+use local_aws::{EventFunction, EventSourceMapping, InvokeApi, InvokeClient, MappingError, MappingSettings, Schedule};
 use serde_json::Value;
 use settings::{Settings, SettingsError};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::event_source_mapping::{
-    EventFunction, EventSourceMapping, InvokeApi, InvokeClient, MappingError, MappingSettings, Schedule,
-};
+use crate::mapping_variables;
+use crate::stop_signal::wait_for_stop_signal;
 
+const PROJECTOR: &str = "account-projector";
+/// The consumer group of the projector's mapping, unless the environment names another.
+const MAPPING_GROUP: &str = "passbook-account-projector";
 const RELAY: &str = "event-relay";
-/// How often the relay looks for what was left unpublished. On AWS a schedule's shortest interval is a minute.
+/// How often the relay looks for commits that were left unpublished. On AWS a schedule's shortest interval is a minute.
 const RELAY_INTERVAL: Duration = Duration::from_secs(5);
 const RESTORE_WORKER: &str = "restore-worker";
-/// How often it is looked whether there is a restore that nobody is at.
+/// How often the worker looks for a restore that no process works on.
 const RESTORE_WORKER_INTERVAL: Duration = Duration::from_secs(60);
-/// What an invocation may take, as for the functions on AWS.
+/// How long an invocation may take, as for the functions on AWS.
 pub(crate) const INVOCATION_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Why delivery did not start. Handling: fix what it names, then start again.
@@ -49,8 +52,26 @@ pub struct Delivery {
     mapping: EventSourceMapping,
     stop_schedule: watch::Sender<()>,
     schedule: JoinHandle<()>,
-    /// Where the functions are in this process; it ends with this.
+    /// Serves the functions of this process. Dropping it ends it.
     _invoke_api: Option<InvokeApi>,
+}
+
+/// The settings of the projector's mapping, with the changes of the `PASSBOOK_MAPPING_` variables.
+///
+/// # Errors
+/// [`SettingsError`] for a value that is not understood.
+pub fn mapping_settings(settings: &Settings) -> Result<MappingSettings, SettingsError> {
+    mapping_variables::apply(settings, MappingSettings::new(PROJECTOR, MAPPING_GROUP))
+}
+
+/// The projector as a function of this process.
+struct ProjectorFunction(AccountProjectorFunction);
+
+#[async_trait]
+impl EventFunction for ProjectorFunction {
+    async fn invoke(&self, event: Value) -> Result<Value, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(serde_json::to_value(self.0.project(serde_json::from_value(event)?).await?)?)
+    }
 }
 
 /// The relay as a function of this process.
@@ -64,7 +85,7 @@ impl EventFunction for RelayFunction {
 }
 
 impl Delivery {
-    /// To the functions' own handlers, in this process: through the Invoke API all the same.
+    /// Delivers to the functions' own handlers in this process. They are invoked through the Invoke API, too.
     ///
     /// # Errors
     /// See [`DeliveryError`].
@@ -74,14 +95,16 @@ impl Delivery {
         projector: AccountProjectorFunction,
         relay: EventRelay,
     ) -> Result<Self, DeliveryError> {
-        let functions: [(String, Arc<dyn EventFunction>); 2] =
-            [(mapping.function_name.clone(), Arc::new(projector)), (RELAY.to_owned(), Arc::new(RelayFunction(relay)))];
+        let functions: [(String, Arc<dyn EventFunction>); 2] = [
+            (mapping.function_name.clone(), Arc::new(ProjectorFunction(projector))),
+            (RELAY.to_owned(), Arc::new(RelayFunction(relay))),
+        ];
         let invoke_api = InvokeApi::serve(functions).await?;
         let base_url = invoke_api.base_url();
         Self::start(connection, mapping, &base_url, Some(invoke_api))
     }
 
-    /// To the functions behind this Invoke API.
+    /// Delivers to the functions behind this Invoke API.
     ///
     /// # Errors
     /// See [`DeliveryError`].
@@ -114,9 +137,9 @@ impl Delivery {
         Ok(Self { mapping, stop_schedule, schedule, _invoke_api: invoke_api })
     }
 
-    /// Stops both; what is done is committed.
+    /// Stops both. Records that are done are committed.
     pub async fn stop(self) {
-        // Nobody listens when the schedule has ended already.
+        // Sending fails only when the schedule has ended already.
         let _ = self.stop_schedule.send(());
         let _ = self.schedule.await;
         self.mapping.stop().await;
@@ -131,15 +154,15 @@ pub async fn deliver() -> Result<(), DeliveryError> {
     let settings = Settings::from_env();
     let invoke_url = settings.required(settings::PASSBOOK_INVOKE_URL)?;
     let connection = KafkaConnection::connect(&settings.kafka()?).await?;
-    let delivery = Delivery::through(&connection, &MappingSettings::from_settings(&settings)?, &invoke_url)?;
+    let delivery = Delivery::through(&connection, &mapping_settings(&settings)?, &invoke_url)?;
     println!("delivering the topic {} to the functions behind {invoke_url}", connection.topic());
-    // In `passbook serve` a task of its own goes on with restores.
+    // Only here: in `passbook serve` a task of the process goes on with restores.
     let schedule = Schedule {
         name: "passbook-restore-worker".to_owned(),
         function_name: RESTORE_WORKER.to_owned(),
         every: RESTORE_WORKER_INTERVAL,
     };
-    schedule.run(&InvokeClient::new(&invoke_url, INVOCATION_TIMEOUT), crate::serve::wait_for_stop_signal()).await;
+    schedule.run(&InvokeClient::new(&invoke_url, INVOCATION_TIMEOUT), wait_for_stop_signal()).await;
     delivery.stop().await;
     Ok(())
 }

@@ -1,13 +1,14 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use local_aws::TokenCheckerError;
 use settings::{Settings, SettingsError};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 
-use crate::gateway::{DEVELOPMENT_CALLER, TokenChecker, TokenCheckerError};
+use crate::gateway::{DEVELOPMENT_CALLER, gateway, token_checker};
 use crate::restore::RestoreTask;
 use crate::stack::{Stack, StackDescription, StackError, StackSettings};
+use crate::stop_signal::wait_for_stop_signal;
 
 const DEFAULT_PORT: u16 = 9000;
 /// How long requests under way may take once the process was told to stop.
@@ -96,7 +97,7 @@ impl ServeSettings {
 /// # Errors
 /// See [`ServeError`].
 pub async fn serve(settings: ServeSettings) -> Result<(), ServeError> {
-    let tokens = TokenChecker::new(settings.jwks.as_deref(), settings.issuer.as_deref(), settings.audience.as_deref())?;
+    let tokens = token_checker(settings.jwks.as_deref(), settings.issuer.as_deref(), settings.audience.as_deref())?;
     let callers = if settings.jwks.is_some() {
         "tokens are checked against PASSBOOK_JWKS".to_owned()
     } else {
@@ -111,7 +112,7 @@ pub async fn serve(settings: ServeSettings) -> Result<(), ServeError> {
     let address = listener.local_addr().map_err(ServeError::Server)?;
     let stack = Stack::open(&settings.stack).await?;
     let restore_task = RestoreTask::start(stack.restorer());
-    let gateway = stack.gateway(restore_task.trigger(), tokens);
+    let gateway = gateway(&stack, restore_task.trigger(), tokens);
     print!("{}", greeting(address, &stack.description(), &callers));
     let (stopping, mut stopped) = tokio::sync::watch::channel(());
     let server = axum::serve(listener, gateway.into_router()).with_graceful_shutdown(async move {
@@ -133,21 +134,6 @@ pub async fn serve(settings: ServeSettings) -> Result<(), ServeError> {
     restore_task.stop().await;
     stack.close().await;
     result
-}
-
-pub(crate) async fn wait_for_stop_signal() {
-    match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
-        (Ok(mut terminate), Ok(mut interrupt)) => {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-        }
-        (Err(error), _) | (_, Err(error)) => {
-            tracing::warn!(%error, "cannot wait for stop signals; the process can only be killed");
-            std::future::pending().await
-        }
-    }
 }
 
 fn greeting(address: SocketAddr, stack: &StackDescription, callers: &str) -> String {

@@ -5,15 +5,15 @@ use bank_read_model::BankAccountRepository;
 use cqrs::{CommitScan, EventPublisher, EventStoreRepository, OpeningPublisher, PersonalData};
 use event_relay::EventRelay;
 use health::DependencyCheck;
+use local_aws::{InvokeClient, MappingSettings};
 use personal_data::KeyStore;
 use read_side::{ReadSide, ReadSideError};
 use restore::RestoreStore;
 use settings::{KafkaBrokers, KafkaSettings, KeyStoreSettings, SecretUrl, Settings, SettingsError};
 use write_side::{MongoAndKafka, PersonalDataKeysError, WriteSideError};
 
-use crate::delivery::{Delivery, DeliveryError, INVOCATION_TIMEOUT};
-use crate::event_source_mapping::{InvokeClient, MappingSettings};
-use crate::gateway::KafkaCheck;
+use crate::delivery::{Delivery, DeliveryError, INVOCATION_TIMEOUT, mapping_settings};
+use crate::health_checks::KafkaCheck;
 
 /// Where the servers are.
 #[derive(Debug, Clone)]
@@ -51,7 +51,7 @@ pub enum ServersError {
 
 impl ServersSettings {
     /// Reads `EVENT_STORE_URL`, `READ_DB_URL`, `PASSBOOK_INVOKE_URL`, and what [`Settings::key_store`],
-    /// [`Settings::kafka`] and [`MappingSettings::from_settings`] read.
+    /// [`Settings::kafka`] and [`mapping_settings`] read.
     ///
     /// # Errors
     /// [`SettingsError`] for what is missing or not understood.
@@ -61,7 +61,7 @@ impl ServersSettings {
             key_store: settings.key_store()?,
             read_db_url: settings.read_db_url()?,
             kafka: settings.kafka()?,
-            mapping: MappingSettings::from_settings(settings)?,
+            mapping: mapping_settings(settings)?,
             invoke_url: settings.optional(settings::PASSBOOK_INVOKE_URL)?,
         })
     }

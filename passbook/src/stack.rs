@@ -4,15 +4,17 @@ use std::sync::Arc;
 use bank_read_model::BankAccountRepository;
 use cqrs::{CommitScan, EventPublisher, EventStoreRepository, PersonalData};
 use health::DependencyCheck;
+#[cfg(feature = "servers")]
+use local_aws::InvokeClient;
 use personal_data::KeyStore;
-use restore::{RestoreLimits, RestoreStore, RestoreTrigger, Restorer};
+use restore::{RestoreLimits, RestoreStore, Restorer};
 use settings::{Settings, SettingsError};
 
-use crate::gateway::{BusCheck, Gateway, TokenChecker};
-use crate::restore::EMBEDDED_LIMITS;
+use crate::embedded::{Embedded, EmbeddedError};
+use crate::embedded_limits::EMBEDDED_LIMITS;
+use crate::health_checks::BusCheck;
 #[cfg(feature = "servers")]
 use crate::servers::{Servers, ServersError, ServersSettings};
-use crate::{Embedded, EmbeddedError};
 
 /// Which databases and which bus, by the environment.
 #[derive(Debug, Clone)]
@@ -144,17 +146,14 @@ impl Stack {
         Restorer::new(events, personal_data, self.restore_store.clone(), self.restore_limits)
     }
 
-    /// The gateway before the functions: their handlers on these databases, or where the settings say that they are
-    /// processes of their own, those.
+    /// A way to the functions, where the settings say that they are processes of their own.
+    #[cfg(feature = "servers")]
     #[must_use]
-    pub fn gateway(&self, restore_trigger: Arc<dyn RestoreTrigger>, tokens: TokenChecker) -> Gateway {
-        #[cfg(feature = "servers")]
-        if let Running::Servers(servers) = &self.running
-            && let Some(client) = servers.invoke_client()
-        {
-            return Gateway::through(client, tokens);
+    pub fn invoke_client(&self) -> Option<InvokeClient> {
+        match &self.running {
+            Running::Embedded(_) => None,
+            Running::Servers(servers) => servers.invoke_client(),
         }
-        Gateway::new(self, restore_trigger, tokens)
     }
 
     /// What it is and where its data lies, as `passbook serve` greets with it.

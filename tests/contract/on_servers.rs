@@ -8,10 +8,10 @@ use cqrs::{DeliveryMarks as _, EventConsumer, MarkingPublisher, Timestamp};
 use event_relay::EventRelay;
 use futures::future::BoxFuture;
 use kafka_events::{KafkaConnection, KafkaEventPublisher, PublishLimits};
+use local_aws::MappingSettings;
 use mongo_stores::MongoEventStore;
 use mysql_read_db::MySqlReadDb;
 use passbook::delivery::Delivery;
-use passbook::event_source_mapping::MappingSettings;
 
 use super::delivery::{Bus, DeliveryUnderTest, Process};
 use super::read_db::ReadDb;
@@ -50,12 +50,11 @@ impl DeliveryUnderTest for OnServers {
             connection,
             kafka: kafka.clone(),
             mapping: MappingSettings {
-                group_id: self.stack.mapping_group(),
                 batch_size: 20,
                 batching_window: Duration::from_millis(30),
                 first_pause: Duration::from_millis(10),
                 longest_pause: Duration::from_millis(200),
-                ..MappingSettings::default()
+                ..MappingSettings::new("account-projector", self.stack.mapping_group())
             },
             environment: self.stack.environment(),
         };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cloud_events::{KafkaRecord, to_record};
 use cqrs::EventEnvelope;
-use passbook::event_source_mapping::MappingSettings;
+use local_aws::MappingSettings;
 
 use super::projector::{Fails, Projector};
 use super::topics::{PARTITIONS, Topics};

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use cloud_events::to_record;
 use cqrs::EventEnvelope;
-use passbook::event_source_mapping::MappingSettings;
+use local_aws::MappingSettings;
 use serde_json::{Value, json};
 
 use super::projector::{Fails, Projector};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use axum::Router;
 use axum::routing::post;
-use passbook::event_source_mapping::{EventFunction, InvokeApi, InvokeClient, InvokeError, Schedule};
+use local_aws::{EventFunction, InvokeApi, InvokeClient, InvokeError, Schedule};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use account_projector::AccountProjectorFunction;
 use async_trait::async_trait;
 use cqrs::EventEnvelope;
-use passbook::event_source_mapping::EventFunction;
+use local_aws::EventFunction;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 

@@ -5,7 +5,7 @@ use cloud_events::{KafkaRecord, to_record};
 use cqrs::EventEnvelope;
 use kafka_clients::topics::{TopicPlan, prepare};
 use kafka_events::KafkaConnection;
-use passbook::event_source_mapping::{EventFunction, EventSourceMapping, InvokeApi, InvokeClient, MappingSettings};
+use local_aws::{EventFunction, EventSourceMapping, InvokeApi, InvokeClient, MappingSettings};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
@@ -45,12 +45,11 @@ impl Topics {
     /// Of this test alone, quick to try again.
     pub fn settings(&self) -> MappingSettings {
         MappingSettings {
-            group_id: self.name.clone(),
             batch_size: 20,
             batching_window: Duration::from_millis(30),
             first_pause: Duration::from_millis(10),
             longest_pause: Duration::from_millis(200),
-            ..MappingSettings::default()
+            ..MappingSettings::new(FUNCTION, &self.name)
         }
     }
 

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use core::{OnCore, PinnedServers, cores_of};
 use kafka_events::KafkaConnection;
 use load::{closed_loop, open_loop};
-use passbook::event_source_mapping::{EventSourceMapping, InvokeApi, InvokeClient, MappingSettings};
+use local_aws::{EventSourceMapping, InvokeApi, InvokeClient, MappingSettings};
 use report::{Report, ratio};
 use serde_json::{Value, json};
 
@@ -88,7 +88,7 @@ fn reads_that_are_four_times_too_many_and_what_writes_notice_of_it() {
     let (queries, projecting) = read_side.run({
         let (stack, ids) = (stack.clone(), ids.clone());
         async move {
-            let mapping = MappingSettings { group_id: stack.mapping_group(), ..MappingSettings::default() };
+            let mapping = MappingSettings::new("account-projector", stack.mapping_group());
             let projector = pool("account-projector", &stack).await;
             let invoke_api = InvokeApi::serve([(mapping.function_name.clone(), projector as _)]).await.expect("a port");
             let connection = KafkaConnection::connect(&stack.kafka_settings()).await.expect("brokers");

@@ -1,5 +1,5 @@
 use async_trait::async_trait;
-use passbook::event_source_mapping::EventFunction;
+use local_aws::EventFunction;
 use serde_json::Value;
 use tokio::sync::{Mutex, mpsc};
 

@@ -11,9 +11,9 @@ use bank::AccountId;
 use bank_read_model::{BankAccountRepository as _, StatementFilter, StatementPage};
 use cqrs::{DeliveryMarks as _, EventStoreRepository as _, StreamId, Timestamp};
 use kafka_events::KafkaConnection;
+use local_aws::{EventFunction, EventSourceMapping, InvokeApi, InvokeClient, MappingSettings};
 use mongo_stores::MongoEventStore;
 use mysql_read_db::MySqlReadDb;
-use passbook::event_source_mapping::{EventFunction, EventSourceMapping, InvokeApi, InvokeClient, MappingSettings};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
@@ -156,11 +156,10 @@ async fn processes_killed_200_times_each_lose_nothing_and_double_nothing() {
         kills: AtomicU64::new(0),
     });
     let mapping = MappingSettings {
-        group_id: stack.topic(),
         batch_size: 10,
         first_pause: Duration::from_millis(1),
         longest_pause: Duration::from_millis(5),
-        ..MappingSettings::default()
+        ..MappingSettings::new("account-projector", stack.topic())
     };
     let functions: [(String, Arc<dyn EventFunction>); 1] = [(mapping.function_name.clone(), projector.clone())];
     let invoke_api = InvokeApi::serve(functions).await.expect("a port");

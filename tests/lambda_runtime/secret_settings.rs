@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kafka_events::KafkaConnection;
-use passbook::event_source_mapping::{EventFunction, EventSourceMapping, InvokeApi, InvokeClient, MappingSettings};
+use local_aws::{EventFunction, EventSourceMapping, InvokeApi, InvokeClient, MappingSettings};
 use serde_json::{Value, json};
 use settings::{
     EVENT_STORE_URL_SECRET_ARN, KAFKA_CREDENTIALS_SECRET_ARN, KEY_STORE_URL_SECRET_ARN, KafkaSignIn,
@@ -141,7 +141,7 @@ async fn a_command_the_projector_and_a_query_run_on_secrets_alone_and_show_none(
     let variables = [secrets.named(READ_DB_URL_SECRET_ARN, Some(&user.url)).await];
     let read_side = secrets.environment(&variables);
     let projector = Arc::new(Projector(FunctionProcess::start_with("account-projector", &read_side).await));
-    let mapping = MappingSettings { group_id: name.clone(), ..MappingSettings::default() };
+    let mapping = MappingSettings::new("account-projector", &name);
     let functions: [(String, Arc<dyn EventFunction>); 1] = [(mapping.function_name.clone(), projector.clone())];
     let invoke_api = InvokeApi::serve(functions).await.expect("a port");
     let connection = KafkaConnection::connect(&stack.kafka_settings()).await.expect("brokers that are named");

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use futures::TryStreamExt as _;
 use kafka_events::KafkaConnection;
+use local_aws::{EventFunction, EventSourceMapping, InvokeApi, InvokeClient, MappingSettings};
 use mongodb::Client;
 use mongodb::bson::{Document, doc};
-use passbook::event_source_mapping::{EventFunction, EventSourceMapping, InvokeApi, InvokeClient, MappingSettings};
 use serde_json::{Value, json};
 
 use super::function_pool::FunctionPool;
@@ -75,7 +75,7 @@ async fn a_command_becomes_a_document_a_record_a_row_and_an_answer_each_hop_a_pr
 
     // The projector, in two processes, behind the mapping.
     let pool = FunctionPool::start("account-projector", 2, &environment).await;
-    let mapping = MappingSettings { group_id: stack.topic(), ..MappingSettings::default() };
+    let mapping = MappingSettings::new("account-projector", stack.topic());
     let invoke_api = InvokeApi::serve([(mapping.function_name.clone(), Arc::new(pool) as _)]).await.expect("a port");
     let connection = KafkaConnection::connect(&stack.kafka_settings()).await.expect("brokers that are named");
     let client = InvokeClient::new(&invoke_api.base_url(), Duration::from_secs(20));

@@ -18,12 +18,12 @@ use restore::RestoreTrigger;
 use restore_read_db::RestoreReadDbFunction;
 use withdraw_funds::WithdrawFundsFunction;
 
-use crate::Stack;
+use crate::stack::Stack;
 
-pub(crate) type Function = Arc<dyn HttpFunction>;
+type Function = Arc<dyn HttpFunction>;
 
 /// Every function, by its name.
-pub(crate) fn functions(stack: &Stack, restore_trigger: Arc<dyn RestoreTrigger>) -> BTreeMap<&'static str, Function> {
+pub(crate) fn functions(stack: &Stack, restore_trigger: Arc<dyn RestoreTrigger>) -> BTreeMap<String, Function> {
     let Stack { event_store, publisher, keys, personal_data, read_db, bus_check, restore_store, .. } = stack;
     let open_account = OpenAccountFunction::new(event_store.clone(), publisher.clone(), personal_data.clone());
     let checks: Vec<Arc<dyn DependencyCheck>> = vec![
@@ -32,7 +32,7 @@ pub(crate) fn functions(stack: &Stack, restore_trigger: Arc<dyn RestoreTrigger>)
         bus_check.clone(),
         Arc::new(ReadDbCheck { read_db: read_db.clone() }),
     ];
-    BTreeMap::from([
+    let functions = [
         ("open-account", Arc::new(open_account) as Function),
         ("deposit-funds", Arc::new(DepositFundsFunction::new(event_store.clone(), publisher.clone()))),
         ("withdraw-funds", Arc::new(WithdrawFundsFunction::new(event_store.clone(), publisher.clone()))),
@@ -47,5 +47,6 @@ pub(crate) fn functions(stack: &Stack, restore_trigger: Arc<dyn RestoreTrigger>)
         ("get-restore", Arc::new(GetRestoreFunction::new(restore_store.clone()))),
         ("api-description", Arc::new(ApiDescriptionFunction)),
         ("health", Arc::new(HealthFunction::new(checks))),
-    ])
+    ];
+    functions.into_iter().map(|(name, function)| (name.to_owned(), function)).collect()
 }

@@ -13,7 +13,7 @@ use withdraw_funds::WithdrawFundsHandler;
 
 use super::ImportArguments;
 use super::csv_file::{Direction, Row};
-use crate::Stack;
+use crate::stack::Stack;
 
 /// The dispatchers that rows are played through. They are the functions' own handlers.
 pub(crate) struct Commands {

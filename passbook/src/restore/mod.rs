@@ -23,16 +23,7 @@ pub(crate) use task::RestoreTask;
 
 pub use crate::databases::DatabasesError;
 use crate::databases::{Databases, Missing};
-
-/// Pages short enough (some tens of milliseconds) that the bus comes in between, and a moment for it to do so.
-pub(crate) const EMBEDDED_LIMITS: RestoreLimits = RestoreLimits {
-    readers: 4,
-    page_commits: 1_000,
-    range_commits: 50_000,
-    pause_between_pages: Duration::from_millis(5),
-    lease: Duration::from_secs(15),
-    is_forced: false,
-};
+use crate::stop_signal::wait_for_stop_signal;
 
 /// Why there was no restore, or not yet. Where it began, it can be started again and goes on.
 #[derive(Debug, thiserror::Error)]
@@ -141,7 +132,7 @@ async fn run(databases: &Databases, arguments: &RestoreArguments) -> Result<Exit
     let outcome = tokio::select! {
         outcome = restorer.run(&lease.holder, None) => outcome,
         () = progress.show() => Ok(RunOutcome::CutShort),
-        () = crate::serve::wait_for_stop_signal() => Ok(RunOutcome::CutShort),
+        () = wait_for_stop_signal() => Ok(RunOutcome::CutShort),
     };
     progress.end();
     match outcome? {

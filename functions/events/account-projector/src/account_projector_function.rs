@@ -3,9 +3,10 @@ use std::sync::Arc;
 
 use cloud_events::{RecordError, from_record};
 use cqrs::{EventConsumer, EventEnvelope, EventHandler, EventHandlerError, RejectedEvent};
+use lambda_kafka_event::{KafkaEvent, RecordJson};
 use uuid::Uuid;
 
-use crate::{AccountEventConsumer, BatchItemFailure, BatchResponse, ItemIdentifier, KafkaEvent, KafkaRecord};
+use crate::{AccountEventConsumer, BatchItemFailure, BatchResponse, ItemIdentifier};
 
 /// The function behind the Kafka event source mapping.
 pub struct AccountProjectorFunction {
@@ -93,7 +94,7 @@ enum NoEvent {
 }
 
 /// The event that a record carries, or none for a tombstone.
-fn event_of(record: &KafkaRecord) -> Result<Option<EventEnvelope>, NoEvent> {
+fn event_of(record: &RecordJson) -> Result<Option<EventEnvelope>, NoEvent> {
     let unreadable = |reason: &str| NoEvent::Unreadable(reason.to_owned());
     let Some(value) = record.value().map_err(unreadable)? else {
         return Ok(None);
@@ -135,6 +136,7 @@ mod tests {
     use async_trait::async_trait;
     use cloud_events::to_record;
     use cqrs::{HandledBatch, StreamId, Timestamp};
+    use lambda_kafka_event::{TimestampType, WholeRecord};
     use serde_json::{Value, json};
 
     use super::*;
@@ -186,17 +188,16 @@ mod tests {
 
     fn record(offset: i64, event: &EventEnvelope) -> Value {
         let written = to_record(event);
-        let headers: Vec<Value> =
-            written.headers.iter().map(|(name, value)| json!({ *name: value.as_bytes() })).collect();
-        json!({
-            "topic": "t", "partition": 0, "offset": offset, "timestamp": 0, "timestampType": "CREATE_TIME",
-            "key": null, "value": base64(&written.value), "headers": headers,
-        })
-    }
-
-    fn base64(bytes: &[u8]) -> String {
-        use base64::Engine as _;
-        base64::engine::general_purpose::STANDARD.encode(bytes)
+        let headers = written.headers.iter();
+        let whole = WholeRecord {
+            topic: "t".to_owned(),
+            partition: 0,
+            offset,
+            key: None,
+            value: Some(written.value.clone()),
+            headers: headers.map(|(name, value)| ((*name).to_owned(), Some(value.as_bytes().to_vec()))).collect(),
+        };
+        serde_json::to_value(RecordJson::new(&whole, 0, TimestampType::CreateTime)).expect("serializes")
     }
 
     async fn project(memory: Memory, records: &Value) -> (Value, Vec<EventEnvelope>) {
@@ -224,7 +225,7 @@ mod tests {
     async fn poison_amid_two_partitions_fails_alone_and_in_the_order_of_offsets() {
         // given
         let good: Vec<EventEnvelope> = (0..6).map(|number| event(json!(number))).collect();
-        let unreadable = json!({"offset": 11, "value": base64(b"{}"), "headers": [{"ce_type": [-1]}]});
+        let unreadable = json!({"offset": 11, "value": "e30=", "headers": [{"ce_type": [-1]}]});
         let records = json!({
             "t-0": [record(9, &good[0]), record(10, &event(json!("poison"))), unreadable, record(12, &good[1])],
             "t-1": [record(1, &good[2]), record(2, &good[3]), record(3, &event(json!("poison"))), record(4, &good[4])],
@@ -258,7 +259,7 @@ mod tests {
         let mut tombstone = record(1, &good);
         tombstone["value"] = Value::Null;
         let foreign = json!({
-            "offset": 2, "value": base64(b"not even JSON"), "headers": [{"ce_specversion": b"1.0"}, {"ce_type": b"shop.order"}],
+            "offset": 2, "value": "bm90IGV2ZW4gSlNPTg==", "headers": [{"ce_specversion": b"1.0"}, {"ce_type": b"shop.order"}],
         });
         let (answer, taken) = project(Memory::default(), &json!({"t-0": [tombstone, foreign, record(3, &good)]})).await;
         assert_eq!(answer, json!({"batchItemFailures": []}));

@@ -6,9 +6,7 @@
 mod account_event_consumer; // events to the read database
 mod account_projector_function; // a batch of records to events, and what failed back to records
 mod batch_response; // which records failed, as the event source mapping reads it
-mod kafka_event; // a batch of records, as the event source mapping writes it
 
 pub use account_event_consumer::AccountEventConsumer;
 pub use account_projector_function::AccountProjectorFunction;
 pub use batch_response::{BatchItemFailure, BatchResponse, ItemIdentifier};
-pub use kafka_event::{Header, KafkaEvent, KafkaRecord, ReadOrNot};

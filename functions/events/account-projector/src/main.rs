@@ -1,7 +1,8 @@
 //! A Kafka event source mapping, which reads what command functions and `event-relay` publish -> **this function** -> the
 //! read database, which query functions read.
 
-use account_projector::{AccountProjectorFunction, KafkaEvent};
+use account_projector::AccountProjectorFunction;
+use lambda_kafka_event::KafkaEvent;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 
 #[tokio::main(flavor = "current_thread")]

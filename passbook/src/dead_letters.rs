@@ -1,0 +1,105 @@
+//! `passbook dead-letters`: the records that the projector could not apply, listed and published again.
+
+use std::process::ExitCode;
+
+use bank::{AccountAggregate, AccountEvent};
+use clap::{Args, Subcommand};
+use cloud_events::from_record;
+use cqrs::{AggregateRoot as _, DomainEvent as _};
+use kafka_events::{ConnectError, KafkaConnection};
+use lambda_kafka_event::WholeRecord;
+use local_aws::dead_letters::{
+    DeadLettersError, LetterPlace, RedriveStep, Redriven, letter_lines, letter_table, open_letters,
+};
+use settings::{Settings, SettingsError};
+
+/// What the subcommand is told.
+#[derive(Debug, Args)]
+pub struct DeadLettersArguments {
+    #[command(subcommand)]
+    command: DeadLettersCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum DeadLettersCommand {
+    /// Show the letters that are open, with what they hold and why they are there.
+    List {
+        /// One JSON object a line, for programs.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Publish the records of open letters again, each to the topic and partition that it came from.
+    Redrive {
+        /// All that are open.
+        #[arg(long, conflicts_with = "letters", required_unless_present = "letters")]
+        all: bool,
+        /// These: as often as there are.
+        #[arg(long = "offset", value_name = "PARTITION:OFFSET")]
+        letters: Vec<LetterPlace>,
+    },
+}
+
+/// Why dead letters were not listed or not redriven. Letters that were redriven before stay so.
+#[derive(Debug, thiserror::Error)]
+pub enum DeadLettersCommandError {
+    /// The environment is wrong. Handling: set it right and start again.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The brokers are not known. Handling: see [`ConnectError`].
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The letters were not read or not published. Handling: see [`DeadLettersError`].
+    #[error(transparent)]
+    DeadLetters(#[from] DeadLettersError),
+}
+
+/// Does what the arguments say, on the Kafka of the environment, and prints it.
+///
+/// # Errors
+/// See [`DeadLettersCommandError`].
+pub async fn dead_letters(arguments: DeadLettersArguments) -> Result<ExitCode, DeadLettersCommandError> {
+    let connection = KafkaConnection::connect(&Settings::from_env().kafka()?).await?;
+    match arguments.command {
+        DeadLettersCommand::List { json } => list(&connection, json).await,
+        DeadLettersCommand::Redrive { letters, all: _ } => redrive(&connection, &letters).await,
+    }
+}
+
+/// Prints the open letters, a record a line.
+async fn list(connection: &KafkaConnection, as_json: bool) -> Result<ExitCode, DeadLettersCommandError> {
+    let lines = letter_lines(&open_letters(connection).await?, &defect);
+    if as_json {
+        for line in &lines {
+            println!("{}", serde_json::json!(line));
+        }
+    } else if lines.is_empty() {
+        println!("No open dead letters in {}.", connection.dead_letter_topic());
+    } else {
+        print!("{}", letter_table(&lines));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Why the record cannot be applied, as far as the record itself shows it. Only an account's event is read to its last field. The
+/// function's own words are in its log.
+fn defect(record: &WholeRecord) -> Option<String> {
+    match from_record(|name| record.header(name), record.value.as_deref().unwrap_or_default()) {
+        Err(error) => Some(error.to_string()),
+        Ok(event) if event.aggregate_type == AccountAggregate::AGGREGATE_TYPE => {
+            let read = AccountEvent::from_data(&event.event_type, event.schema_version, &event.data);
+            read.err().map(|error| error.to_string())
+        }
+        Ok(_) => None,
+    }
+}
+
+/// Redrives these letters, or all open letters where none is named, and prints which.
+async fn redrive(connection: &KafkaConnection, letters: &[LetterPlace]) -> Result<ExitCode, DeadLettersCommandError> {
+    let mut print = |step: RedriveStep<'_>| match step {
+        RedriveStep::LeftOpen { letter, reason } => eprintln!("{letter} is left open: {reason}"),
+        RedriveStep::Published { letter, record } => println!("{letter} -> {} {}", record.topic, record.partition),
+    };
+    let Redriven { redriven, left_open } = local_aws::dead_letters::redrive(connection, letters, &mut print).await?;
+    println!("{redriven} redriven{}", if left_open > 0 { format!(", {left_open} left open") } else { String::new() });
+    Ok(if left_open > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}

@@ -1,0 +1,47 @@
+use std::error::Error as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use health::DependencyCheck;
+use kafka_clients::{KafkaClientContext, client_config, client_context};
+use kafka_events::{KafkaConnection, KafkaEventPublisher};
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+
+/// Below the time that the health check gives each of its dependencies.
+const TIMEOUT: Duration = Duration::from_millis(1_500);
+
+/// Looks at Kafka: whether its brokers know the events' topic. It asks them as a consumer and as the publisher, because these two
+/// clients trust different authorities.
+pub(crate) struct KafkaCheck {
+    pub connection: KafkaConnection,
+    pub publisher: Arc<KafkaEventPublisher>,
+}
+
+#[async_trait]
+impl DependencyCheck for KafkaCheck {
+    fn name(&self) -> &'static str {
+        "event-bus"
+    }
+
+    async fn look(&self) -> Result<Option<String>, String> {
+        let connection = self.connection.clone();
+        // librdkafka waits with the thread that asks.
+        let looked = tokio::task::spawn_blocking(move || partitions_of(&connection)).await;
+        let partitions = looked.map_err(|error| error.to_string())??;
+        let published_to = tokio::time::timeout(TIMEOUT, self.publisher.look()).await;
+        published_to.map_err(|_| "what publishes gets no answer".to_owned())?.map_err(|error| {
+            let source = error.source().map(|source| format!(": {source}"));
+            format!("what publishes: {error}{}", source.unwrap_or_default())
+        })?;
+        Ok(Some(format!("the topic {} has {partitions} partitions", self.connection.topic())))
+    }
+}
+
+fn partitions_of(connection: &KafkaConnection) -> Result<usize, String> {
+    let client: BaseConsumer<KafkaClientContext> =
+        client_config(connection).create_with_context(client_context(connection)).map_err(|error| error.to_string())?;
+    let metadata = client.fetch_metadata(Some(connection.topic()), TIMEOUT).map_err(|error| error.to_string())?;
+    let partitions = metadata.topics().first().map_or(0, |topic| topic.partitions().len());
+    if partitions == 0 { Err(format!("there is no topic {}", connection.topic())) } else { Ok(partitions) }
+}

@@ -1,0 +1,40 @@
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+/// Tells a poller that the mapping is to stop, and how long work under way may still take.
+#[derive(Clone)]
+pub(crate) struct Stop {
+    /// True once the mapping is to stop.
+    is_asked: watch::Receiver<bool>,
+    grace: Duration,
+}
+
+/// The mapping stopped before the work at hand was done. The work is not committed, and its records are delivered again.
+#[derive(Debug)]
+pub(crate) struct Abandoned;
+
+impl Stop {
+    pub(crate) const fn new(is_asked: watch::Receiver<bool>, grace: Duration) -> Self {
+        Self { is_asked, grace }
+    }
+
+    pub(crate) fn is_asked(&self) -> bool {
+        *self.is_asked.borrow()
+    }
+
+    /// Waits until the mapping is to stop.
+    pub(crate) async fn asked(&self) {
+        // It fails when the sender is gone, which is a stop, too.
+        let _ = self.is_asked.clone().wait_for(|is_asked| *is_asked).await;
+    }
+
+    /// The result of the work, unless the mapping stops and the grace is over before the work is done.
+    pub(crate) async fn within_grace<T>(&self, work: impl Future<Output = T>) -> Result<T, Abandoned> {
+        tokio::select! {
+            result = work => Ok(result),
+            () = async { self.asked().await; sleep(self.grace).await; } => Err(Abandoned),
+        }
+    }
+}
