@@ -73,7 +73,7 @@ def _binaries(template: Template) -> Iterator[str]:
 
 def _settings(template: Template) -> Iterator[str]:
     """A variable that no code reads is misspelt."""
-    sources = [path.read_text(encoding="utf-8") for path in REPOSITORY.glob("shared/*/src/**/*.rs")]
+    sources = [path.read_text(encoding="utf-8") for path in REPOSITORY.glob("shared/*/*/src/**/*.rs")]
     variables = {variable for function in template.functions() for variable in function.environment}
     known = {variable for variable in variables if any(f'"{variable}"' in source for source in sources)}
     for variable in sorted(variables - known - SETTINGS_AHEAD):
