@@ -2,7 +2,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bank_read_model::RowScan;
-use cqrs::{CommitScan, OpeningScan, PersonalData};
+use cqrs::{CommitScan, OpenedCommitScan, PersonalData};
 use restore::{AccountRestore, RestoreLimits, RestoreStore, Restorer};
 use settings::{Settings, SettingsError};
 use sqlite_embedded::{OpenError, SqliteEventStore, SqliteKeyStore, SqliteReadDb};
@@ -114,9 +114,9 @@ impl Databases {
         .into())
     }
 
-    /// The events, with what is personal in them open.
-    pub(crate) fn opened_events(&self) -> Arc<dyn CommitScan> {
-        Arc::new(OpeningScan::new(self.events.clone(), self.personal_data.clone()))
+    /// The commits, opened.
+    pub(crate) fn opened_commits(&self) -> OpenedCommitScan {
+        OpenedCommitScan::new(self.events.clone(), self.personal_data.clone())
     }
 
     pub(crate) fn restorer(&self, limits: RestoreLimits) -> Restorer {

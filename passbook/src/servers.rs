@@ -94,7 +94,7 @@ impl Servers {
             None => {
                 let projector = AccountProjectorFunction::new(read_side.event_handler.clone());
                 let bus = OpeningPublisher::new(write_side.bus.clone(), personal_data.clone());
-                let relay = EventRelay::new(write_side.event_store.clone(), Arc::new(bus));
+                let relay = EventRelay::new(write_side.event_store.clone(), bus);
                 Delivery::in_process(&write_side.connection, &settings.mapping, projector, relay).await?
             }
         };

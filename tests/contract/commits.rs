@@ -1,4 +1,4 @@
-use cqrs::{Commit, CommitDraft, Digest, Idempotency, RecordedEvent, RecordedState, StreamId, Timestamp};
+use cqrs::{Commit, CommitDraft, Digest, Idempotency, OpenedCommit, RecordedEvent, RecordedState, StreamId, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -49,6 +49,11 @@ impl StreamEnd {
         *self = Self::after(&commit);
         commit
     }
+}
+
+/// The commit as an opened one: it has no sealed part.
+pub fn opened(commit: &Commit) -> OpenedCommit {
+    commit.clone().into_opened().expect("no sealed part")
 }
 
 /// So many events.

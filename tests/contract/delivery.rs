@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::account_history::{AccountHistory, Opening};
+use super::commits::opened;
 use super::dice::Dice;
 use super::read_db::{ReadDb, assert_same_account};
 use crate::harness::eventually;
@@ -425,7 +426,7 @@ pub fn in_turns(dice: &mut Dice, histories: &[AccountHistory]) -> Vec<Commit> {
 pub async fn store_and_publish(process: &Process, commits: &[Commit]) {
     for commit in commits {
         process.event_store.append(commit).await.expect("appends");
-        process.publisher.publish(commit).await.expect("publishes");
+        process.publisher.publish(&opened(commit)).await.expect("publishes");
     }
 }
 

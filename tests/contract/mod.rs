@@ -38,7 +38,7 @@ mod on_sqlite;
 // What other modules' tests build on as well.
 pub use account_history::AccountHistory;
 #[cfg(feature = "services")]
-pub use commits::{StreamEnd, counted};
+pub use commits::{StreamEnd, counted, opened};
 pub use dice::Dice;
 #[cfg(feature = "services")]
 pub use mysql_server::OnServer;

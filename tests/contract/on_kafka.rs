@@ -19,7 +19,7 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-use super::commits::{StreamEnd, recorded};
+use super::commits::{StreamEnd, opened, recorded};
 use crate::harness::{KafkaTopics, read_cloud_events, signed_in_by};
 
 /// One broker bears one replica.
@@ -32,7 +32,7 @@ async fn publisher(topics: &KafkaTopics) -> KafkaEventPublisher {
 }
 
 async fn publish(publisher: &KafkaEventPublisher, commit: &Commit) -> Result<(), KafkaPublishError> {
-    match publisher.publish(commit).await {
+    match publisher.publish(&opened(commit)).await {
         Ok(()) => Ok(()),
         Err(error) => Err(*error.source.downcast().expect("this publisher's error")),
     }
@@ -500,7 +500,7 @@ async fn who_has_the_password_administers_publishes_and_consumes_over_tls() {
         .create_with_context(client_context(&connection))
         .expect("a consumer");
     consumer.subscribe(&[&signed_in.topic]).expect("subscribes");
-    for event in commit.envelopes() {
+    for event in opened(&commit).envelopes() {
         let record = tokio::time::timeout(Duration::from_secs(30), consumer.recv()).await;
         let record = record.expect("in time").expect("a record");
         assert_eq!(record.key(), Some(event.stream_id.to_string().as_bytes()));

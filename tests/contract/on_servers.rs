@@ -4,14 +4,16 @@ use std::time::Duration;
 
 use account_projector::AccountProjectorFunction;
 use async_trait::async_trait;
-use cqrs::{DeliveryMarks as _, EventConsumer, MarkingPublisher, Timestamp};
+use cqrs::{DeliveryMarks as _, EventConsumer, MarkingPublisher, OpeningPublisher, PersonalData, Timestamp};
 use event_relay::EventRelay;
 use futures::future::BoxFuture;
 use kafka_events::{KafkaConnection, KafkaEventPublisher, PublishLimits};
 use mongo_event_store::MongoEventStore;
+use mongo_key_store::MongoKeyStore;
 use mysql_read_db::MySqlReadDb;
 use passbook::delivery::Delivery;
 use passbook::event_source_mapping::MappingSettings;
+use personal_data::{KeyProtection, StreamKeys};
 
 use super::delivery::{Bus, DeliveryUnderTest, Process};
 use super::read_db::ReadDb;
@@ -45,10 +47,12 @@ impl DeliveryUnderTest for OnServers {
         let read_db = MySqlReadDb::connect(&self.stack.read_db_url()).expect("a URL");
         self.read_dbs.lock().expect("no panic").push(read_db.clone());
         let read_db = Arc::new(read_db);
+        let key_store = MongoKeyStore::connect(&self.stack.event_store_url()).await.expect("a URL");
         let bus = MarksAndMapping {
             event_store: event_store.clone(),
             connection,
             kafka: kafka.clone(),
+            personal_data: Arc::new(StreamKeys::new(Arc::new(key_store), KeyProtection::none())),
             mapping: MappingSettings {
                 group_id: self.stack.mapping_group(),
                 batch_size: 20,
@@ -85,6 +89,7 @@ struct MarksAndMapping {
     event_store: Arc<MongoEventStore>,
     connection: KafkaConnection,
     kafka: Arc<KafkaEventPublisher>,
+    personal_data: Arc<dyn PersonalData>,
     mapping: MappingSettings,
     /// For the program, when it is called.
     environment: Vec<(String, String)>,
@@ -108,7 +113,8 @@ impl MarksAndMapping {
 impl Bus for MarksAndMapping {
     async fn run(&self, consumer: Arc<dyn EventConsumer>, stop: BoxFuture<'static, ()>) {
         let projector = AccountProjectorFunction::with_consumer(consumer);
-        let relay = EventRelay::new(self.event_store.clone(), self.kafka.clone());
+        let bus = OpeningPublisher::new(self.kafka.clone(), self.personal_data.clone());
+        let relay = EventRelay::new(self.event_store.clone(), bus);
         let delivery =
             Delivery::in_process(&self.connection, &self.mapping, projector, relay).await.expect("a free port");
         stop.await;

@@ -12,6 +12,7 @@ use restore::{
 use tokio::time::{Instant, timeout};
 
 use super::account_history::{AccountHistory, Opening};
+use super::commits::opened;
 use super::delivery::{in_turns, random_histories};
 use super::dice::Dice;
 use super::read_db::{ReadDb, ReadDbUnderTest, assert_rows, assert_same_account};
@@ -254,6 +255,10 @@ pub async fn what_waited_for_a_turn_that_has_come_is_dropped(under_test: &dyn Re
     opened.assert_rows(&[history]).await;
 }
 
+fn events_of(commits: &[Commit]) -> Vec<EventEnvelope> {
+    commits.iter().flat_map(|commit| opened(commit).envelopes().collect::<Vec<_>>()).collect()
+}
+
 pub async fn writes_projection_and_early_events_go_on_meanwhile(under_test: &dyn RestoreUnderTest) {
     for round in 0..3 {
         let opened = Opened::new(under_test).await;
@@ -264,7 +269,7 @@ pub async fn writes_projection_and_early_events_go_on_meanwhile(under_test: &dyn
         let commits = in_turns(&mut dice, &histories);
         let (before, meanwhile) = commits.split_at(commits.len() / 2);
         opened.append(before).await;
-        let mut delivered: Vec<EventEnvelope> = before.iter().flat_map(|commit| commit.envelopes()).collect();
+        let mut delivered: Vec<EventEnvelope> = events_of(before);
         let mut held_back: Vec<EventEnvelope> = Vec::new();
         for batch in dice.cut(&delivered, 60) {
             opened.project(&batch).await;
@@ -280,7 +285,7 @@ pub async fn writes_projection_and_early_events_go_on_meanwhile(under_test: &dyn
         let serving = async {
             for commits in dice.cut(meanwhile, 6) {
                 opened.append(&commits).await;
-                let mut events: Vec<EventEnvelope> = commits.iter().flat_map(|commit| commit.envelopes()).collect();
+                let mut events: Vec<EventEnvelope> = events_of(&commits);
                 // Out of order, with repeats, and some of them not at all for now.
                 dice.shuffle(&mut events);
                 let repeated = delivered.iter().rev().take(5).cloned().collect::<Vec<_>>();

@@ -13,6 +13,7 @@ use open_account::OpenAccountHandler;
 
 use super::case::CaseId;
 use super::court::{Court, adjourning, by_a_clerk, scheduling};
+use crate::contract::opened;
 use crate::harness::eventually;
 
 const NUMBER: &str = "2 O 131/26";
@@ -61,7 +62,7 @@ async fn account_at(court: &Court, account_id: AccountId, version: u64) -> BankA
 
 async fn envelopes(court: &Court, stream_id: StreamId) -> Vec<EventEnvelope> {
     let commits = court.event_store.commits_from(stream_id, 1, 100).await.expect("read");
-    commits.iter().flat_map(|commit| commit.envelopes()).collect()
+    commits.iter().flat_map(|commit| opened(commit).envelopes().collect::<Vec<_>>()).collect()
 }
 
 #[tokio::test]

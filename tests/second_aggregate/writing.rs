@@ -11,6 +11,7 @@ use super::court::{
     CaseCommands, Court, adjourning, by_a_clerk, docket_number, filing, holding, if_at_version, scheduling, with_key,
 };
 use super::race_track::RaceTrack;
+use crate::contract::opened;
 
 const NUMBER: &str = "2 O 131/26";
 
@@ -98,7 +99,7 @@ async fn given_a_hearing_when_it_is_adjourned_then_both_events_are_one_commit() 
         assert_eq!(commit.draft.hash(), commit.hash, "what is read is what was sealed");
     }
 
-    let envelopes: Vec<_> = commits[2].envelopes().collect();
+    let envelopes: Vec<_> = opened(&commits[2]).envelopes().collect();
     let events: Vec<_> = envelopes.iter().map(|event| (event.version, event.event_type.as_str())).collect();
     assert_eq!(events, [(3, "HearingAdjourned"), (4, "HearingScheduled")]);
     assert_ne!(envelopes[0].event_id, envelopes[1].event_id);

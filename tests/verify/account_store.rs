@@ -5,7 +5,7 @@ use bank::{AccountAggregate, AccountEvent, AccountKind, Money};
 use bank_read_model::RowScan;
 use cqrs::{
     CommandContext, Commit, CommitScan, EventHandler, EventSourcingHandler, EventStoreRepository, Idempotency,
-    OpeningScan, PersonalData, StreamId, StreamRange, Timestamp,
+    OpenedCommitScan, PersonalData, StreamId, StreamRange, Timestamp,
 };
 use personal_data::{KeyProtection, StreamKeys};
 use sqlite_embedded::{SqliteKeyStore, TailedLog};
@@ -97,9 +97,9 @@ impl AccountStore {
                 handler.execute(stream_id, &context, |_| Ok(moved.clone())).await.expect("moves");
             }
         }
-        let mut commits = self.commits().await;
-        self.keys.personal_data.open(&mut commits).await.expect("opens");
-        for commit in commits {
+        let opened = self.keys.personal_data.open(self.commits().await).await.expect("opens");
+        for commit in opened {
+            let commit = commit.expect("is sound");
             projector.handle(&commit.envelopes().collect::<Vec<_>>()).await.expect("projects");
         }
     }
@@ -113,7 +113,7 @@ impl AccountStore {
     /// All of it, without patience for what is behind.
     pub async fn verify(&self, anchor: Option<HeadsFile>) -> (Heard, Outcome) {
         let mut heard = Heard::default();
-        let opened = Arc::new(OpeningScan::new(self.scan.clone(), self.keys.personal_data.clone()));
+        let opened = OpenedCommitScan::new(self.scan.clone(), self.keys.personal_data.clone());
         let verifier = Verifier::new(opened, self.rows.clone(), Duration::ZERO);
         let outcome = verifier.verify(StreamRange::default(), anchor, &mut heard).await.expect("it runs");
         assert_eq!(outcome.findings, heard.findings.len() as u64);

@@ -78,7 +78,7 @@ async fn run(arguments: &VerifyArguments) -> Result<Outcome, VerifyCommandError>
 
 async fn verify_and_repair(databases: &Databases, arguments: &VerifyArguments) -> Result<Outcome, VerifyCommandError> {
     let verifier =
-        Verifier::new(databases.opened_events(), databases.rows.clone(), Duration::from_secs(arguments.patience_s));
+        Verifier::new(databases.opened_commits(), databases.rows.clone(), Duration::from_secs(arguments.patience_s));
     let outcome = verify_once(&verifier, arguments).await?;
     if !arguments.repair || outcome.damaged.is_empty() {
         return Ok(outcome);

@@ -14,8 +14,8 @@ use async_trait::async_trait;
 use bank::{AccountAggregate, AccountEvent, AccountId, AccountKind, Actor, DepositFunds, Money};
 use cqrs::{
     AggregateRoot as _, CommandContext, CommandDispatcher, CommandEnvelope, Commit, CommitDraft, DomainEvent as _,
-    EventPublisher, EventSourcingHandler, EventStore, EventStoreRepository, Idempotency, PublishError, RecordedEvent,
-    RecordedState, StreamId, Timestamp,
+    EventPublisher, EventSourcingHandler, EventStore, EventStoreRepository, Idempotency, OpenedCommit, PublishError,
+    RecordedEvent, RecordedState, StreamId, Timestamp,
 };
 use deposit_funds::DepositFundsHandler;
 use futures::StreamExt as _;
@@ -49,7 +49,7 @@ struct NoBus;
 
 #[async_trait]
 impl EventPublisher for NoBus {
-    async fn publish(&self, _commit: &Commit) -> Result<(), PublishError> {
+    async fn publish(&self, _commit: &OpenedCommit) -> Result<(), PublishError> {
         Ok(())
     }
 }

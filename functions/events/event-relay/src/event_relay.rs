@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use cqrs::{Commit, DeliveryMarks, EventPublisher, ReadError, StreamId, Timestamp};
+use cqrs::{Commit, DeliveryMarks, OpeningPublisher, ReadError, StreamId, Timestamp};
 use futures::StreamExt as _;
 use serde::Serialize;
 use tokio::time::Instant;
@@ -69,7 +69,7 @@ impl RelayReport {
 /// holds no state of its own; the marks are all it knows.
 pub struct EventRelay {
     marks: Arc<dyn DeliveryMarks>,
-    bus: Arc<dyn EventPublisher>,
+    bus: OpeningPublisher,
     limits: RelayLimits,
 }
 
@@ -84,13 +84,13 @@ struct StreamReport {
 }
 
 impl EventRelay {
-    /// From these marks to this bus, which opens the commits' personal data, within the default limits.
-    pub fn new(marks: Arc<dyn DeliveryMarks>, bus: Arc<dyn EventPublisher>) -> Self {
+    /// From these marks to this bus, within the default limits.
+    pub fn new(marks: Arc<dyn DeliveryMarks>, bus: OpeningPublisher) -> Self {
         Self::with_limits(marks, bus, RelayLimits::default())
     }
 
     /// From these marks to this bus, within these limits.
-    pub fn with_limits(marks: Arc<dyn DeliveryMarks>, bus: Arc<dyn EventPublisher>, limits: RelayLimits) -> Self {
+    pub fn with_limits(marks: Arc<dyn DeliveryMarks>, bus: OpeningPublisher, limits: RelayLimits) -> Self {
         Self { marks, bus, limits }
     }
 
@@ -170,7 +170,7 @@ impl EventRelay {
                 break;
             }
             let first_version = commit.draft.first_version;
-            if let Err(error) = self.bus.publish(&commit).await {
+            if let Err(error) = self.bus.publish(commit).await {
                 tracing::warn!(%stream_id, first_version, error = %error.source, "not published yet");
                 report.has_failed = true;
                 break;

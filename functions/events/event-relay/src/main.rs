@@ -14,7 +14,7 @@ async fn main() -> Result<(), Error> {
     let settings = secrets::settings().await?;
     let write_side = MongoAndKafka::open(&settings.event_store_url()?, &settings.kafka()?).await?;
     let personal_data = write_side::open_personal_data(&settings.key_store()?).await?;
-    let bus = Arc::new(OpeningPublisher::new(write_side.bus, personal_data));
+    let bus = OpeningPublisher::new(write_side.bus, personal_data);
     let relay = Arc::new(EventRelay::new(write_side.event_store, bus));
     // What the schedule says is of no matter: what there is to do stands in the event store.
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {

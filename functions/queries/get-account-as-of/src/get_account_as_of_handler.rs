@@ -3,8 +3,8 @@ use std::sync::Arc;
 use bank::{AccountAggregate, AccountEvent, AccountId, Actor, HolderName};
 use bank_read_model::BankAccountEntity;
 use cqrs::{
-    AggregateRoot as _, Commit, DomainEvent as _, EventStore, EventStoreRepository, LoadError, PersonalData,
-    QueryEnvelope, QueryError, QueryHandler, ReadError, StreamId, Timestamp,
+    AggregateRoot as _, DomainEvent as _, EventStore, EventStoreRepository, LoadError, OpenedCommit, PersonalData,
+    QueryEnvelope, QueryError, QueryHandler, ReadError, StreamId, Timestamp, UnopenedCommit,
 };
 
 /// How many commits are read at a time: enough to make the round trips cheap, few enough to hold.
@@ -61,16 +61,17 @@ impl QueryHandler<GetAccountAsOf> for GetAccountAsOfHandler {
         loop {
             let version = account.as_ref().map_or(0, |account| account.version);
             let commits = self.event_store.commits_from(stream_id, version + 1, PAGE_COMMITS).await;
-            let mut commits = commits.map_err(read_error)?;
-            self.personal_data.open(&mut commits).await?;
-            for commit in commits.iter().take_while(|commit| commit.draft.occurred_at <= *as_of) {
+            let commits = self.personal_data.open(commits.map_err(read_error)?).await?;
+            let commits = commits.into_iter().collect::<Result<Vec<OpenedCommit>, UnopenedCommit>>()?;
+            let occurred_at = |commit: &OpenedCommit| commit.commit().draft.occurred_at;
+            for commit in commits.iter().take_while(|commit| occurred_at(commit) <= *as_of) {
                 account = Some(after(account, *account_id, commit)?);
             }
             if account.as_ref().is_some_and(|account| !account.is_visible_to(actor)) {
                 return Err(QueryError::NotFound);
             }
             let is_at_its_end = commits.len() < PAGE_COMMITS as usize;
-            if is_at_its_end || commits.last().is_some_and(|commit| commit.draft.occurred_at > *as_of) {
+            if is_at_its_end || commits.last().is_some_and(|commit| occurred_at(commit) > *as_of) {
                 return self.without_erased_holder(account.ok_or(QueryError::NotFound)?).await;
             }
         }
@@ -81,9 +82,9 @@ impl QueryHandler<GetAccountAsOf> for GetAccountAsOfHandler {
 fn after(
     before: Option<BankAccountEntity>,
     account_id: AccountId,
-    commit: &Commit,
+    commit: &OpenedCommit,
 ) -> Result<BankAccountEntity, QueryError> {
-    let draft = &commit.draft;
+    let draft = &commit.commit().draft;
     if draft.aggregate_type != AccountAggregate::AGGREGATE_TYPE {
         return Err(QueryError::NotFound);
     }
@@ -93,8 +94,8 @@ fn after(
         return Err(corrupt(format!("no commit holds version {next_version}")));
     }
     let mut account = before;
-    for recorded in &draft.events {
-        let event = AccountEvent::from_data(&recorded.event_type, recorded.schema_version, &recorded.readable_data())
+    for envelope in commit.envelopes() {
+        let event = AccountEvent::from_data(&envelope.event_type, envelope.schema_version, &envelope.data)
             .map_err(|error| corrupt(error.to_string()))?;
         let (after, _line) = BankAccountEntity::after(account.as_ref(), account_id, &event, draft.occurred_at)
             .map_err(|error| corrupt(error.to_string()))?;

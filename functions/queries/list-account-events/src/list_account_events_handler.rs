@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use bank::{AccountAggregate, AccountEvent, AccountId, Actor, HolderName};
 use cqrs::{
-    Commit, Digest, DomainEvent as _, EventEnvelope, EventStore, EventStoreRepository, LoadError, PersonalData,
-    QueryEnvelope, QueryError, QueryHandler, ReadError, StreamId, Timestamp,
+    Commit, Digest, DomainEvent as _, EventEnvelope, EventStore, EventStoreRepository, LoadError, OpenedCommit,
+    PersonalData, QueryEnvelope, QueryError, QueryHandler, ReadError, StreamId, Timestamp, UnopenedCommit,
 };
 
 /// A page of an account's audit trail.
@@ -71,12 +71,12 @@ impl QueryHandler<ListAccountEvents> for ListAccountEventsHandler {
         let account = newest.aggregate.account_of(actor).map_err(|_| QueryError::NotFound)?;
         // Every commit holds an event at least, so that so many commits hold the page and the one event more
         // that tells whether there is a next.
-        let mut commits =
-            self.repository.commits_from(stream_id, *from_version, limit + 1).await.map_err(read_error)?;
-        self.personal_data.open(&mut commits).await?;
+        let commits = self.repository.commits_from(stream_id, *from_version, limit + 1).await.map_err(read_error)?;
+        let commits: Vec<OpenedCommit> =
+            self.personal_data.open(commits).await?.into_iter().collect::<Result<_, UnopenedCommit>>()?;
         let stored: Vec<(&Commit, EventEnvelope)> = commits
             .iter()
-            .flat_map(|commit| commit.envelopes().map(move |event| (commit, event)))
+            .flat_map(|commit| commit.envelopes().map(move |event| (commit.commit(), event)))
             .filter(|(_, event)| event.version >= *from_version)
             .collect();
         let page_size = *limit as usize;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use async_trait::async_trait;
 use cloud_events::{KafkaRecord, to_record};
-use cqrs::{Commit, EventPublisher, PublishError};
+use cqrs::{EventPublisher, OpenedCommit, PublishError};
 use rskafka::chrono::{DateTime, Utc};
 use rskafka::client::error::{Error as KafkaError, ProtocolError};
 use rskafka::record::Record;
@@ -37,10 +37,6 @@ impl Default for PublishLimits {
 /// and the relay publishes it.
 #[derive(Debug, thiserror::Error)]
 pub enum KafkaPublishError {
-    /// Not tried, since its personal data has not been opened: its events would look as if that had been erased.
-    /// Handling: a defect of the program; what publishes others' commits opens them first.
-    #[error("the commit's personal data is sealed")]
-    Sealed,
     /// Not tried, since another commit was not acknowledged a moment ago. Handling: none of its own.
     #[error("publishing pauses after a failure")]
     Paused,
@@ -116,10 +112,7 @@ impl KafkaEventPublisher {
         Ok(Self { plan, link: RwLock::new(link), timeout: limits.timeout, pause: Pause::of(limits.pause) })
     }
 
-    async fn acknowledged(&self, commit: &Commit) -> Result<(), KafkaPublishError> {
-        if commit.is_sealed() {
-            return Err(KafkaPublishError::Sealed);
-        }
+    async fn acknowledged(&self, commit: &OpenedCommit) -> Result<(), KafkaPublishError> {
         if !self.pause.may_try(Instant::now()) {
             return Err(KafkaPublishError::Paused);
         }
@@ -128,14 +121,14 @@ impl KafkaEventPublisher {
             // A refusal is an answer: others need not wait because this one will never go.
             Ok(()) | Err(KafkaPublishError::Refused(_)) => self.pause.end(),
             Err(KafkaPublishError::TimedOut { .. }) => self.pause.begin(Instant::now()),
-            Err(KafkaPublishError::Sealed | KafkaPublishError::Paused) => {}
+            Err(KafkaPublishError::Paused) => {}
         }
         written
     }
 
     /// Tries until the limit. What is not refused is tried again by another link: it costs a few round trips, and whatever was
     /// wrong with the one before, a broker that has moved or a connection that is none any more, is left behind with it.
-    async fn written(&self, commit: &Commit) -> Result<(), KafkaPublishError> {
+    async fn written(&self, commit: &OpenedCommit) -> Result<(), KafkaPublishError> {
         let records: Vec<KafkaRecord> = commit.envelopes().map(|event| to_record(&event)).collect();
         let Some(key) = records.first().map(|record| record.key.as_str()) else { return Ok(()) };
         let started_at = Instant::now();
@@ -215,7 +208,7 @@ impl KafkaEventPublisher {
 
 #[async_trait]
 impl EventPublisher for KafkaEventPublisher {
-    async fn publish(&self, commit: &Commit) -> Result<(), PublishError> {
+    async fn publish(&self, commit: &OpenedCommit) -> Result<(), PublishError> {
         self.acknowledged(commit).await.map_err(|error| PublishError { source: error.into() })
     }
 }
@@ -269,56 +262,9 @@ fn refusal(error: &LinkError) -> Option<RefusedError> {
 
 #[cfg(test)]
 mod tests {
-    use cqrs::{CommitDraft, Opening, RecordedEvent, RecordedState, SealedPersonalData, StreamId, Timestamp};
     use rskafka::client::error::RequestContext;
-    use settings::{KafkaBrokers, KafkaSettings, KafkaSignIn};
 
     use super::*;
-
-    fn commit() -> Commit {
-        let event = RecordedEvent {
-            event_id: uuid::Uuid::now_v7(),
-            event_type: "Counted".to_owned(),
-            schema_version: 1,
-            data: serde_json::json!({ "number": 1 }),
-            personal: None,
-        };
-        let draft = CommitDraft {
-            stream_id: StreamId(uuid::Uuid::now_v7()),
-            aggregate_type: "counter".to_owned(),
-            first_version: 1,
-            events: vec![event],
-            occurred_at: Timestamp::now(),
-            caller: "a caller".to_owned(),
-            correlation_id: "a request".to_owned(),
-            causation_id: "a request".to_owned(),
-            idempotency: None,
-            state: RecordedState { state_version: 1, data: serde_json::json!(1) },
-            previous_hash: None,
-        };
-        draft.seal()
-    }
-
-    #[tokio::test]
-    async fn a_sealed_commit_is_not_published_as_if_it_had_been_erased() {
-        let settings = KafkaSettings {
-            brokers: KafkaBrokers::BootstrapServers("127.0.0.1:1".to_owned()),
-            sign_in: KafkaSignIn::Plaintext,
-            ca_file: None,
-            topic: "events".to_owned(),
-            dead_letter_topic: "events.dead-letters".to_owned(),
-        };
-        let connection = KafkaConnection::connect(&settings).await.expect("brokers that are named");
-        let publisher = KafkaEventPublisher::new(&connection).expect("a publisher");
-        let mut sealed = commit();
-        sealed.draft.events[0].personal = Some(SealedPersonalData {
-            members: vec!["name".to_owned()],
-            ciphertext: "…".to_owned(),
-            opening: Opening::Sealed,
-        });
-        let refused = publisher.acknowledged(&sealed).await;
-        assert!(matches!(refused, Err(KafkaPublishError::Sealed)), "{refused:?}");
-    }
 
     #[test]
     fn what_may_pass_is_tried_again_and_what_never_will_is_a_refusal() {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use cqrs::{
-    Commit, EventConsumer, EventEnvelope, EventHandlerError, EventPublisher, EventStoreRepository as _, PersonalData,
-    PersonalDataError, PublishError, ReadError, RejectedEvent, StreamId,
+    Commit, EventConsumer, EventEnvelope, EventHandlerError, EventPublisher, EventStoreRepository as _, OpenedCommit,
+    PersonalData, PersonalDataError, PublishError, ReadError, RejectedEvent, StreamId, UnopenedCommit,
 };
 use sqlx::Row as _;
 use tokio::sync::Notify;
@@ -110,11 +110,19 @@ impl EmbeddedBus {
         let Some(position) = logged.last().map(|last| last.position) else {
             return Ok(false);
         };
-        let mut commits: Vec<Commit> = logged.into_iter().map(|logged| logged.commit).collect();
-        let sealed = self.open(&mut commits).await?;
-        let events = commits.iter().flat_map(Commit::envelopes).collect();
+        let commits: Vec<Commit> = logged.into_iter().map(|logged| logged.commit).collect();
+        let (opened, unopened) = self.open(commits).await?;
+        let events = opened.iter().flat_map(OpenedCommit::envelopes).collect();
         let rejected = consumer.consume(events).await?;
-        self.keep_dead_letters(sealed.iter().chain(&rejected)).await?;
+        for unopened in &unopened {
+            let (commit, reason) = (&unopened.commit, unopened.to_string());
+            for version in commit.draft.first_version..=commit.last_version() {
+                self.keep_dead_letter(commit.draft.stream_id, version, &reason).await?;
+            }
+        }
+        for RejectedEvent { event, reason } in &rejected {
+            self.keep_dead_letter(event.stream_id, event.version, reason).await?;
+        }
         // MAX: another process may run a bus on the same files.
         sqlx::query("UPDATE bus_checkpoint SET position = MAX(position, ?) WHERE id = 1")
             .bind(position)
@@ -123,17 +131,17 @@ impl EmbeddedBus {
         Ok(true)
     }
 
-    /// Opens personal data, and takes out of these commits those of which it cannot be opened: delivered without it, they
-    /// would look erased. One that is damaged is its own stream's matter, and the others go on.
-    async fn open(&self, commits: &mut Vec<Commit>) -> Result<Vec<RejectedEvent>, PersonalDataError> {
-        let reason = match self.personal_data.open(commits).await {
-            Ok(()) => return Ok(Vec::new()),
-            Err(error @ PersonalDataError::Corrupt { .. }) => error.to_string(),
-            Err(error) => return Err(error),
-        };
-        let sealed = commits.extract_if(.., |commit| commit.is_sealed());
-        let rejected = |event| RejectedEvent { event, reason: reason.clone() };
-        Ok(sealed.flat_map(|commit| commit.envelopes().map(rejected).collect::<Vec<_>>()).collect())
+    /// The commits that can be opened, and those that cannot. A damaged commit is its own stream's matter, and the others
+    /// go on.
+    async fn open(&self, commits: Vec<Commit>) -> Result<(Vec<OpenedCommit>, Vec<UnopenedCommit>), PersonalDataError> {
+        let (mut opened, mut unopened) = (Vec::with_capacity(commits.len()), Vec::new());
+        for commit in self.personal_data.open(commits).await? {
+            match commit {
+                Ok(commit) => opened.push(commit),
+                Err(commit) => unopened.push(commit),
+            }
+        }
+        Ok((opened, unopened))
     }
 
     async fn checkpoint(&self) -> Result<i64, sqlx::Error> {
@@ -142,17 +150,15 @@ impl EmbeddedBus {
             .await
     }
 
-    /// Keeps where they are in the log. What they say stays there alone: here it would outlive an erasure.
-    async fn keep_dead_letters(&self, rejected: impl Iterator<Item = &RejectedEvent>) -> Result<(), sqlx::Error> {
-        for RejectedEvent { event, reason } in rejected {
-            tracing::error!(stream_id = %event.stream_id, version = event.version, reason, "kept as a dead letter");
-            sqlx::query("INSERT OR REPLACE INTO dead_letters (stream_id, version, reason) VALUES (?, ?, ?)")
-                .bind(event.stream_id.to_string())
-                .bind(version_to_column(event.version))
-                .bind(reason)
-                .execute(&self.read_db.database.writer)
-                .await?;
-        }
+    /// Keeps an event's place in the log. The event's content stays in the log alone: a copy here would outlive an erasure.
+    async fn keep_dead_letter(&self, stream_id: StreamId, version: u64, reason: &str) -> Result<(), sqlx::Error> {
+        tracing::error!(%stream_id, version, reason, "kept as a dead letter");
+        sqlx::query("INSERT OR REPLACE INTO dead_letters (stream_id, version, reason) VALUES (?, ?, ?)")
+            .bind(stream_id.to_string())
+            .bind(version_to_column(version))
+            .bind(reason)
+            .execute(&self.read_db.database.writer)
+            .await?;
         Ok(())
     }
 
@@ -167,10 +173,10 @@ impl EmbeddedBus {
             let stream_id: String = row.try_get("stream_id")?;
             let stream_id = StreamId(Uuid::try_parse(&stream_id).map_err(|error| decode(error.into()))?);
             let version = u64::try_from(row.try_get::<i64, _>("version")?).map_err(|error| decode(error.into()))?;
-            let mut commits = self.event_store.commits_from(stream_id, version, 1).await?;
+            let commits = self.event_store.commits_from(stream_id, version, 1).await?;
             // What still cannot be opened stays where it is.
-            self.open(&mut commits).await?;
-            events.extend(commits.iter().flat_map(Commit::envelopes).find(|event| event.version == version));
+            let (opened, _unopened) = self.open(commits).await?;
+            events.extend(opened.iter().flat_map(OpenedCommit::envelopes).find(|event| event.version == version));
         }
         if events.is_empty() {
             return Ok(());
@@ -213,7 +219,7 @@ fn log_failure(error: &EmbeddedBusError) {
 
 #[async_trait]
 impl EventPublisher for EmbeddedBus {
-    async fn publish(&self, _commit: &Commit) -> Result<(), PublishError> {
+    async fn publish(&self, _commit: &OpenedCommit) -> Result<(), PublishError> {
         self.nudge.notify_one();
         Ok(())
     }
@@ -226,7 +232,7 @@ pub struct TailedLog;
 
 #[async_trait]
 impl EventPublisher for TailedLog {
-    async fn publish(&self, _commit: &Commit) -> Result<(), PublishError> {
+    async fn publish(&self, _commit: &OpenedCommit) -> Result<(), PublishError> {
         Ok(())
     }
 }

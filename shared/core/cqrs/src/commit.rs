@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::{Digest, EventEnvelope, Idempotency, SealedPersonalData, Timestamp};
+use crate::{Digest, Idempotency, SealedPersonalData, Timestamp};
 
 /// Names a stream: the id of the aggregate whose events it holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -129,28 +129,5 @@ impl Commit {
     #[must_use]
     pub fn has_personal_data(&self) -> bool {
         self.draft.has_personal_data()
-    }
-
-    /// Whether personal data in here has not been opened yet: what reads it as absent would take it for erased.
-    #[must_use]
-    pub fn is_sealed(&self) -> bool {
-        self.draft.events.iter().filter_map(|event| event.personal.as_ref()).any(SealedPersonalData::is_sealed)
-    }
-
-    /// The events as they travel to the read side, with their personal data as far as it has been opened.
-    pub fn envelopes(&self) -> impl Iterator<Item = EventEnvelope> + '_ {
-        let draft = &self.draft;
-        (draft.first_version..).zip(&draft.events).map(|(version, event)| EventEnvelope {
-            stream_id: draft.stream_id,
-            aggregate_type: draft.aggregate_type.clone(),
-            version,
-            event_id: event.event_id,
-            event_type: event.event_type.clone(),
-            schema_version: event.schema_version,
-            data: event.readable_data(),
-            occurred_at: draft.occurred_at,
-            correlation_id: draft.correlation_id.clone(),
-            causation_id: draft.causation_id.clone(),
-        })
     }
 }

@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 
-use crate::Commit;
+use crate::OpenedCommit;
 
 /// Why a stored commit was not published now. The command has succeeded all the same: what is stored is
 /// delivered later. Handling: log it.
@@ -19,5 +19,5 @@ pub struct PublishError {
 #[async_trait]
 pub trait EventPublisher: Send + Sync {
     /// Hands the commit's events to the bus.
-    async fn publish(&self, commit: &Commit) -> Result<(), PublishError>;
+    async fn publish(&self, commit: &OpenedCommit) -> Result<(), PublishError>;
 }

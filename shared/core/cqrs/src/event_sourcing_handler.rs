@@ -5,8 +5,8 @@ use aggregate_root::AggregateRoot;
 use crate::command::CommandErrorOf;
 use crate::event_store::SaveError;
 use crate::{
-    AfterCommit, AppendError, CommandContext, CommandError, CommandOutcome, Commit, EventPublisher, EventStore,
-    EventStoreRepository, LoadError, PersonalData, ReadError, Refusal, StreamId,
+    AfterCommit, AppendError, CommandContext, CommandError, CommandOutcome, EventPublisher, EventStore,
+    EventStoreRepository, LoadError, OpenedCommit, PersonalData, ReadError, Refusal, StreamId,
 };
 
 /// Loads aggregates from their events, saves what was decided on them, and tells the bus; keeps the promise
@@ -153,10 +153,10 @@ impl<A: AggregateRoot> EventSourcingHandler<A> {
 
     /// The commit is durable, so the command has succeeded whether or not the bus takes it now: what the bus
     /// was not told of, it is given from the store.
-    async fn tell_the_bus(&self, commit: &Commit) {
+    async fn tell_the_bus(&self, commit: &OpenedCommit) {
         if let Err(error) = self.publisher.publish(commit).await {
-            let stream_id = commit.draft.stream_id;
-            tracing::warn!(%stream_id, version = commit.last_version(), error = %error.source, "not published yet");
+            let (stream_id, version) = (commit.commit().draft.stream_id, commit.commit().last_version());
+            tracing::warn!(%stream_id, version, error = %error.source, "not published yet");
         }
     }
 

@@ -6,8 +6,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
-    AppendError, CommandContext, Commit, CommitDraft, Digest, EventStoreRepository, Idempotency, Opening, PersonalData,
-    PersonalDataError, ReadError, RecordedEvent, RecordedState, SealedPersonalData, StreamId, Timestamp,
+    AppendError, CommandContext, Commit, CommitDraft, Digest, EventStoreRepository, Idempotency, OpenedCommit, Opening,
+    PersonalData, PersonalDataError, ReadError, RecordedEvent, RecordedState, SealedPersonalData, StreamId, Timestamp,
 };
 
 /// How many commits a fold reads at a time: enough to make the round trips cheap, few enough to hold.
@@ -164,19 +164,19 @@ impl<A: AggregateRoot> EventStore<A> {
     }
 
     /// Appends what was decided on `before` (none for a new stream) as one commit: durable once this returns.
-    /// Answers the commit and the aggregate after it; what is personal in the commit is open.
+    /// Answers the commit, which is open in this process, and the aggregate after it.
     ///
     /// # Panics
     /// Before anything is stored, when an event or the state holds a number that canonical JSON cannot hold
     /// exactly (see [`DomainEvent::to_data`](crate::DomainEvent::to_data)): the hash would not cover all of it. And when
-    /// an event has personal data, and nothing was given to seal it with.
+    /// an event has personal data, and nothing was given to seal it with, or sealing closed what was open.
     pub(crate) async fn append(
         &self,
         stream_id: StreamId,
         before: Option<&AfterCommit<A>>,
         events: &[A::Event],
         context: &CommandContext,
-    ) -> Result<(Commit, AfterCommit<A>), SaveError> {
+    ) -> Result<(OpenedCommit, AfterCommit<A>), SaveError> {
         let mut aggregate = before.map_or_else(A::default, |before| before.aggregate.clone());
         for event in events {
             aggregate.apply(event);
@@ -201,17 +201,18 @@ impl<A: AggregateRoot> EventStore<A> {
             let personal_data = self.personal_data.as_ref().expect("events with personal data are given what seals it");
             personal_data.seal(&mut draft).await?;
         }
-        let commit = draft.seal();
+        let opened = draft.seal().into_opened().expect("personal data stays open in the process that writes it");
+        let commit = opened.commit();
         let recorded = commit.draft.events.iter().map(|event| &event.data).chain([&commit.draft.state.data]);
         assert!(recorded.into_iter().all(is_exact), "a stored number is beyond 2^53; store it as text");
-        self.repository.append(&commit).await?;
+        self.repository.append(commit).await?;
         let after = AfterCommit {
             aggregate,
             version: commit.last_version(),
             occurred_at: commit.draft.occurred_at,
             hash: commit.hash,
         };
-        Ok((commit, after))
+        Ok((opened, after))
     }
 }
 

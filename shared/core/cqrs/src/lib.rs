@@ -21,8 +21,9 @@ mod event_store; // events to commits and back; the hash chain; the kept state
 mod event_store_repository; // port: the database of commits
 mod idempotency; // the key that makes a retry harmless
 mod marking_publisher; // publishes, then takes the mark away
+mod opened_commit; // a commit whose personal data has been opened: only this one gives its events away
+mod opened_commit_scan; // all commits, opened
 mod opening_publisher; // opens personal data, then publishes
-mod opening_scan; // opens what a scan gives
 mod personal_data; // port: encrypts what is personal in events, and decrypts it while there is the key
 mod sealed_personal_data; // what is personal in an event, as it is stored
 // --- between the two sides
@@ -55,8 +56,9 @@ pub use event_store::{AfterCommit, EventStore, LoadError};
 pub use event_store_repository::{AppendError, EventStoreRepository, ReadError};
 pub use idempotency::Idempotency;
 pub use marking_publisher::MarkingPublisher;
+pub use opened_commit::{OpenedCommit, UnopenedCommit};
+pub use opened_commit_scan::{OpenedCommitScan, ScannedOpenedCommit};
 pub use opening_publisher::OpeningPublisher;
-pub use opening_scan::OpeningScan;
 pub use personal_data::{PersonalData, PersonalDataError};
 pub use query::{QueryContext, QueryEnvelope, QueryError};
 pub use query_dispatcher::QueryDispatcher;

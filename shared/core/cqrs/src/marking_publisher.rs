@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::{Commit, DeliveryMarks, EventPublisher, PublishError};
+use crate::{DeliveryMarks, EventPublisher, OpenedCommit, PublishError};
 
 /// Publishes on a bus and, once the bus has the commit, takes its mark away.
 ///
@@ -23,10 +23,10 @@ impl MarkingPublisher {
 
 #[async_trait]
 impl EventPublisher for MarkingPublisher {
-    async fn publish(&self, commit: &Commit) -> Result<(), PublishError> {
+    async fn publish(&self, commit: &OpenedCommit) -> Result<(), PublishError> {
         self.bus.publish(commit).await?;
         let marks = self.marks.clone();
-        let (stream_id, first_version) = (commit.draft.stream_id, commit.draft.first_version);
+        let (stream_id, first_version) = (commit.commit().draft.stream_id, commit.commit().draft.first_version);
         tokio::spawn(async move {
             if let Err(error) = marks.mark_delivered(stream_id, first_version).await {
                 tracing::warn!(%stream_id, first_version, error = %error.source, "published, and still marked");

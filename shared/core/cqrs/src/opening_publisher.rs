@@ -1,13 +1,11 @@
 use std::sync::Arc;
 
-use async_trait::async_trait;
-
 use crate::{Commit, EventPublisher, PersonalData, PublishError};
 
-/// Opens a commit's personal data, then publishes it: for who publishes what another process has stored. The command that
-/// wrote it has it open already.
+/// Opens a stored commit's personal data, then publishes the commit. The relay publishes through it what other processes have
+/// stored. A command does not need it: the commit that a command has just written is open.
 ///
-/// Where the keys cannot be reached nothing is published, rather than a commit whose personal data looks erased.
+/// Nothing is published where the keys cannot be reached, or where the personal data is damaged.
 pub struct OpeningPublisher {
     bus: Arc<dyn EventPublisher>,
     personal_data: Arc<dyn PersonalData>,
@@ -18,17 +16,19 @@ impl OpeningPublisher {
     pub fn new(bus: Arc<dyn EventPublisher>, personal_data: Arc<dyn PersonalData>) -> Self {
         Self { bus, personal_data }
     }
-}
 
-#[async_trait]
-impl EventPublisher for OpeningPublisher {
-    async fn publish(&self, commit: &Commit) -> Result<(), PublishError> {
-        if !commit.is_sealed() {
-            return self.bus.publish(commit).await;
+    /// Opens the commit and hands its events to the bus.
+    ///
+    /// # Errors
+    /// [`PublishError`] when the commit cannot be opened, or the bus does not take it.
+    pub async fn publish(&self, commit: Commit) -> Result<(), PublishError> {
+        // One commit at a time: a key that is kept while earlier commits are published could outlive its erasure.
+        let opened =
+            self.personal_data.open(vec![commit]).await.map_err(|error| PublishError { source: error.into() })?;
+        for commit in opened {
+            let commit = commit.map_err(|unopened| PublishError { source: unopened.into() })?;
+            self.bus.publish(&commit).await?;
         }
-        let mut opened = [commit.clone()];
-        self.personal_data.open(&mut opened).await.map_err(|error| PublishError { source: error.into() })?;
-        let [opened] = opened;
-        self.bus.publish(&opened).await
+        Ok(())
     }
 }

@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 
-use crate::{CommandError, Commit, CommitDraft, Digest, QueryError, ReadError, StreamId};
+use crate::{CommandError, Commit, CommitDraft, Digest, OpenedCommit, QueryError, ReadError, StreamId, UnopenedCommit};
 
 /// Why personal data could not be sealed or opened.
 #[derive(Debug, thiserror::Error)]
@@ -20,8 +20,8 @@ pub enum PersonalDataError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The ciphertext is not what was sealed for this event under this key: changed, moved from another event, or no
-    /// ciphertext at all. Handling: a person must look.
+    /// The stream's key is damaged, or there is none. Sealing and fingerprints meet it; a commit that cannot be opened is an
+    /// [`UnopenedCommit`] instead. Handling: a person must look.
     #[error("the personal data of stream {stream_id} cannot be opened: {reason}")]
     Corrupt {
         /// The stream.
@@ -40,9 +40,9 @@ pub trait PersonalData: Send + Sync {
     /// digest of a request that had personal data in it could be tried out. What is open stays open in this process.
     async fn seal(&self, draft: &mut CommitDraft) -> Result<(), PersonalDataError>;
 
-    /// Opens what is sealed in these commits, or finds it erased. A commit that is corrupt does not keep the others from
-    /// being opened; it stays sealed, and the first such is the error.
-    async fn open(&self, commits: &mut [Commit]) -> Result<(), PersonalDataError>;
+    /// Opens what is sealed in these commits, or finds it erased. The answer has the commits in the order given. A damaged
+    /// commit does not keep the others from being opened. The whole call fails only when the keys cannot be reached.
+    async fn open(&self, commits: Vec<Commit>) -> Result<Vec<Result<OpenedCommit, UnopenedCommit>>, PersonalDataError>;
 
     /// The fingerprint of a request as [`seal`](Self::seal) stores it, to compare with; none when the key has been
     /// destroyed, and with it every means to compare.

@@ -27,12 +27,6 @@ pub enum Opening {
 }
 
 impl SealedPersonalData {
-    /// Whether nobody has tried to open it.
-    #[must_use]
-    pub fn is_sealed(&self) -> bool {
-        self.opening == Opening::Sealed
-    }
-
     /// The members that are open, and `null` for each other.
     pub(crate) fn readable_members(&self) -> impl Iterator<Item = (String, Value)> + '_ {
         self.members.iter().map(|name| {

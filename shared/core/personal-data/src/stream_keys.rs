@@ -5,7 +5,8 @@ use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use cqrs::{
-    Commit, CommitDraft, Digest, Opening, PersonalData, PersonalDataError, RecordedEvent, SealedPersonalData, StreamId,
+    Commit, CommitDraft, Digest, OpenedCommit, Opening, PersonalData, PersonalDataError, RecordedEvent,
+    SealedPersonalData, StreamId, UnopenedCommit,
 };
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde_json::{Map, Value};
@@ -94,25 +95,17 @@ impl PersonalData for StreamKeys {
         Ok(())
     }
 
-    async fn open(&self, commits: &mut [Commit]) -> Result<(), PersonalDataError> {
-        let sealed = commits.iter().filter(|commit| commit.is_sealed());
+    async fn open(&self, commits: Vec<Commit>) -> Result<Vec<Result<OpenedCommit, UnopenedCommit>>, PersonalDataError> {
+        let commits: Vec<_> = commits.into_iter().map(Commit::into_opened).collect();
+        let sealed = commits.iter().filter_map(|commit| commit.as_ref().err());
         let mut stream_ids: Vec<StreamId> = sealed.map(|commit| commit.draft.stream_id).collect();
-        if stream_ids.is_empty() {
-            return Ok(());
-        }
         stream_ids.sort_unstable();
         stream_ids.dedup();
-        let keys = self.keys_of(&stream_ids).await?;
-        let mut result = Ok(());
-        for commit in commits.iter_mut() {
-            let stream_id = commit.draft.stream_id;
-            for event in &mut commit.draft.events {
-                if let Err(reason) = open(stream_id, keys.get(&stream_id), event) {
-                    result = result.and(Err(PersonalDataError::Corrupt { stream_id, reason }));
-                }
-            }
-        }
-        result
+        let keys = if stream_ids.is_empty() { HashMap::new() } else { self.keys_of(&stream_ids).await? };
+        Ok(commits
+            .into_iter()
+            .map(|commit| commit.or_else(|sealed| open_commit(keys.get(&sealed.draft.stream_id), sealed)))
+            .collect())
     }
 
     async fn keyed_fingerprint(
@@ -132,10 +125,19 @@ impl PersonalData for StreamKeys {
 /// Erasing leaves a mark; a key that is only missing is lost.
 const NO_KEY: &str = "the key store knows nothing of its key";
 
+/// Opens a commit's personal parts with its stream's key.
+#[expect(clippy::result_large_err, reason = "the commit is moved back to the caller, and the answer is as large")]
+fn open_commit(key: Option<&Key>, mut commit: Commit) -> Result<OpenedCommit, UnopenedCommit> {
+    let stream_id = commit.draft.stream_id;
+    let damage = commit.draft.events.iter_mut().find_map(|event| open_event(stream_id, key, event).err());
+    // A damaged part is still sealed, and so the commit does not count as opened.
+    commit.into_opened().map_err(|commit| UnopenedCommit { commit, reason: damage.unwrap_or_default() })
+}
+
 /// Opens one event's personal part, where it is sealed.
-fn open(stream_id: StreamId, key: Option<&Key>, event: &mut RecordedEvent) -> Result<(), String> {
+fn open_event(stream_id: StreamId, key: Option<&Key>, event: &mut RecordedEvent) -> Result<(), String> {
     let place = place_of(stream_id, event);
-    let Some(personal) = event.personal.as_mut().filter(|personal| personal.is_sealed()) else {
+    let Some(personal) = event.personal.as_mut().filter(|personal| personal.opening == Opening::Sealed) else {
         return Ok(());
     };
     personal.opening = match key {

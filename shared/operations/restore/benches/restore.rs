@@ -21,8 +21,8 @@ use bank::{AccountAggregate, AccountEvent, AccountId, AccountKind, Money};
 use bank_read_model::BankAccountRepository;
 use cqrs::{
     AggregateRoot as _, CommandContext, Commit, CommitDraft, CommitScan, Digest, DomainEvent as _, EventHandler,
-    EventPublisher, EventSourcingHandler, EventStoreRepository, Opening, PersonalData, PublishError, RecordedEvent,
-    RecordedState, SealedPersonalData, StreamId, StreamRange, Timestamp,
+    EventPublisher, EventSourcingHandler, EventStoreRepository, OpenedCommit, Opening, PersonalData, PublishError,
+    RecordedEvent, RecordedState, SealedPersonalData, StreamId, StreamRange, Timestamp,
 };
 use futures::{StreamExt as _, TryStreamExt as _};
 use mongo_event_store::MongoEventStore;
@@ -553,11 +553,11 @@ async fn raw_inserts_sqlite(file: &std::path::Path) -> Result<Duration, Failure>
 }
 
 /// Hands each commit to a projector beside.
-struct ToProjector(mpsc::UnboundedSender<Commit>);
+struct ToProjector(mpsc::UnboundedSender<OpenedCommit>);
 
 #[async_trait]
 impl EventPublisher for ToProjector {
-    async fn publish(&self, commit: &Commit) -> Result<(), PublishError> {
+    async fn publish(&self, commit: &OpenedCommit) -> Result<(), PublishError> {
         // Nobody listens when the measuring is over.
         let _ = self.0.send(commit.clone());
         Ok(())
@@ -570,7 +570,7 @@ async fn latency(place: &Place, time: Duration) -> Result<Value, Failure> {
     let some = scan.scan(StreamRange::default(), None, 5_000).await?;
     let mut ids: Vec<StreamId> = some.iter().map(|commit| commit.place.stream_id).collect();
     ids.dedup();
-    let (to_projector, mut published) = mpsc::unbounded_channel::<Commit>();
+    let (to_projector, mut published) = mpsc::unbounded_channel::<OpenedCommit>();
     let projecting = tokio::spawn(async move {
         while let Some(commit) = published.recv().await {
             let events: Vec<_> = commit.envelopes().collect();

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use cqrs::{Commit, CommitPlace, CommitScan, EventEnvelope, OpeningScan, PersonalData, ReadError, StreamRange};
+use cqrs::{CommitPlace, CommitScan, EventEnvelope, OpenedCommitScan, PersonalData, ReadError, StreamRange};
 
 /// A commit's events, in its place.
 pub(crate) struct ReadCommit {
@@ -12,12 +12,12 @@ pub(crate) struct ReadCommit {
 /// Reads the event store's commits as the events that the read side takes. Every event of a restore comes through here.
 #[derive(Clone)]
 pub(crate) struct CommitReader {
-    scan: Arc<OpeningScan>,
+    scan: Arc<OpenedCommitScan>,
 }
 
 impl CommitReader {
     pub(crate) fn new(scan: Arc<dyn CommitScan>, personal_data: Arc<dyn PersonalData>) -> Self {
-        Self { scan: Arc::new(OpeningScan::new(scan, personal_data)) }
+        Self { scan: Arc::new(OpenedCommitScan::new(scan, personal_data)) }
     }
 
     /// Up to `limit` commits of this range, those behind `after`. Fewer only at its end.
@@ -28,19 +28,14 @@ impl CommitReader {
         limit: u32,
     ) -> Result<Vec<ReadCommit>, ReadError> {
         let scanned = self.scan.scan(range, after, limit).await?;
-        let read = scanned.into_iter().map(|scanned| ReadCommit {
-            place: scanned.place,
-            events: scanned.commit.map_err(|error| error.to_string()).and_then(|commit| events_of(&commit)),
+        let read = scanned.into_iter().map(|scanned| {
+            let events = match scanned.commit {
+                Ok(Ok(commit)) => Ok(commit.envelopes().collect()),
+                Ok(Err(unopened)) => Err(format!("its personal data cannot be opened: {}", unopened.reason)),
+                Err(error) => Err(error.to_string()),
+            };
+            ReadCommit { place: scanned.place, events }
         });
         Ok(read.collect())
     }
-}
-
-/// A commit that stayed sealed, since what is there cannot be opened, must not be taken for one whose personal data has been
-/// erased.
-fn events_of(commit: &Commit) -> Result<Vec<EventEnvelope>, String> {
-    if commit.is_sealed() {
-        return Err("its personal data cannot be opened".to_owned());
-    }
-    Ok(commit.envelopes().collect())
 }

@@ -1,4 +1,4 @@
-use cqrs::{Commit, Digest, ScannedCommit, StreamId, Timestamp};
+use cqrs::{Commit, Digest, ScannedOpenedCommit, StreamId, Timestamp};
 
 use crate::{Damage, Finding, Head};
 
@@ -54,7 +54,7 @@ impl ChainCheck {
     }
 
     /// The next commit of the stream.
-    pub(crate) fn add(&mut self, scanned: &ScannedCommit, findings: &mut Vec<Finding>) {
+    pub(crate) fn add(&mut self, scanned: &ScannedOpenedCommit, findings: &mut Vec<Finding>) {
         let first_version = scanned.place.first_version;
         let mut found = |damage| findings.push(Finding::in_stream(self.stream_id, Some(first_version), damage));
         let expected_version = self.before.as_ref().map_or(1, |before| before.next_version);
@@ -65,7 +65,7 @@ impl ChainCheck {
             self.is_whole = false;
             found(Damage::Overlap { expected: expected_version });
         }
-        let commit = match &scanned.commit {
+        let commit = match scanned.stored() {
             Ok(commit) => commit,
             Err(error) => {
                 self.is_whole = false;

@@ -1,7 +1,7 @@
 use std::collections::VecDeque;
 
 use bank_read_model::{LinePlace, ReadDbError, RowScan, ScannedLine, ScannedRow};
-use cqrs::{CommitPlace, CommitScan, ReadError, ScannedCommit, StreamId, StreamRange};
+use cqrs::{CommitPlace, OpenedCommitScan, ReadError, ScannedOpenedCommit, StreamId, StreamRange};
 
 /// Of anything that is read: so that memory stays flat and round trips are few.
 const PAGE: u32 = 1_000;
@@ -28,14 +28,14 @@ impl<T> Page<T> {
 
 /// The commits of a range, one after the other.
 pub(crate) struct CommitPages<'a> {
-    scan: &'a dyn CommitScan,
+    scan: &'a OpenedCommitScan,
     range: StreamRange,
     after: Option<CommitPlace>,
-    page: Page<ScannedCommit>,
+    page: Page<ScannedOpenedCommit>,
 }
 
 impl<'a> CommitPages<'a> {
-    pub(crate) fn new(scan: &'a dyn CommitScan, range: StreamRange) -> Self {
+    pub(crate) fn new(scan: &'a OpenedCommitScan, range: StreamRange) -> Self {
         Self { scan, range, after: None, page: Page::before_the_first() }
     }
 
@@ -49,7 +49,7 @@ impl<'a> CommitPages<'a> {
     }
 
     /// The next one, if it is of this stream.
-    pub(crate) async fn next_of(&mut self, stream_id: StreamId) -> Result<Option<ScannedCommit>, ReadError> {
+    pub(crate) async fn next_of(&mut self, stream_id: StreamId) -> Result<Option<ScannedOpenedCommit>, ReadError> {
         if self.next_stream().await? == Some(stream_id) { Ok(self.page.items.pop_front()) } else { Ok(None) }
     }
 }

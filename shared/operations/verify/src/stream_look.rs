@@ -1,6 +1,6 @@
 use bank::{AccountAggregate, AccountId};
 use bank_read_model::{BankAccountEntity, RowScan};
-use cqrs::{AggregateRoot as _, Commit, CommitScan, StreamId, StreamRange};
+use cqrs::{AggregateRoot as _, Commit, OpenedCommit, OpenedCommitScan, StreamId, StreamRange, UnopenedCommit};
 
 use crate::account_fold::AccountFold;
 use crate::chain_check::ChainCheck;
@@ -16,7 +16,7 @@ pub(crate) struct BothSides<'a> {
 }
 
 impl<'a> BothSides<'a> {
-    pub(crate) fn new(commits: &'a dyn CommitScan, rows: &'a dyn RowScan, range: StreamRange) -> Self {
+    pub(crate) fn new(commits: &'a OpenedCommitScan, rows: &'a dyn RowScan, range: StreamRange) -> Self {
         Self {
             rows: RowPages::new(rows, range),
             lines: LinePages::new(rows, range),
@@ -84,7 +84,7 @@ impl StreamLook {
         while let Some(scanned) = sides.commits.next_of(stream_id).await? {
             look.commits += 1;
             chain.add(&scanned, &mut look.findings);
-            let Ok(commit) = &scanned.commit else { continue };
+            let (Ok(opened), Ok(commit)) = (&scanned.commit, scanned.stored()) else { continue };
             look.events += commit.draft.events.len() as u64;
             if !is_accounts(commit) {
                 // Of another kind altogether, or one among an account's: either way it is not folded.
@@ -95,7 +95,7 @@ impl StreamLook {
             }
             match &mut fold {
                 Some(fold) if chain.is_whole() => {
-                    look.fold_commit(commit, fold, &mut rows, &mut sides.lines).await?;
+                    look.fold_commit(opened.as_ref(), fold, &mut rows, &mut sides.lines).await?;
                 }
                 Some(fold) => fold.break_off(),
                 None => {
@@ -134,19 +134,23 @@ impl StreamLook {
 
     async fn fold_commit(
         &mut self,
-        commit: &Commit,
+        commit: Result<&OpenedCommit, &UnopenedCommit>,
         fold: &mut AccountFold,
         rows: &mut RowsCheck,
         lines: &mut LinePages<'_>,
     ) -> Result<(), VerifyError> {
-        let stream_id = commit.draft.stream_id;
-        if commit.is_sealed() {
-            // What cannot be opened must not be taken for what has been erased.
-            let damage = Damage::Unreadable { reason: "its personal data cannot be opened".to_owned() };
-            self.add(stream_id, Some(commit.draft.first_version), damage);
-            fold.break_off();
-            return Ok(());
-        }
+        let commit = match commit {
+            Ok(commit) => commit,
+            Err(UnopenedCommit { commit, reason }) => {
+                let reason = format!("its personal data cannot be opened: {reason}");
+                let damage = Damage::Unreadable { reason };
+                self.add(commit.draft.stream_id, Some(commit.draft.first_version), damage);
+                fold.break_off();
+                return Ok(());
+            }
+        };
+        let draft = &commit.commit().draft;
+        let stream_id = draft.stream_id;
         for event in commit.envelopes() {
             if fold.is_broken() {
                 return Ok(());
@@ -162,9 +166,9 @@ impl StreamLook {
             }
         }
         if !fold.is_broken()
-            && let Some(damage) = fold.check_state(&commit.draft.state)
+            && let Some(damage) = fold.check_state(&draft.state)
         {
-            self.add(stream_id, Some(commit.draft.first_version), damage);
+            self.add(stream_id, Some(draft.first_version), damage);
         }
         Ok(())
     }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bank_read_model::{ReadDbError, RowScan};
-use cqrs::{CommitScan, EventStoreSize, ReadError, StreamId, StreamRange};
+use cqrs::{EventStoreSize, OpenedCommitScan, ReadError, StreamId, StreamRange};
 
 use crate::stream_look::{BothSides, Lag, StreamLook};
 use crate::{Damage, Finding, Head, HeadsError, HeadsFile, Side};
@@ -79,7 +79,7 @@ pub enum Mending {
 
 /// Verifies the event store by itself, and the read database against it.
 pub struct Verifier {
-    commits: Arc<dyn CommitScan>,
+    commits: OpenedCommitScan,
     rows: Arc<dyn RowScan>,
     patience: Duration,
 }
@@ -94,7 +94,7 @@ struct Suspect {
 impl Verifier {
     /// Of these two. A row that is behind and stands still for as long as `patience` is a finding.
     #[must_use]
-    pub fn new(commits: Arc<dyn CommitScan>, rows: Arc<dyn RowScan>, patience: Duration) -> Self {
+    pub fn new(commits: OpenedCommitScan, rows: Arc<dyn RowScan>, patience: Duration) -> Self {
         Self { commits, rows, patience }
     }
 
@@ -139,7 +139,7 @@ impl Verifier {
         observer: &mut dyn VerifyObserver,
     ) -> Result<Vec<Suspect>, VerifyError> {
         let mut anchors = anchor.map(Iterator::peekable);
-        let mut sides = BothSides::new(&*self.commits, &*self.rows, range);
+        let mut sides = BothSides::new(&self.commits, &*self.rows, range);
         let mut suspects = Vec::new();
         let mut told = 0;
         loop {
@@ -246,7 +246,7 @@ impl Verifier {
     }
 
     async fn look_at(&self, Suspect { stream_id, anchor }: Suspect) -> Result<StreamLook, VerifyError> {
-        let mut sides = BothSides::new(&*self.commits, &*self.rows, StreamRange::of_stream(stream_id));
+        let mut sides = BothSides::new(&self.commits, &*self.rows, StreamRange::of_stream(stream_id));
         StreamLook::at(stream_id, anchor, &mut sides).await
     }
 

@@ -3,8 +3,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use cqrs::{
-    AggregateRoot, CommandContext, CommandEnvelope, CommandErrorOf, CommandHandler, CommandOutcome, Commit,
-    DomainEvent, EventDecodeError, EventPublisher, EventSourcingHandler, EventStoreRepository, PublishError, StreamId,
+    AggregateRoot, CommandContext, CommandEnvelope, CommandErrorOf, CommandHandler, CommandOutcome, DomainEvent,
+    EventDecodeError, EventPublisher, EventSourcingHandler, EventStoreRepository, OpenedCommit, PublishError, StreamId,
     Timestamp,
 };
 use serde::{Deserialize, Serialize};
@@ -90,7 +90,7 @@ pub struct NoBus;
 
 #[async_trait]
 impl EventPublisher for NoBus {
-    async fn publish(&self, _commit: &Commit) -> Result<(), PublishError> {
+    async fn publish(&self, _commit: &OpenedCommit) -> Result<(), PublishError> {
         Ok(())
     }
 }
@@ -100,7 +100,7 @@ pub struct BusThatIsAway;
 
 #[async_trait]
 impl EventPublisher for BusThatIsAway {
-    async fn publish(&self, _commit: &Commit) -> Result<(), PublishError> {
+    async fn publish(&self, _commit: &OpenedCommit) -> Result<(), PublishError> {
         tokio::time::sleep(Duration::from_millis(1)).await;
         Err(PublishError { source: "away".into() })
     }

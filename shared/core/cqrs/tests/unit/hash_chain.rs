@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use cqrs::{
-    Commit, CommitDraft, Digest, EventSourcingHandler, Idempotency, Loaded, Opening, RecordedEvent, RecordedState,
-    SealedPersonalData, StreamId,
+    Commit, CommitDraft, Digest, EventSourcingHandler, Idempotency, Loaded, OpenedCommit, Opening, RecordedEvent,
+    RecordedState, SealedPersonalData, StreamId,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -183,7 +183,9 @@ async fn given_commits_of_several_events_then_each_carries_the_hash_of_the_one_b
         assert_eq!(commit.draft.hash(), commit.hash);
         previous_hash = Some(commit.hash);
     }
-    let numbered: Vec<u64> = commits.iter().flat_map(Commit::envelopes).map(|event| event.version).collect();
+    let opened: Vec<OpenedCommit> =
+        commits.iter().cloned().map(Commit::into_opened).collect::<Result<_, _>>().expect("opened");
+    let numbered: Vec<u64> = opened.iter().flat_map(OpenedCommit::envelopes).map(|event| event.version).collect();
     assert_eq!(numbered, [1, 2, 3, 4, 5, 6, 7]);
     assert_eq!(commits[3].draft.state.data, json!({"count": 28}));
 }

@@ -1,0 +1,98 @@
+use std::sync::Arc;
+
+use crate::{
+    Commit, CommitPlace, CommitScan, EventStoreSize, OpenedCommit, PersonalData, ReadError, ScannedCommit, StreamRange,
+    UnopenedCommit,
+};
+
+/// Reads all of an event store as a [`CommitScan`] does, and opens the personal data of the commits.
+///
+/// Nothing is given where the keys cannot be reached.
+pub struct OpenedCommitScan {
+    scan: Arc<dyn CommitScan>,
+    personal_data: Arc<dyn PersonalData>,
+}
+
+/// The commit that a scan found in one place, opened where that is possible.
+#[derive(Debug)]
+pub struct ScannedOpenedCommit {
+    /// Where.
+    pub place: CommitPlace,
+    /// The commit, opened or not, or why it cannot be read at all. A damaged commit does not hide those behind it.
+    pub commit: Result<Result<OpenedCommit, UnopenedCommit>, ReadError>,
+    /// See [`ScannedCommit::misfits`].
+    pub misfits: Vec<String>,
+}
+
+impl ScannedOpenedCommit {
+    /// The commit as it is stored, opened or not: for checks of its hash and its place.
+    ///
+    /// # Errors
+    /// Why the commit cannot be read.
+    pub const fn stored(&self) -> Result<&Commit, &ReadError> {
+        match &self.commit {
+            Ok(Ok(opened)) => Ok(opened.commit()),
+            Ok(Err(unopened)) => Ok(&unopened.commit),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl OpenedCommitScan {
+    /// Giving what this scan gives, opened by these keys.
+    pub fn new(scan: Arc<dyn CommitScan>, personal_data: Arc<dyn PersonalData>) -> Self {
+        Self { scan, personal_data }
+    }
+
+    /// As [`CommitScan::scan`].
+    ///
+    /// # Errors
+    /// [`ReadError::Unavailable`] when the event store or the keys cannot be reached.
+    pub async fn scan(
+        &self,
+        range: StreamRange,
+        after: Option<CommitPlace>,
+        limit: u32,
+    ) -> Result<Vec<ScannedOpenedCommit>, ReadError> {
+        let scanned = self.scan.scan(range, after, limit).await?;
+        // All readable commits are opened in one call, and then go back to their places.
+        let mut commits = Vec::with_capacity(scanned.len());
+        let mut places = Vec::with_capacity(scanned.len());
+        for ScannedCommit { place, commit, misfits } in scanned {
+            places.push((place, commit.map(|commit| commits.push(commit)), misfits));
+        }
+        let mut opened = self.personal_data.open(commits).await?.into_iter();
+        let back = places.into_iter().filter_map(|(place, was_read, misfits)| {
+            let commit = match was_read {
+                Ok(()) => Ok(opened.next()?),
+                Err(error) => Err(error),
+            };
+            Some(ScannedOpenedCommit { place, commit, misfits })
+        });
+        Ok(back.collect())
+    }
+
+    /// As [`CommitScan::split`].
+    ///
+    /// # Errors
+    /// As of the scan's own.
+    pub async fn split(&self, parts: u32) -> Result<Vec<StreamRange>, ReadError> {
+        self.scan.split(parts).await
+    }
+
+    /// As [`CommitScan::size`].
+    ///
+    /// # Errors
+    /// As of the scan's own.
+    pub async fn size(&self) -> Result<EventStoreSize, ReadError> {
+        self.scan.size().await
+    }
+
+    /// As [`CommitScan::misplaced`].
+    ///
+    /// # Errors
+    /// As of the scan's own.
+    pub async fn misplaced(&self, limit: u32) -> Result<Vec<String>, ReadError> {
+        self.scan.misplaced(limit).await
+    }
+}
