@@ -1,21 +1,23 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use bank_read_model::RowScan;
+use bank_read_model::PROJECTIONS;
 use cqrs::{CommitScan, OpenedCommitScan, PersonalData};
-use restore::{AccountRestore, RestoreLimits, RestoreStore, Restorer};
+use projection::{ProjectionRecord, ProjectionRegister as _};
+use restore::{RestoreLimits, RestoreStore, Restorer, StreamRestore};
 use settings::{Settings, SettingsError};
 use sqlite_embedded::{OpenError, SqliteEventStore, SqliteKeyStore, SqliteReadDb};
+use verify::VerifiedRows;
 
 use crate::embedded::Embedded;
 use crate::embedded_limits::EMBEDDED_LIMITS;
 
-/// What is restored from and verified, with what opens it, and what is held against it and rebuilt. Whatever runs between
-/// the two goes on elsewhere, or does not run.
+/// The databases that `restore` and `verify` need: the event store, the key store and the read database. The event delivery is not
+/// started.
 pub(crate) struct Databases {
     events: Arc<dyn CommitScan>,
     personal_data: Arc<dyn PersonalData>,
-    pub(crate) rows: Arc<dyn RowScan>,
+    pub(crate) rows: Arc<dyn VerifiedRows>,
     pub(crate) read_db: Arc<dyn RestoreStore>,
     pub(crate) limits: RestoreLimits,
     embedded: Option<(SqliteEventStore, SqliteKeyStore, SqliteReadDb)>,
@@ -37,7 +39,10 @@ pub enum DatabasesError {
     /// A file could not be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// Of the write side's.
+    /// The projections could not be recorded.
+    #[error(transparent)]
+    Projections(#[from] projection::ReadDbError),
+    /// The write side could not be opened.
     #[cfg(feature = "servers")]
     #[error(transparent)]
     WriteSide(#[from] write_side::WriteSideError),
@@ -79,6 +84,11 @@ impl Databases {
         let event_store = SqliteEventStore::open(&events_path).await?;
         let key_store = SqliteKeyStore::open(&keys_path).await?;
         let read_db = SqliteReadDb::open(&read_path).await?;
+        for projection in PROJECTIONS.all() {
+            // As `passbook serve` records it: the embedded bus brings a new projection every event.
+            let built_version = Some(projection.version());
+            read_db.record_projection(&ProjectionRecord { name: projection.name().to_owned(), built_version }).await?;
+        }
         Ok(Self {
             events: Arc::new(event_store.clone()),
             personal_data: crate::embedded::opened_by(&key_store),
@@ -115,16 +125,16 @@ impl Databases {
     }
 
     /// The commits, opened.
-    pub(crate) fn opened_commits(&self) -> OpenedCommitScan {
-        OpenedCommitScan::new(self.events.clone(), self.personal_data.clone())
+    pub(crate) fn opened_commits(&self) -> Arc<OpenedCommitScan> {
+        Arc::new(OpenedCommitScan::new(self.events.clone(), self.personal_data.clone()))
     }
 
     pub(crate) fn restorer(&self, limits: RestoreLimits) -> Restorer {
-        Restorer::new(self.events.clone(), self.personal_data.clone(), self.read_db.clone(), limits)
+        Restorer::new(self.opened_commits(), self.read_db.clone(), PROJECTIONS, limits)
     }
 
-    pub(crate) fn account_restore(&self) -> AccountRestore {
-        AccountRestore::new(self.events.clone(), self.personal_data.clone(), self.read_db.clone())
+    pub(crate) fn stream_restore(&self) -> StreamRestore {
+        StreamRestore::new(self.opened_commits(), self.read_db.clone())
     }
 
     /// Closes the files.

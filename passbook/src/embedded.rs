@@ -2,11 +2,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use account_projector::AccountEventConsumer;
+use bank_read_model::PROJECTIONS;
 use cqrs::{EventPublisher, EventStoreRepository, PersonalData};
 use personal_data::{KeyProtection, KeyStore, StreamKeys};
+use projection::{AnyProjection, ProjectionRecord, ProjectionRegister as _, ReadDbError, builds_due};
 use settings::{Settings, SettingsError};
-use sqlite_embedded::{EmbeddedBus, OpenError, SqliteEventStore, SqliteKeyStore, SqliteReadDb};
-use tokio::sync::oneshot;
+use sqlite_embedded::{EmbeddedBus, OpenError, SqliteEventStore, SqliteKeyStore, SqliteProjector, SqliteReadDb};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 const DEFAULT_HOME: &str = ".passbook";
@@ -23,8 +25,9 @@ pub struct Embedded {
     pub read_db: SqliteReadDb,
     /// What brings events from the one to the other.
     pub bus: EmbeddedBus,
-    stop_bus: oneshot::Sender<()>,
-    bus_task: JoinHandle<()>,
+    stop_bus: watch::Sender<()>,
+    /// A task for each projection.
+    bus_tasks: Vec<JoinHandle<()>>,
 }
 
 /// Why a data folder could not be opened. Handling: fix the folder or the setting, then start again.
@@ -36,6 +39,9 @@ pub enum EmbeddedError {
     /// A database could not be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// The projections could not be recorded.
+    #[error(transparent)]
+    Projections(#[from] ReadDbError),
 }
 
 impl Embedded {
@@ -56,17 +62,30 @@ impl Embedded {
         let read_db = SqliteReadDb::open(&home.join("read.db")).await?;
         let key_store = SqliteKeyStore::open(&home.join("keys.db")).await?;
         let bus = EmbeddedBus::new(event_store.clone(), read_db.clone(), opened_by(&key_store));
-        let (stop_bus, stopped) = oneshot::channel();
-        let running_bus = bus.clone();
-        let consumer = AccountEventConsumer::new(Arc::new(read_db.clone()));
-        let bus_task = tokio::spawn(async move {
-            let stop = async move {
-                // A sender that is gone is a stop, too.
-                let _ = stopped.await;
-            };
-            running_bus.run(&consumer, stop).await;
-        });
-        Ok(Self { home: home.to_owned(), event_store, key_store, read_db, bus, stop_bus, bus_task })
+        // A projection that has no record yet has no checkpoint either: the bus brings it every event of the log, so that no build is
+        // due, whatever the log holds.
+        for projection in PROJECTIONS.all() {
+            let built_version = Some(projection.version());
+            read_db.record_projection(&ProjectionRecord { name: projection.name().to_owned(), built_version }).await?;
+        }
+        for build in builds_due(&PROJECTIONS, &read_db.projection_records().await?) {
+            tracing::warn!("{build}");
+        }
+        let (stop_bus, stopped) = watch::channel(());
+        let deliver = |projection: &&'static dyn AnyProjection| {
+            let (bus, name, mut stopped) = (bus.clone(), projection.name(), stopped.clone());
+            let projector = SqliteProjector::of_one(read_db.clone(), PROJECTIONS, *projection);
+            let consumer = AccountEventConsumer::new(Arc::new(projector));
+            tokio::spawn(async move {
+                let stop = async move {
+                    // A sender that is gone is a stop, too.
+                    let _ = stopped.changed().await;
+                };
+                bus.run(name, &consumer, stop).await;
+            })
+        };
+        let bus_tasks = PROJECTIONS.all().iter().map(deliver).collect();
+        Ok(Self { home: home.to_owned(), event_store, key_store, read_db, bus, stop_bus, bus_tasks })
     }
 
     /// The event store as the functions take it.
@@ -95,9 +114,11 @@ impl Embedded {
 
     /// Stops the bus and closes the databases.
     pub async fn close(self) {
-        // Both fail only when the bus has ended already.
+        // Both fail only when a delivery has ended already.
         let _ = self.stop_bus.send(());
-        let _ = self.bus_task.await;
+        for task in self.bus_tasks {
+            let _ = task.await;
+        }
         self.read_db.close().await;
         self.event_store.close().await;
         self.key_store.close().await;

@@ -3,10 +3,13 @@
 use std::num::{NonZeroU16, NonZeroU32};
 use std::time::Duration;
 
+use bank_read_model::PROJECTIONS;
 use clap::Args;
 use kafka_clients::topics::{self, TopicPlan};
 use kafka_events::KafkaConnection;
 use mongo_stores::{MongoEventStore, MongoKeyStore};
+use mysql_read_db::MySqlReadDb;
+use restore::prepare_projections;
 use settings::{KeyStoreLocation, Settings, SettingsError};
 
 const SECONDS_A_DAY: u64 = 24 * 60 * 60;
@@ -44,6 +47,12 @@ pub enum PrepareCommandError {
     /// The read database could not be prepared. Handling: see its own error.
     #[error(transparent)]
     ReadDb(#[from] mysql_read_db::MigrateError),
+    /// The read database's URL cannot be used. Handling: fix the setting.
+    #[error(transparent)]
+    ReadDbUrl(#[from] mysql_read_db::ConnectError),
+    /// The projections were not recorded. Handling: see its own error.
+    #[error(transparent)]
+    Projections(#[from] restore::PrepareError),
     /// There is no Kafka client for the settings. Handling: fix them.
     #[error(transparent)]
     Kafka(#[from] kafka_events::ConnectError),
@@ -65,8 +74,11 @@ pub async fn prepare(arguments: &PrepareArguments) -> Result<(), PrepareCommandE
     if event_store_url.is_none() && read_db_url.is_none() && kafka.is_none() {
         return Err(PrepareCommandError::Nothing);
     }
+    let mut event_store = None;
     if let Some(url) = event_store_url {
-        MongoEventStore::connect(url.expose()).await?.prepare().await?;
+        let store = MongoEventStore::connect(url.expose()).await?;
+        store.prepare().await?;
+        event_store = Some(store);
         println!("event store: collection and indexes are there");
         let keys = match settings.key_store()?.location {
             KeyStoreLocation::At(url) => MongoKeyStore::connect(url.expose()).await?,
@@ -78,6 +90,16 @@ pub async fn prepare(arguments: &PrepareArguments) -> Result<(), PrepareCommandE
     if let Some(url) = read_db_url {
         mysql_read_db::migrate(url.expose()).await?;
         println!("read database: tables are up to date");
+        let read_db = MySqlReadDb::connect(url.expose())?;
+        match event_store {
+            Some(event_store) => {
+                for build in prepare_projections(&PROJECTIONS, &event_store, &read_db).await? {
+                    println!("read database: {build}");
+                }
+            }
+            None => println!("read database: to record new projections, set EVENT_STORE_URL too"),
+        }
+        read_db.close().await;
     }
     if let Some(kafka) = kafka {
         let plan = TopicPlan {

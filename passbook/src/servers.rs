@@ -1,12 +1,13 @@
 use std::sync::Arc;
 
 use account_projector::AccountProjectorFunction;
-use bank_read_model::BankAccountRepository;
+use bank_read_model::{BankAccountRepository, PROJECTIONS};
 use cqrs::{CommitScan, EventPublisher, EventStoreRepository, OpeningPublisher, PersonalData};
 use event_relay::EventRelay;
 use health::DependencyCheck;
 use local_aws::{InvokeClient, MappingSettings};
 use personal_data::KeyStore;
+use projection::ProjectionRegister;
 use read_side::{ReadSide, ReadSideError};
 use restore::RestoreStore;
 use settings::{KafkaBrokers, KafkaSettings, KeyStoreSettings, SecretUrl, Settings, SettingsError};
@@ -87,7 +88,7 @@ impl Servers {
         let write_side = MongoAndKafka::open(&settings.event_store_url, &settings.kafka).await?;
         let keys = write_side::open_key_store(&settings.key_store.location).await?;
         let personal_data = write_side::open_personal_data(&settings.key_store).await?;
-        let read_side = read_side::open_for_many(&settings.read_db_url).await?;
+        let read_side = read_side::open_for_many(&settings.read_db_url, PROJECTIONS).await?;
         let restore_store = read_side::open_for_restore(&settings.read_db_url).await?;
         let delivery = match &settings.invoke_url {
             Some(invoke_url) => Delivery::through(&write_side.connection, &settings.mapping, invoke_url)?,
@@ -127,8 +128,14 @@ impl Servers {
 
     /// The read database as the functions take it.
     #[must_use]
-    pub fn read_db(&self) -> Arc<dyn BankAccountRepository> {
-        self.read_side.accounts.clone()
+    pub fn accounts(&self) -> BankAccountRepository {
+        BankAccountRepository::new(self.read_side.rows.clone())
+    }
+
+    /// The records of the projections.
+    #[must_use]
+    pub fn register(&self) -> Arc<dyn ProjectionRegister> {
+        self.read_side.register.clone()
     }
 
     /// The event store, for who reads all of it.

@@ -1,12 +1,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use bank_read_model::BankAccountRepository;
-use cqrs::{CommitScan, EventPublisher, EventStoreRepository, PersonalData};
+use bank_read_model::{BankAccountRepository, PROJECTIONS};
+use cqrs::{CommitScan, EventPublisher, EventStoreRepository, OpenedCommitScan, PersonalData};
 use health::DependencyCheck;
 #[cfg(feature = "servers")]
 use local_aws::InvokeClient;
 use personal_data::KeyStore;
+use projection::ProjectionRegister;
 use restore::{RestoreLimits, RestoreStore, Restorer};
 use settings::{Settings, SettingsError};
 
@@ -40,7 +41,9 @@ pub struct Stack {
     /// What seals and opens it.
     pub personal_data: Arc<dyn PersonalData>,
     /// What queries read.
-    pub read_db: Arc<dyn BankAccountRepository>,
+    pub accounts: BankAccountRepository,
+    /// The records of the projections.
+    pub register: Arc<dyn ProjectionRegister>,
     /// The bus's line in the health check.
     pub bus_check: Arc<dyn DependencyCheck>,
     /// The event store, for who reads all of it.
@@ -112,7 +115,8 @@ impl Stack {
                     publisher: embedded.publisher(),
                     keys: embedded.keys(),
                     personal_data: embedded.personal_data(),
-                    read_db: Arc::new(embedded.read_db.clone()),
+                    accounts: BankAccountRepository::new(Arc::new(embedded.read_db.clone())),
+                    register: Arc::new(embedded.read_db.clone()),
                     bus_check: Arc::new(BusCheck { bus: embedded.bus.clone() }),
                     events: Arc::new(embedded.event_store.clone()),
                     restore_store: Arc::new(embedded.read_db.clone()),
@@ -128,7 +132,8 @@ impl Stack {
                     publisher: servers.publisher(),
                     keys: servers.keys(),
                     personal_data: servers.personal_data(),
-                    read_db: servers.read_db(),
+                    accounts: servers.accounts(),
+                    register: servers.register(),
                     bus_check: servers.bus_check(),
                     events: servers.events(),
                     restore_store: servers.restore_store(),
@@ -142,8 +147,8 @@ impl Stack {
     /// What does restores here.
     #[must_use]
     pub fn restorer(&self) -> Restorer {
-        let (events, personal_data) = (self.events.clone(), self.personal_data.clone());
-        Restorer::new(events, personal_data, self.restore_store.clone(), self.restore_limits)
+        let commits = Arc::new(OpenedCommitScan::new(self.events.clone(), self.personal_data.clone()));
+        Restorer::new(commits, self.restore_store.clone(), PROJECTIONS, self.restore_limits)
     }
 
     /// A way to the functions, where the settings say that they are processes of their own.

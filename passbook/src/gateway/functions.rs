@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use api_description::ApiDescriptionFunction;
+use bank_read_model::PROJECTIONS;
 use close_account::CloseAccountFunction;
 use deposit_funds::DepositFundsFunction;
 use erase_holder::EraseHolderFunction;
@@ -24,13 +25,13 @@ type Function = Arc<dyn HttpFunction>;
 
 /// Every function, by its name.
 pub(crate) fn functions(stack: &Stack, restore_trigger: Arc<dyn RestoreTrigger>) -> BTreeMap<String, Function> {
-    let Stack { event_store, publisher, keys, personal_data, read_db, bus_check, restore_store, .. } = stack;
+    let Stack { event_store, publisher, keys, personal_data, accounts, register, bus_check, restore_store, .. } = stack;
     let open_account = OpenAccountFunction::new(event_store.clone(), publisher.clone(), personal_data.clone());
     let checks: Vec<Arc<dyn DependencyCheck>> = vec![
         Arc::new(EventStoreCheck { event_store: event_store.clone() }),
         Arc::new(KeyStoreCheck { keys: keys.clone() }),
         bus_check.clone(),
-        Arc::new(ReadDbCheck { read_db: read_db.clone() }),
+        Arc::new(ReadDbCheck { register: register.clone(), projections: PROJECTIONS }),
     ];
     let functions = [
         ("open-account", Arc::new(open_account) as Function),
@@ -38,9 +39,9 @@ pub(crate) fn functions(stack: &Stack, restore_trigger: Arc<dyn RestoreTrigger>)
         ("withdraw-funds", Arc::new(WithdrawFundsFunction::new(event_store.clone(), publisher.clone()))),
         ("close-account", Arc::new(CloseAccountFunction::new(event_store.clone(), publisher.clone()))),
         ("erase-holder", Arc::new(EraseHolderFunction::new(event_store.clone(), publisher.clone(), keys.clone()))),
-        ("get-account", Arc::new(GetAccountFunction::new(read_db.clone()))),
-        ("list-accounts", Arc::new(ListAccountsFunction::new(read_db.clone()))),
-        ("list-transactions", Arc::new(ListTransactionsFunction::new(read_db.clone()))),
+        ("get-account", Arc::new(GetAccountFunction::new(accounts.clone()))),
+        ("list-accounts", Arc::new(ListAccountsFunction::new(accounts.clone()))),
+        ("list-transactions", Arc::new(ListTransactionsFunction::new(accounts.clone()))),
         ("list-account-events", Arc::new(ListAccountEventsFunction::new(event_store.clone(), personal_data.clone()))),
         ("get-account-as-of", Arc::new(GetAccountAsOfFunction::new(event_store.clone(), personal_data.clone()))),
         ("restore-read-db", Arc::new(RestoreReadDbFunction::new(restore_store.clone(), restore_trigger))),

@@ -1,4 +1,5 @@
 use async_trait::async_trait;
+use bank_read_model::PROJECTIONS;
 use health::DependencyCheck;
 use sqlite_embedded::EmbeddedBus;
 
@@ -14,10 +15,15 @@ impl DependencyCheck for BusCheck {
     }
 
     async fn look(&self) -> Result<Option<String>, String> {
-        let progress = self.bus.progress().await.map_err(|error| error.to_string())?;
-        Ok(Some(format!(
-            "delivered up to commit {} of {}; {} dead letters",
-            progress.delivered_position, progress.last_position, progress.dead_letters
-        )))
+        let mut lines = Vec::new();
+        for projection in PROJECTIONS.all() {
+            let name = projection.name();
+            let progress = self.bus.progress(name).await.map_err(|error| error.to_string())?;
+            lines.push(format!(
+                "{name}: delivered up to commit {} of {}; {} dead letters",
+                progress.delivered_position, progress.last_position, progress.dead_letters
+            ));
+        }
+        Ok(Some(lines.join("; ")))
     }
 }

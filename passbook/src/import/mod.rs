@@ -18,8 +18,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
-use bank_read_model::ReadDbError;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use projection::ReadDbError;
 use settings::{Settings, SettingsError};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -124,7 +124,7 @@ async fn play(stack: &Stack, arguments: &ImportArguments) -> Result<Report, Impo
     let rows_read = reading.await??;
     progress.finish_and_clear();
     let played_in = started_at.elapsed();
-    let read_side = read_side_check::check(stack.read_db.as_ref(), &accounts).await?;
+    let read_side = read_side_check::check(&stack.accounts, &accounts).await?;
     Ok(Report::new(arguments, rows_read, played_in, accounts, read_side))
 }
 

@@ -21,7 +21,7 @@ pub(crate) struct ReadSideCheck {
 
 /// Waits for the read side. Then compares every account's row and last line with the answers to the commands.
 pub(crate) async fn check(
-    read_db: &dyn BankAccountRepository,
+    read_db: &BankAccountRepository,
     accounts: &[AccountReplay],
 ) -> Result<ReadSideCheck, ImportError> {
     let give_up_at = Instant::now() + MAX_WAIT;

@@ -9,10 +9,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use bank::AccountId;
-use cqrs::Timestamp;
+use bank_read_model::PROJECTIONS;
+use cqrs::{StreamId, Timestamp};
+use projection::AnyProjection;
 use restore::{
-    AccountRestoreError, Lease, Requested, RestoreError, RestoreId, RestoreKind, RestoreLimits, RestoreRecord,
-    RestoreStatus, RestoreStoreError, RunOutcome,
+    Lease, Requested, RestoreError, RestoreId, RestoreKind, RestoreLimits, RestoreRecord, RestoreStatus,
+    RestoreStoreError, RunOutcome, Scope, StreamRestoreError,
 };
 use settings::SettingsError;
 use uuid::Uuid;
@@ -40,14 +42,14 @@ pub enum RestoreCommandError {
     /// The read database did not do its part. Handling: see [`RestoreStoreError`].
     #[error(transparent)]
     ReadDb(#[from] RestoreStoreError),
-    /// The account was not rebuilt. Handling: see [`AccountRestoreError`].
+    /// The account was not rebuilt. Handling: see [`StreamRestoreError`].
     #[error("account {account_id} was not restored")]
     Account {
         /// Which.
         account_id: AccountId,
         /// Why.
         #[source]
-        source: AccountRestoreError,
+        source: StreamRestoreError,
     },
     /// A rebuild was asked for and a way back is under way, or the other way round. Handling: let it end, or give it up.
     #[error(
@@ -62,6 +64,18 @@ pub enum RestoreCommandError {
         kind: RestoreKind,
         /// Since when.
         started_at: Timestamp,
+    },
+    /// The restore that runs is of other projections. Handling: let it end, or give it up.
+    #[error(
+        "the restore {id} is of {}: `passbook restore{}` goes on with it, and --abandon gives it up",
+        projection.as_deref().unwrap_or("all projections"),
+        projection.as_ref().map(|name| format!(" --projection {name}")).unwrap_or_default()
+    )]
+    OtherProjectionRuns {
+        /// The restore.
+        id: RestoreId,
+        /// The projection that it is of; none where it is of all.
+        projection: Option<String>,
     },
     /// Somebody is at a restore, and alive. Handling: wait for it.
     #[error("the restore {id} runs already: {replayed} of {total} events")]
@@ -87,17 +101,15 @@ pub async fn restore(arguments: RestoreArguments) -> Result<ExitCode, RestoreCom
 }
 
 async fn run(databases: &Databases, arguments: &RestoreArguments) -> Result<ExitCode, RestoreCommandError> {
+    let scope: Scope = match arguments.projection.and_then(|name| PROJECTIONS.named(name)) {
+        Some(projection) => vec![projection],
+        None => PROJECTIONS.all().to_vec(),
+    };
     if let Some(account_id) = arguments.account {
-        let accounts = databases.account_restore();
-        let restored = accounts.restore(account_id).await;
-        match restored.map_err(|source| RestoreCommandError::Account { account_id, source })? {
-            0 => println!("there is no account {account_id}, and no row of it"),
-            version => println!("account {account_id} is at version {version}"),
-        }
-        return Ok(ExitCode::SUCCESS);
+        return restore_account(databases, &scope, account_id).await;
     }
     if arguments.drop_old {
-        databases.read_db.drop_old().await?;
+        databases.read_db.drop_old(&scope).await?;
         println!("what the last restore put aside is gone");
         return Ok(ExitCode::SUCCESS);
     }
@@ -106,7 +118,7 @@ async fn run(databases: &Databases, arguments: &RestoreArguments) -> Result<Exit
     }
     let kind = if arguments.rollback { RestoreKind::Rollback } else { RestoreKind::Rebuild };
     let id = RestoreId::generate();
-    let id = match databases.read_db.request(id, kind).await? {
+    let id = match databases.read_db.request(id, kind, arguments.projection).await? {
         Requested::Recorded | Requested::Known(_) => id,
         Requested::OtherRuns(other) if other.kind != kind => {
             return Err(RestoreCommandError::OtherKindRuns {
@@ -114,6 +126,9 @@ async fn run(databases: &Databases, arguments: &RestoreArguments) -> Result<Exit
                 kind: other.kind,
                 started_at: other.started_at,
             });
+        }
+        Requested::OtherRuns(other) if other.projection.as_deref() != arguments.projection => {
+            return Err(RestoreCommandError::OtherProjectionRuns { id: other.id, projection: other.projection });
         }
         Requested::OtherRuns(other) => {
             println!("the restore {} was begun at {}: going on with it", other.id, other.started_at);
@@ -148,6 +163,25 @@ async fn run(databases: &Databases, arguments: &RestoreArguments) -> Result<Exit
             Ok(ExitCode::FAILURE)
         }
     }
+}
+
+async fn restore_account(
+    databases: &Databases,
+    scope: &[&'static dyn AnyProjection],
+    account_id: AccountId,
+) -> Result<ExitCode, RestoreCommandError> {
+    let streams = databases.stream_restore();
+    let failed = |source| RestoreCommandError::Account { account_id, source };
+    let mut version = 0;
+    for projection in scope {
+        let restored = streams.restore(*projection, StreamId(account_id.as_uuid())).await.map_err(failed)?;
+        version = version.max(restored);
+    }
+    match version {
+        0 => println!("there is no account {account_id}, and no row of it"),
+        version => println!("account {account_id} is at version {version}"),
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn abandon(databases: &Databases) -> Result<ExitCode, RestoreCommandError> {
@@ -185,7 +219,7 @@ fn report(record: &RestoreRecord) -> ExitCode {
         }
         RestoreStatus::Running | RestoreStatus::Succeeded => {
             println!("restored: {} events in {seconds}.{tenths} s, {rate} events/s", record.events_replayed);
-            println!("accounts whose rows differed from their events: {}", record.accounts_repaired);
+            println!("streams whose rows differed from their events: {}", record.streams_repaired);
             if let Some(left_undone) = &record.failure {
                 println!("but: {left_undone}");
             }

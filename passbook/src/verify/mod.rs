@@ -12,10 +12,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use bank::AccountId;
+use bank::AccountAggregate;
+use bank_read_model::PROJECTIONS;
 use cqrs::{StreamId, StreamRange};
-use restore::AccountRestoreError;
-use verify::{HeadsError, HeadsFile, Mending, Outcome, Verifier, VerifyError};
+use restore::{StreamRestore, StreamRestoreError};
+use verify::{AnyAggregate, HeadsError, HeadsFile, KnownAggregate, Mending, Outcome, Verifier, VerifyError};
 
 pub use arguments::VerifyArguments;
 use heads_writer::HeadsWriter;
@@ -23,6 +24,9 @@ use report::Report;
 
 pub use crate::databases::DatabasesError;
 use crate::databases::{Databases, Missing};
+
+/// The aggregates whose kept states are compared.
+const AGGREGATES: &[&dyn AnyAggregate] = &[&KnownAggregate::<AccountAggregate>::NEW];
 
 const FOUND_NOTHING: u8 = 0;
 const FOUND_SOMETHING: u8 = 1;
@@ -77,8 +81,13 @@ async fn run(arguments: &VerifyArguments) -> Result<Outcome, VerifyCommandError>
 }
 
 async fn verify_and_repair(databases: &Databases, arguments: &VerifyArguments) -> Result<Outcome, VerifyCommandError> {
-    let verifier =
-        Verifier::new(databases.opened_commits(), databases.rows.clone(), Duration::from_secs(arguments.patience_s));
+    let verifier = Verifier::new(
+        databases.opened_commits(),
+        databases.rows.clone(),
+        PROJECTIONS,
+        AGGREGATES,
+        Duration::from_secs(arguments.patience_s),
+    );
     let outcome = verify_once(&verifier, arguments).await?;
     if !arguments.repair || outcome.damaged.is_empty() {
         return Ok(outcome);
@@ -113,38 +122,46 @@ async fn verify_once(verifier: &Verifier, arguments: &VerifyArguments) -> Result
     Ok(outcome)
 }
 
-/// Rebuilds what rebuilding mends. Answers how many accounts were.
+/// Rebuilds the rows of streams where a rebuild mends them. Answers how many streams were rebuilt.
 async fn repair(databases: &Databases, arguments: &VerifyArguments, outcome: &Outcome) -> u64 {
-    let accounts = databases.account_restore();
+    let streams = databases.stream_restore();
     let report = Report::new(arguments.json, None);
     let mut repaired = 0;
     for (stream_id, mending) in &outcome.damaged {
-        let Ok(account_id) = AccountId::try_from(stream_id.0) else { continue };
         match mending {
             Mending::Rebuild => {}
             Mending::RebuildIfNamed if arguments.account.is_some() => {}
             Mending::RebuildIfNamed => {
                 let reason = "its rows may be the last trace of events that are gone; once a person has looked, name \
                               it with --account";
-                report.not_repaired(account_id, reason);
+                report.not_repaired(*stream_id, reason);
                 continue;
             }
             Mending::None => {
-                report.not_repaired(account_id, "its stream is damaged");
+                report.not_repaired(*stream_id, "its stream is damaged");
                 continue;
             }
         }
-        match accounts.restore(account_id).await {
+        match restore_everywhere(&streams, *stream_id).await {
             Ok(version) => {
                 repaired += 1;
-                report.repaired(account_id, version);
+                report.repaired(*stream_id, version);
             }
-            Err(error) => report.not_repaired(account_id, &with_causes(error)),
+            Err(error) => report.not_repaired(*stream_id, &with_causes(error)),
         }
     }
     repaired
 }
 
-fn with_causes(error: AccountRestoreError) -> String {
+/// Rebuilds a stream's rows in every projection. Answers the version that they are at.
+async fn restore_everywhere(streams: &StreamRestore, stream_id: StreamId) -> Result<u64, StreamRestoreError> {
+    let mut version = 0;
+    for projection in PROJECTIONS.all() {
+        version = version.max(streams.restore(*projection, stream_id).await?);
+    }
+    Ok(version)
+}
+
+fn with_causes(error: StreamRestoreError) -> String {
     format!("{:#}", anyhow::Error::from(error))
 }

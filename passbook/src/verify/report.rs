@@ -1,5 +1,6 @@
 use std::io::{self, IsTerminal as _};
 
+use cqrs::StreamId;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 use verify::{Finding, Head, Outcome, VerifyObserver};
@@ -36,36 +37,36 @@ impl Report {
         self.bar.suspend(|| println!("{line}"));
     }
 
-    pub(crate) fn repaired(&self, account_id: bank::AccountId, version: u64) {
+    pub(crate) fn repaired(&self, stream_id: StreamId, version: u64) {
         if self.as_json {
-            self.print(&json!({ "repaired": account_id.to_string(), "version": version }).to_string());
+            self.print(&json!({ "repaired": stream_id.to_string(), "version": version }).to_string());
         } else {
-            self.print(&format!("repaired: {account_id} was rebuilt from its events, up to version {version}"));
+            self.print(&format!("repaired: {stream_id} was rebuilt from its events, up to version {version}"));
         }
     }
 
-    pub(crate) fn not_repaired(&self, account_id: bank::AccountId, reason: &str) {
+    pub(crate) fn not_repaired(&self, stream_id: StreamId, reason: &str) {
         if self.as_json {
-            self.print(&json!({ "not_repaired": account_id.to_string(), "reason": reason }).to_string());
+            self.print(&json!({ "not_repaired": stream_id.to_string(), "reason": reason }).to_string());
         } else {
-            self.print(&format!("not repaired: {account_id}: {reason}"));
+            self.print(&format!("not repaired: {stream_id}: {reason}"));
         }
     }
 
     /// What it came to; the heads are kept where nothing was found.
     pub(crate) fn end(self, outcome: &Outcome) -> io::Result<()> {
         self.bar.finish_and_clear();
-        let Outcome { streams, accounts, commits, events, findings, moving, damaged } = outcome;
+        let Outcome { streams, projected, commits, events, findings, moving, damaged } = outcome;
         if self.as_json {
             let summary = json!({
-                "streams": streams, "accounts": accounts, "commits": commits, "events": events,
+                "streams": streams, "projected": projected, "commits": commits, "events": events,
                 "findings": findings, "damaged_streams": damaged.len(), "moving": moving,
             });
             println!("{}", json!({ "summary": summary }));
         } else {
-            println!("{commits} commits with {events} events in {streams} streams, {accounts} of them accounts");
+            println!("{commits} commits with {events} events in {streams} streams, {projected} of them with rows");
             if *moving > 0 {
-                println!("{moving} accounts' rows were behind to the last, and moved");
+                println!("the rows of {moving} streams were behind to the last, and moved");
             }
             match findings {
                 0 => println!("all of it as it was written"),

@@ -36,7 +36,7 @@ impl RestoreReadDbFunction {
     }
 
     async fn request(&self, id: RestoreId) -> Result<Requested, QueryError> {
-        let requested = tokio::time::timeout(self.timeout, self.restores.request(id, RestoreKind::Rebuild)).await;
+        let requested = tokio::time::timeout(self.timeout, self.restores.request(id, RestoreKind::Rebuild, None)).await;
         // Where it was recorded all the same, it is done all the same: whoever looks every few minutes finds it, and the same
         // request again finds it, too.
         Ok(requested.map_err(|_elapsed| QueryError::DeadlineExceeded)??)
@@ -96,7 +96,7 @@ mod tests {
 
     #[async_trait]
     impl RestoreRegister for Restores {
-        async fn request(&self, _: RestoreId, _: RestoreKind) -> Result<Requested, RestoreStoreError> {
+        async fn request(&self, _: RestoreId, _: RestoreKind, _: Option<&str>) -> Result<Requested, RestoreStoreError> {
             match self.0 {
                 Some(error) => Err(error()),
                 None => std::future::pending().await,

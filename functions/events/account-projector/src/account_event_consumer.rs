@@ -18,8 +18,8 @@ impl AccountEventConsumer {
 
 #[async_trait]
 impl EventConsumer for AccountEventConsumer {
-    async fn consume(&self, events: Vec<EventEnvelope>) -> Result<Vec<RejectedEvent>, EventHandlerError> {
-        let handled = self.event_handler.handle(&events).await?;
+    async fn consume(&self, events: &[EventEnvelope]) -> Result<Vec<RejectedEvent>, EventHandlerError> {
+        let handled = self.event_handler.handle(events).await?;
         tracing::debug!(
             applied = handled.applied,
             repeated = handled.repeated,

@@ -1,10 +1,9 @@
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use cloud_events::{RecordError, from_record};
 use cqrs::{EventConsumer, EventEnvelope, EventHandler, EventHandlerError, RejectedEvent};
 use lambda_kafka_event::{KafkaEvent, RecordJson};
-use uuid::Uuid;
 
 use crate::{AccountEventConsumer, BatchItemFailure, BatchResponse, ItemIdentifier};
 
@@ -16,8 +15,10 @@ pub struct AccountProjectorFunction {
 /// A batch, record by record.
 #[derive(Default)]
 struct Sorted {
-    /// Events with the records that carry them.
-    events: Vec<(ItemIdentifier, EventEnvelope)>,
+    /// The events.
+    events: Vec<EventEnvelope>,
+    /// Of each event, the record that carries it.
+    places: Vec<ItemIdentifier>,
     /// Records without a value: Kafka's way to say that a key is gone, which no event of ours says.
     tombstones: u64,
     /// Other systems' events on the same topic.
@@ -47,12 +48,18 @@ impl AccountProjectorFunction {
     /// # Errors
     /// [`EventHandlerError`]: nothing was applied, and the whole batch must be delivered again.
     pub async fn project(&self, batch: KafkaEvent) -> Result<BatchResponse, EventHandlerError> {
-        let Sorted { events, tombstones, foreign, unreadable } = sort(&batch);
-        let consumed = self.consumer.consume(events.iter().map(|(_, event)| event.clone()).collect()).await;
+        let Sorted { events, places, tombstones, foreign, unreadable } = sort(&batch);
+        let consumed = self.consumer.consume(&events).await;
         let rejected = consumed.inspect_err(|error| {
             tracing::error!(records = events.len(), %error, causes = telemetry::causes(error), "batch not applied");
         })?;
-        let rejected = carriers(&events, rejected);
+        let rejected: Vec<ItemIdentifier> = rejected
+            .into_iter()
+            .map(|RejectedEvent { index, reason }| {
+                log_failure(&places[index], &reason);
+                places[index].clone()
+            })
+            .collect();
         tracing::info!(
             records = batch.records.values().map(Vec::len).sum::<usize>(),
             events = events.len(),
@@ -75,7 +82,10 @@ fn sort(batch: &KafkaEvent) -> Sorted {
         for record in records {
             let place = ItemIdentifier::new(partition.clone(), record.offset);
             match event_of(record) {
-                Ok(Some(event)) => sorted.events.push((place, event)),
+                Ok(Some(event)) => {
+                    sorted.events.push(event);
+                    sorted.places.push(place);
+                }
                 Ok(None) => sorted.tombstones += 1,
                 Err(NoEvent::Foreign) => sorted.foreign += 1,
                 Err(NoEvent::Unreadable(reason)) => {
@@ -107,24 +117,6 @@ fn event_of(record: &RecordJson) -> Result<Option<EventEnvelope>, NoEvent> {
     }
 }
 
-/// Every record that carries a rejected event: deliveries to Kafka repeat, so that one batch may hold it twice.
-fn carriers(events: &[(ItemIdentifier, EventEnvelope)], rejected: Vec<RejectedEvent>) -> Vec<ItemIdentifier> {
-    let mut by_id: HashMap<Uuid, Vec<RejectedEvent>> = HashMap::new();
-    for one in rejected {
-        by_id.entry(one.event.event_id).or_default().push(one);
-    }
-    let mut carriers = Vec::new();
-    for (place, event) in events {
-        // Not by the id alone: an event and its mended form have the same.
-        let same = by_id.get(&event.event_id).into_iter().flatten().find(|rejected| rejected.event == *event);
-        if let Some(RejectedEvent { reason, .. }) = same {
-            log_failure(place, reason);
-            carriers.push(place.clone());
-        }
-    }
-    carriers
-}
-
 fn log_failure(place: &ItemIdentifier, reason: &str) {
     tracing::error!(partition = place.partition, offset = place.offset, reason, "record failed");
 }
@@ -138,6 +130,7 @@ mod tests {
     use cqrs::{HandledBatch, StreamId, Timestamp};
     use lambda_kafka_event::{TimestampType, WholeRecord};
     use serde_json::{Value, json};
+    use uuid::Uuid;
 
     use super::*;
 
@@ -156,13 +149,9 @@ mod tests {
             }
             let mut handled = HandledBatch::default();
             let mut taken = self.taken.lock().expect("no panic");
-            for event in events {
+            for (index, event) in events.iter().enumerate() {
                 if event.data == json!("poison") {
-                    let rejected = RejectedEvent { event: event.clone(), reason: "poison".to_owned() };
-                    // As the real one does: what is the same is one event.
-                    if !handled.rejected.contains(&rejected) {
-                        handled.rejected.push(rejected);
-                    }
+                    handled.rejected.push(RejectedEvent { index, reason: "poison".to_owned() });
                 } else {
                     taken.push(event.clone());
                 }

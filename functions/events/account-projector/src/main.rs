@@ -2,6 +2,7 @@
 //! read database, which query functions read.
 
 use account_projector::AccountProjectorFunction;
+use bank_read_model::PROJECTIONS;
 use lambda_kafka_event::KafkaEvent;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 
@@ -9,7 +10,7 @@ use lambda_runtime::{Error, LambdaEvent, service_fn};
 async fn main() -> Result<(), Error> {
     telemetry::init();
     let settings = secrets::settings().await?;
-    let event_handler = read_side::open_event_handler(&settings.read_db_url()?).await?;
+    let event_handler = read_side::open_event_handler(&settings.read_db_url()?, PROJECTIONS).await?;
     let function = &AccountProjectorFunction::new(event_handler);
     // An error is the invocation's: the mapping then delivers the whole batch again.
     lambda_runtime::run(service_fn(move |event: LambdaEvent<KafkaEvent>| async move {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use bank_read_model::PROJECTIONS;
+use cqrs::OpenedCommitScan;
 use lambda_invocation::LambdaRestoreTrigger;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use restore::{RestoreLimits, Restorer};
@@ -16,7 +18,8 @@ async fn main() -> Result<(), Error> {
     let personal_data = write_side::open_personal_data(&settings.key_store()?).await?;
     let read_db = read_side::open_for_restore(&settings.read_db_url()?).await?;
     let trigger = LambdaRestoreTrigger::from_settings(&settings)?;
-    let restorer = Restorer::new(events, personal_data, read_db, RestoreLimits::default());
+    let commits = Arc::new(OpenedCommitScan::new(events, personal_data));
+    let restorer = Restorer::new(commits, read_db, PROJECTIONS, RestoreLimits::default());
     let worker = Arc::new(RestoreWorker::new(restorer, Arc::new(trigger)));
     // What the event says is of no matter: what there is to do stands in the read database.
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {

@@ -1,11 +1,12 @@
 use std::sync::Arc;
 
-use bank::{AccountAggregate, AccountEvent, AccountId, Actor, HolderName};
-use bank_read_model::BankAccountEntity;
+use bank::{AccountAggregate, AccountId, Actor, HolderName};
+use bank_read_model::{BankAccountEntity, BankAccountProjection};
 use cqrs::{
-    AggregateRoot as _, DomainEvent as _, EventStore, EventStoreRepository, LoadError, OpenedCommit, PersonalData,
-    QueryEnvelope, QueryError, QueryHandler, ReadError, StreamId, Timestamp, UnopenedCommit,
+    AggregateRoot as _, EventStore, EventStoreRepository, LoadError, OpenedCommit, PersonalData, QueryEnvelope,
+    QueryError, QueryHandler, ReadError, StreamId, Timestamp, UnopenedCommit,
 };
+use projection::StreamFold;
 
 /// How many commits are read at a time: enough to make the round trips cheap, few enough to hold.
 const PAGE_COMMITS: u32 = 500;
@@ -57,51 +58,41 @@ impl QueryHandler<GetAccountAsOf> for GetAccountAsOfHandler {
     async fn handle(&self, envelope: &QueryEnvelope<GetAccountAsOf>) -> Result<BankAccountEntity, QueryError> {
         let GetAccountAsOf { actor, account_id, as_of } = &envelope.query;
         let stream_id = StreamId(account_id.as_uuid());
-        let mut account: Option<BankAccountEntity> = None;
+        let mut fold = StreamFold::<BankAccountProjection>::new(stream_id);
         loop {
-            let version = account.as_ref().map_or(0, |account| account.version);
+            let version = fold.row().map_or(0, |account| account.version);
             let commits = self.event_store.commits_from(stream_id, version + 1, PAGE_COMMITS).await;
             let commits = self.personal_data.open(commits.map_err(read_error)?).await?;
             let commits = commits.into_iter().collect::<Result<Vec<OpenedCommit>, UnopenedCommit>>()?;
             let occurred_at = |commit: &OpenedCommit| commit.commit().draft.occurred_at;
             for commit in commits.iter().take_while(|commit| occurred_at(commit) <= *as_of) {
-                account = Some(after(account, *account_id, commit)?);
+                fold_commit(&mut fold, commit)?;
             }
-            if account.as_ref().is_some_and(|account| !account.is_visible_to(actor)) {
+            if fold.row().is_some_and(|account| !account.is_visible_to(actor)) {
                 return Err(QueryError::NotFound);
             }
             let is_at_its_end = commits.len() < PAGE_COMMITS as usize;
             if is_at_its_end || commits.last().is_some_and(|commit| occurred_at(commit) > *as_of) {
-                return self.without_erased_holder(account.ok_or(QueryError::NotFound)?).await;
+                return self.without_erased_holder(fold.into_row().ok_or(QueryError::NotFound)?).await;
             }
         }
     }
 }
 
-/// The account after one more commit.
-fn after(
-    before: Option<BankAccountEntity>,
-    account_id: AccountId,
-    commit: &OpenedCommit,
-) -> Result<BankAccountEntity, QueryError> {
+/// Folds one more commit into the account.
+fn fold_commit(fold: &mut StreamFold<BankAccountProjection>, commit: &OpenedCommit) -> Result<(), QueryError> {
     let draft = &commit.commit().draft;
     if draft.aggregate_type != AccountAggregate::AGGREGATE_TYPE {
         return Err(QueryError::NotFound);
     }
     let corrupt = |reason: String| QueryError::Corrupt { reason: format!("stream {}: {reason}", draft.stream_id) };
-    let next_version = before.as_ref().map_or(0, |account| account.version) + 1;
-    if draft.first_version != next_version {
-        return Err(corrupt(format!("no commit holds version {next_version}")));
+    if draft.events.is_empty() {
+        return Err(corrupt(format!("the commit at version {} has no events", draft.first_version)));
     }
-    let mut account = before;
-    for envelope in commit.envelopes() {
-        let event = AccountEvent::from_data(&envelope.event_type, envelope.schema_version, &envelope.data)
-            .map_err(|error| corrupt(error.to_string()))?;
-        let (after, _line) = BankAccountEntity::after(account.as_ref(), account_id, &event, draft.occurred_at)
-            .map_err(|error| corrupt(error.to_string()))?;
-        account = Some(after);
+    for event in commit.envelopes() {
+        fold.apply(&event).map_err(|error| corrupt(error.to_string()))?;
     }
-    account.ok_or_else(|| corrupt(format!("the commit at version {next_version} has no events")))
+    Ok(())
 }
 
 fn read_error(error: ReadError) -> QueryError {

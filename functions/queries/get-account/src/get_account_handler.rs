@@ -1,5 +1,3 @@
-use std::sync::Arc;
-
 use bank::{AccountId, Actor};
 use bank_read_model::{BankAccountEntity, BankAccountRepository, account_at_version};
 use cqrs::{QueryEnvelope, QueryError, QueryHandler};
@@ -17,13 +15,13 @@ pub struct GetAccount {
 
 /// Handles [`GetAccount`].
 pub struct GetAccountHandler {
-    accounts: Arc<dyn BankAccountRepository>,
+    accounts: BankAccountRepository,
 }
 
 impl GetAccountHandler {
     /// On this read database.
     #[must_use]
-    pub fn new(accounts: Arc<dyn BankAccountRepository>) -> Self {
+    pub const fn new(accounts: BankAccountRepository) -> Self {
         Self { accounts }
     }
 }
@@ -33,6 +31,6 @@ impl QueryHandler<GetAccount> for GetAccountHandler {
 
     async fn handle(&self, envelope: &QueryEnvelope<GetAccount>) -> Result<BankAccountEntity, QueryError> {
         let GetAccount { actor, account_id, min_version } = &envelope.query;
-        account_at_version(self.accounts.as_ref(), *account_id, actor, *min_version).await
+        account_at_version(&self.accounts, *account_id, actor, *min_version).await
     }
 }

@@ -2,8 +2,6 @@
 
 mod get_account_handler; // reads the row, waits for a version if asked to
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use bank_http_api::{AccountBody, account_id, account_query_problem, actor, scopes};
 use bank_read_model::{BankAccountEntity, BankAccountRepository};
@@ -20,7 +18,7 @@ pub struct GetAccountFunction {
 
 impl GetAccountFunction {
     /// On this read database.
-    pub fn new(accounts: Arc<dyn BankAccountRepository>) -> Self {
+    pub fn new(accounts: BankAccountRepository) -> Self {
         Self { dispatcher: QueryDispatcher::new(GetAccountHandler::new(accounts)) }
     }
 }

@@ -1,5 +1,6 @@
 //! `GET /accounts/{id}`: API Gateway -> **this function** -> the read database, which `account-projector` keeps up to date.
 
+use bank_read_model::BankAccountRepository;
 use get_account::GetAccountFunction;
 use lambda_http::Error;
 
@@ -7,6 +8,6 @@ use lambda_http::Error;
 async fn main() -> Result<(), Error> {
     telemetry::init();
     let settings = secrets::settings().await?;
-    let accounts = read_side::open_accounts(&settings.read_db_url()?).await?;
+    let accounts = BankAccountRepository::new(read_side::open_rows(&settings.read_db_url()?).await?);
     http_api::run(GetAccountFunction::new(accounts)).await
 }

@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bank_read_model::BankAccountRepository;
 use cqrs::EventStoreRepository;
 use personal_data::KeyStore;
+use projection::{BuildDue, DueReason, ProjectionRegister, Projections, builds_due};
 
 /// One dependency, and how to look at it.
 #[async_trait]
@@ -49,10 +49,12 @@ impl DependencyCheck for KeyStoreCheck {
     }
 }
 
-/// Looks at the read database.
+/// Looks at the read database, and whether its rows are those of this build's projections.
 pub struct ReadDbCheck {
-    /// Which.
-    pub read_db: Arc<dyn BankAccountRepository>,
+    /// The records of the projections.
+    pub register: Arc<dyn ProjectionRegister>,
+    /// The projections of this build.
+    pub projections: Projections,
 }
 
 #[async_trait]
@@ -61,8 +63,14 @@ impl DependencyCheck for ReadDbCheck {
         "read-db"
     }
 
+    /// Rows of another version can serve until they are built anew. Rows that were never built lack streams, and cannot.
     async fn look(&self) -> Result<Option<String>, String> {
-        self.read_db.ping().await.map(|()| None).map_err(|error| with_cause(&error))
+        let records = self.register.projection_records().await.map_err(|error| with_cause(&error))?;
+        let due = builds_due(&self.projections, &records);
+        let texts: Vec<String> = due.iter().map(ToString::to_string).collect();
+        let detail = Some(texts.join("; ")).filter(|text| !text.is_empty());
+        let can_serve = |build: &BuildDue| matches!(build.reason, DueReason::OtherVersion { .. });
+        if due.iter().all(can_serve) { Ok(detail) } else { Err(detail.unwrap_or_default()) }
     }
 }
 

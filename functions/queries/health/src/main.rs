@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bank_read_model::PROJECTIONS;
 use health::{EventStoreCheck, HealthFunction, KeyStoreCheck, ReadDbCheck};
 use lambda_http::Error;
 
@@ -11,11 +12,11 @@ async fn main() -> Result<(), Error> {
     let settings = secrets::settings().await?;
     let event_store = write_side::open_event_store(&settings.event_store_url()?).await?;
     let keys = write_side::open_key_store(&settings.key_store()?.location).await?;
-    let accounts = read_side::open_accounts(&settings.read_db_url()?).await?;
+    let register = read_side::open_register(&settings.read_db_url()?).await?;
     let function = HealthFunction::new(vec![
         Arc::new(EventStoreCheck { event_store }),
         Arc::new(KeyStoreCheck { keys }),
-        Arc::new(ReadDbCheck { read_db: accounts }),
+        Arc::new(ReadDbCheck { register, projections: PROJECTIONS }),
     ]);
     http_api::run(function).await
 }

@@ -3,8 +3,6 @@
 mod list_accounts_handler; // reads the page
 mod list_accounts_request; // filters, limit and cursor, parsed
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use bank_http_api::{AccountBody, account_query_problem, actor, scopes};
 use bank_read_model::BankAccountRepository;
@@ -29,7 +27,7 @@ struct AccountsBody {
 
 impl ListAccountsFunction {
     /// On this read database.
-    pub fn new(accounts: Arc<dyn BankAccountRepository>) -> Self {
+    pub fn new(accounts: BankAccountRepository) -> Self {
         Self { dispatcher: QueryDispatcher::new(ListAccountsHandler::new(accounts)) }
     }
 }

@@ -1,5 +1,3 @@
-use std::sync::Arc;
-
 use bank_read_model::{AccountFilter, AccountPosition, AccountsPage, BankAccountEntity, BankAccountRepository};
 use cqrs::{QueryEnvelope, QueryError, QueryHandler};
 
@@ -23,13 +21,13 @@ pub struct AccountsAnswer {
 
 /// Handles [`ListAccounts`].
 pub struct ListAccountsHandler {
-    accounts: Arc<dyn BankAccountRepository>,
+    accounts: BankAccountRepository,
 }
 
 impl ListAccountsHandler {
     /// On this read database.
     #[must_use]
-    pub fn new(accounts: Arc<dyn BankAccountRepository>) -> Self {
+    pub const fn new(accounts: BankAccountRepository) -> Self {
         Self { accounts }
     }
 }

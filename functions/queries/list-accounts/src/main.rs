@@ -1,5 +1,6 @@
 //! `GET /accounts`: API Gateway -> **this function** -> the read database, which `account-projector` keeps up to date.
 
+use bank_read_model::BankAccountRepository;
 use lambda_http::Error;
 use list_accounts::ListAccountsFunction;
 
@@ -7,6 +8,6 @@ use list_accounts::ListAccountsFunction;
 async fn main() -> Result<(), Error> {
     telemetry::init();
     let settings = secrets::settings().await?;
-    let accounts = read_side::open_accounts(&settings.read_db_url()?).await?;
+    let accounts = BankAccountRepository::new(read_side::open_rows(&settings.read_db_url()?).await?);
     http_api::run(ListAccountsFunction::new(accounts)).await
 }

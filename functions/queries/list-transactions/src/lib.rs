@@ -3,8 +3,6 @@
 mod list_transactions_handler; // reads the page, waits for a version if asked to
 mod list_transactions_request; // times, limit and cursor, parsed
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use bank_http_api::{account_query_problem, actor, scopes};
 use bank_read_model::{BankAccountRepository, StatementLine};
@@ -52,7 +50,7 @@ impl From<StatementLine> for TransactionBody {
 
 impl ListTransactionsFunction {
     /// On this read database.
-    pub fn new(accounts: Arc<dyn BankAccountRepository>) -> Self {
+    pub fn new(accounts: BankAccountRepository) -> Self {
         Self { dispatcher: QueryDispatcher::new(ListTransactionsHandler::new(accounts)) }
     }
 }

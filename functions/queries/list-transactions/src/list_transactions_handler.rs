@@ -1,5 +1,3 @@
-use std::sync::Arc;
-
 use bank::{AccountId, Actor};
 use bank_read_model::{BankAccountRepository, StatementFilter, StatementLine, StatementPage, account_at_version};
 use cqrs::{QueryEnvelope, QueryError, QueryHandler};
@@ -30,13 +28,13 @@ pub struct TransactionsAnswer {
 
 /// Handles [`ListTransactions`].
 pub struct ListTransactionsHandler {
-    accounts: Arc<dyn BankAccountRepository>,
+    accounts: BankAccountRepository,
 }
 
 impl ListTransactionsHandler {
     /// On this read database.
     #[must_use]
-    pub fn new(accounts: Arc<dyn BankAccountRepository>) -> Self {
+    pub const fn new(accounts: BankAccountRepository) -> Self {
         Self { accounts }
     }
 }
@@ -46,7 +44,7 @@ impl QueryHandler<ListTransactions> for ListTransactionsHandler {
 
     async fn handle(&self, envelope: &QueryEnvelope<ListTransactions>) -> Result<TransactionsAnswer, QueryError> {
         let ListTransactions { actor, account_id, filter, page, min_version } = &envelope.query;
-        account_at_version(self.accounts.as_ref(), *account_id, actor, *min_version).await?;
+        account_at_version(&self.accounts, *account_id, actor, *min_version).await?;
         // One more than asked for tells whether there is a next page.
         let one_more = StatementPage { limit: page.limit + 1, ..*page };
         let mut lines = self.accounts.statement(*account_id, *filter, one_more).await?;

@@ -53,7 +53,8 @@ pub(crate) async fn load(
          STRAIGHT_JOIN early_events AS early ON early.projection = ? AND early.stream_id = UNHEX(asked.stream_id)"
     );
     for parcel in asked {
-        let rows = sqlx::query(AssertSqlSafe(select_rows.clone())).bind(&parcel.json).fetch_all(&mut *connection).await?;
+        let rows =
+            sqlx::query(AssertSqlSafe(select_rows.clone())).bind(&parcel.json).fetch_all(&mut *connection).await?;
         for row in rows {
             let cells = read(&row, table)?;
             loaded.rows.insert(cells.stream_id(), cells);
@@ -148,8 +149,7 @@ async fn delete_early(
          )) AS applied \
          STRAIGHT_JOIN early_events AS early ON early.projection = ? \
              AND early.stream_id = UNHEX(applied.stream_id) AND early.version = applied.version";
-    let deleted =
-        sqlx::query(statement).bind(&parcel.json).bind(projection.name()).execute(connection).await?;
+    let deleted = sqlx::query(statement).bind(&parcel.json).bind(projection.name()).execute(connection).await?;
     expect_rows("deleted", parcel.rows, deleted.rows_affected())
 }
 

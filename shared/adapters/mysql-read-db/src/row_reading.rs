@@ -93,11 +93,7 @@ fn select_of(selection: &Selection) -> Result<QueryBuilder<MySql>, ReadDbError> 
     Ok(select)
 }
 
-fn push_criterion(
-    select: &mut QueryBuilder<MySql>,
-    table: &Table,
-    criterion: &Criterion,
-) -> Result<(), ReadDbError> {
+fn push_criterion(select: &mut QueryBuilder<MySql>, table: &Table, criterion: &Criterion) -> Result<(), ReadDbError> {
     let column = table.index_of(criterion.column).map(|place| &table.columns[place]);
     let column = column.ok_or_else(|| ReadDbError::Corrupt {
         reason: format!("table {} declares no column {}", table.name, criterion.column),

@@ -53,9 +53,9 @@ impl RowScan for MySqlReadDb {
         let (from, up_to) = ends_of(range);
         let (key, version) = (quoted(table.stream_column()), quoted(VERSION));
         let number = table.has_line_numbers().then(|| quoted(LINE));
-        let same_event = number.as_ref().map_or_else(String::new, |number| {
-            format!(" OR (live.{version} = ? AND live.{number} > ?)")
-        });
+        let same_event = number
+            .as_ref()
+            .map_or_else(String::new, |number| format!(" OR (live.{version} = ? AND live.{number} > ?)"));
         let by_number = number.map_or_else(String::new, |number| format!(", live.{number}"));
         let statement = format!(
             "SELECT {} FROM {} AS live WHERE live.{key} >= ? AND live.{key} <= ? \
@@ -108,9 +108,7 @@ impl RowScan for MySqlReadDb {
         let groups: Vec<(String, String, String)> = in_time(&mut connection, answer).map_err(read_error)?;
         groups
             .into_iter()
-            .map(|(group, rows, lines)| {
-                Ok(GroupTotals { group, rows_sum: sum_of(&rows)?, lines_sum: sum_of(&lines)? })
-            })
+            .map(|(group, rows, lines)| Ok(GroupTotals { group, rows_sum: sum_of(&rows)?, lines_sum: sum_of(&lines)? }))
             .collect()
     }
 

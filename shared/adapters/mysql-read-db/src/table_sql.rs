@@ -12,8 +12,7 @@ pub(crate) fn quoted(name: &str) -> String {
 
 /// The columns of a table, each of this alias.
 pub(crate) fn columns_of(alias: &str, table: &Table) -> String {
-    let columns: Vec<String> =
-        table.columns.iter().map(|column| format!("{alias}.{}", quoted(column.name))).collect();
+    let columns: Vec<String> = table.columns.iter().map(|column| format!("{alias}.{}", quoted(column.name))).collect();
     columns.join(", ")
 }
 

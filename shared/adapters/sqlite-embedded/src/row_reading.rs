@@ -68,10 +68,8 @@ impl RowReader for SqliteReadDb {
              GROUP BY {group} ORDER BY {group}",
             quoted(table.name)
         );
-        let groups: Vec<(String, i64, i64, i64)> = sqlx::query_as(AssertSqlSafe(statement))
-            .fetch_all(&self.database.readers)
-            .await
-            .map_err(read_error)?;
+        let groups: Vec<(String, i64, i64, i64)> =
+            sqlx::query_as(AssertSqlSafe(statement)).fetch_all(&self.database.readers).await.map_err(read_error)?;
         let sum = |(group, rows, millions, rest): (String, i64, i64, i64)| GroupSum {
             group,
             rows: rows.unsigned_abs(),

@@ -1,8 +1,6 @@
 use async_trait::async_trait;
 use cqrs::{StreamId, StreamRange};
-use projection::{
-    GroupTotals, LINE, LinePlace, ReadDbError, RowScan, ScannedLine, ScannedRow, Table, Totals, VERSION,
-};
+use projection::{GroupTotals, LINE, LinePlace, ReadDbError, RowScan, ScannedLine, ScannedRow, Table, Totals, VERSION};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row as _};
 use uuid::Uuid;
@@ -86,7 +84,7 @@ impl RowScan for SqliteReadDb {
             .map_err(read_error)?;
         rows.iter()
             .map(|row| {
-                let count = |place: usize| Ok(row.try_get::<i64, _>(place).map_err(read_error)?.unsigned_abs());
+                let count = |place: usize| row.try_get::<i64, _>(place).map(i64::unsigned_abs).map_err(read_error);
                 let place = LinePlace { stream_id: stream_id_of(row)?, version: count(1)?, line: count(2)? };
                 Ok(ScannedLine { place, line: read_behind(row, table, 3).map_err(|error| error.to_string()) })
             })
@@ -117,10 +115,8 @@ impl RowScan for SqliteReadDb {
             taken_off.join(", "),
             quoted(lines.name)
         );
-        let groups: Vec<(String, i64, i64, i64, i64)> = sqlx::query_as(AssertSqlSafe(statement))
-            .fetch_all(&self.database.readers)
-            .await
-            .map_err(read_error)?;
+        let groups: Vec<(String, i64, i64, i64, i64)> =
+            sqlx::query_as(AssertSqlSafe(statement)).fetch_all(&self.database.readers).await.map_err(read_error)?;
         let totals = |(group, row_millions, row_rest, line_millions, line_rest)| GroupTotals {
             group,
             rows_sum: sum_of(row_millions, row_rest),

@@ -6,9 +6,7 @@ use projection::{AnyProjection, BatchPlan, Cells, Loaded, Projections, plan_batc
 use sqlx::{QueryBuilder, Row as _, Sqlite, SqliteConnection};
 
 use crate::SqliteReadDb;
-use crate::sqlite_cells::{
-    STREAMS_PER_STATEMENT, columns_of, insert_rows, push_streams, quoted, read, upsert_rows,
-};
+use crate::sqlite_cells::{STREAMS_PER_STATEMENT, columns_of, insert_rows, push_streams, quoted, read, upsert_rows};
 use crate::version_column::version_to_column;
 
 /// The projector's way into the read database: a batch is one transaction over its projections.

@@ -20,7 +20,7 @@ pub async fn account_at_version(
     actor: &Actor,
     min_version: Option<u64>,
 ) -> Result<BankAccountEntity, QueryError> {
-    let look = async || {
+    let look = || async move {
         let account = repository.account(account_id).await?;
         Ok(account.filter(|account| account.is_visible_to(actor)))
     };

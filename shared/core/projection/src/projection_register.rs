@@ -42,7 +42,10 @@ impl std::fmt::Display for BuildDue {
         match reason {
             DueReason::NeverBuilt => write!(formatter, "the projection {projection} has never been built")?,
             DueReason::OtherVersion { built, declared } => {
-                write!(formatter, "the rows of the projection {projection} are of version {built}, this build's of {declared}")?;
+                write!(
+                    formatter,
+                    "the rows of the projection {projection} are of version {built}, this build's of {declared}"
+                )?;
             }
             DueReason::NotRecorded => {
                 return write!(formatter, "the projection {projection} is not recorded: run `passbook prepare`");

@@ -13,10 +13,7 @@ pub struct Projections {
 impl Projections {
     /// These projections, where these types of aggregate are ignored on purpose.
     #[must_use]
-    pub const fn new(
-        all: &'static [&'static dyn AnyProjection],
-        ignored_types: &'static [&'static str],
-    ) -> Self {
+    pub const fn new(all: &'static [&'static dyn AnyProjection], ignored_types: &'static [&'static str]) -> Self {
         Self { all, ignored_types }
     }
 

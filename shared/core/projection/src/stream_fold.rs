@@ -66,11 +66,9 @@ impl<P: Projection> StreamFold<P> {
     }
 
     fn take(&mut self, event: &EventEnvelope, decoded: &P::Event) -> Result<Vec<P::Line>, FoldError> {
-        let place =
-            EventPlace { stream_id: self.stream_id, version: event.version, occurred_at: event.occurred_at };
+        let place = EventPlace { stream_id: self.stream_id, version: event.version, occurred_at: event.occurred_at };
         let impossible = |reason: String| FoldError::Impossible { reason };
-        let projected =
-            P::after(self.row.as_ref(), place, decoded).map_err(|error| impossible(error.to_string()))?;
+        let projected = P::after(self.row.as_ref(), place, decoded).map_err(|error| impossible(error.to_string()))?;
         if projected.lines.len() > 1 && !P::Line::TABLE.has_line_numbers() {
             return Err(impossible(format!("{} takes one line an event", P::Line::TABLE.name)));
         }

@@ -1,3 +1,4 @@
+use std::future::Future;
 use std::time::Duration;
 
 use cqrs::QueryError;
@@ -24,10 +25,11 @@ pub trait VersionedRow {
 /// [`QueryError::NotFound`] without `min_version`. With it, [`QueryError::ProjectionBehind`] after 2 s: a stream that was
 /// just created has no row yet, so a missing row is no proof; and a caller must not tell another caller's row from no row by
 /// the time that the answer takes.
-pub async fn row_at_version<R: VersionedRow>(
-    min_version: Option<u64>,
-    look: impl AsyncFn() -> Result<Option<R>, QueryError>,
-) -> Result<R, QueryError> {
+pub async fn row_at_version<R, L>(min_version: Option<u64>, look: impl Fn() -> L + Send) -> Result<R, QueryError>
+where
+    R: VersionedRow + Send,
+    L: Future<Output = Result<Option<R>, QueryError>> + Send,
+{
     let give_up_at = Instant::now() + MAX_WAIT;
     let mut pause = FIRST_PAUSE;
     loop {

@@ -6,7 +6,9 @@ use projection::{AnyProjection, Cells};
 
 use crate::commit_reader::CommitReader;
 use crate::folded_page::{FoldedPage, count_events};
-use crate::{BehindStream, RangeProgress, RestoreError, RestoreLimits, RowsChecksum, Scope, ShadowChange, ShadowTables};
+use crate::{
+    BehindStream, RangeProgress, RestoreError, RestoreLimits, RowsChecksum, Scope, ShadowChange, ShadowTables,
+};
 
 /// The number of streams that are looked at and written together.
 const BATCH_STREAMS: u32 = 500;

@@ -63,7 +63,8 @@ impl Restorer {
         let worked = match self.scope_of(&record) {
             Ok(scope) => {
                 job.scope = scope;
-                let run = RestoreRun::new(self.commits.clone(), self.store.clone(), self.limits, &record, &job, stop_at);
+                let run =
+                    RestoreRun::new(self.commits.clone(), self.store.clone(), self.limits, &record, &job, stop_at);
                 self.keeping_the_lease(&job, run.work()).await
             }
             Err(error) => Err(error),

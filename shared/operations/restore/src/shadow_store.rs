@@ -203,12 +203,8 @@ pub trait ShadowStore: Send + Sync {
     async fn differing(&self, job: &RestoreJob, range: StreamRange) -> Result<u64, RestoreStoreError>;
 
     /// Records that this range was verified, and how many of its streams differed.
-    async fn mark_verified(
-        &self,
-        job: &RestoreJob,
-        range_number: u32,
-        differing: u64,
-    ) -> Result<(), RestoreStoreError>;
+    async fn mark_verified(&self, job: &RestoreJob, range_number: u32, differing: u64)
+    -> Result<(), RestoreStoreError>;
 
     /// Keeps every projector from committing to the job's projections. The gate also opens by itself soon after `for_at_most`: the
     /// worker may have vanished without a word.

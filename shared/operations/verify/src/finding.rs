@@ -280,13 +280,7 @@ impl Finding {
         projection: &'static str,
         damage: Damage,
     ) -> Self {
-        Self {
-            stream_id: Some(stream_id),
-            version,
-            projection: Some(projection),
-            side: damage.side(),
-            damage,
-        }
+        Self { stream_id: Some(stream_id), version, projection: Some(projection), side: damage.side(), damage }
     }
 
     /// In this projection as a whole.
@@ -307,9 +301,7 @@ impl Finding {
             }
             _ => self.version == later.version,
         };
-        is_same_kind
-            && is_same_place
-            && (self.stream_id, self.projection) == (later.stream_id, later.projection)
+        is_same_kind && is_same_place && (self.stream_id, self.projection) == (later.stream_id, later.projection)
     }
 
     /// In no stream.

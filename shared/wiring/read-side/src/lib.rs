@@ -1,18 +1,20 @@
-//! Opens what a query function and the projector need of the read database that `READ_DB_URL` names: each its own part, so that a
-//! query links nothing that writes.
+//! Opens the part of the read database that a function or the projector needs, at the address in `READ_DB_URL`. Each part is opened
+//! on its own, so that a query links nothing that writes.
 
 use std::sync::Arc;
 
-use bank_read_model::BankAccountRepository;
 use cqrs::EventHandler;
+use projection::{ProjectionRegister, Projections, RowReader};
 use settings::SecretUrl;
 
-/// The read side's adapters; one database behind both.
+/// The read side's adapters; one database behind all of them.
 #[derive(Clone)]
 pub struct ReadSide {
-    /// What queries read.
-    pub accounts: Arc<dyn BankAccountRepository>,
-    /// What the projector writes through.
+    /// The port that queries read.
+    pub rows: Arc<dyn RowReader>,
+    /// The port that tells which version of each projection the rows are of.
+    pub register: Arc<dyn ProjectionRegister>,
+    /// The port that the projector writes through.
     pub event_handler: Arc<dyn EventHandler>,
 }
 
@@ -22,7 +24,7 @@ pub enum ReadSideError {
     /// No adapter of this build is for such a URL.
     #[error("READ_DB_URL: this build has no read database for the scheme {scheme:?}")]
     UnknownScheme {
-        /// What comes before `://`.
+        /// The part of the URL before `://`.
         scheme: String,
     },
     /// The SQLite file could not be opened.
@@ -35,12 +37,12 @@ pub enum ReadSideError {
     MySql(#[from] mysql_read_db::ConnectError),
 }
 
-/// Opens what queries read of the database that the URL names, for a function: one request at a time. A server is not connected
-/// yet: one that is down at the start may be back at the first request.
+/// Opens the rows that queries read, for a function: one request at a time. A server is not connected yet: a server that is down at
+/// the start may be back at the first request.
 ///
 /// # Errors
 /// See [`ReadSideError`].
-pub async fn open_accounts(read_db_url: &SecretUrl) -> Result<Arc<dyn BankAccountRepository>, ReadSideError> {
+pub async fn open_rows(read_db_url: &SecretUrl) -> Result<Arc<dyn RowReader>, ReadSideError> {
     #[cfg(feature = "mysql")]
     if is_mysql(read_db_url) {
         return Ok(Arc::new(mysql_read_db::MySqlReadDb::connect_for_function(read_db_url.expose())?));
@@ -52,11 +54,11 @@ pub async fn open_accounts(read_db_url: &SecretUrl) -> Result<Arc<dyn BankAccoun
     Err(unknown_scheme(read_db_url))
 }
 
-/// Opens what the projector writes through, for a function: one batch at a time. A server is not connected yet.
+/// Opens the records of the projections, for a function that looks whether a build is due. A server is not connected yet.
 ///
 /// # Errors
 /// See [`ReadSideError`].
-pub async fn open_event_handler(read_db_url: &SecretUrl) -> Result<Arc<dyn EventHandler>, ReadSideError> {
+pub async fn open_register(read_db_url: &SecretUrl) -> Result<Arc<dyn ProjectionRegister>, ReadSideError> {
     #[cfg(feature = "mysql")]
     if is_mysql(read_db_url) {
         return Ok(Arc::new(mysql_read_db::MySqlReadDb::connect_for_function(read_db_url.expose())?));
@@ -68,25 +70,53 @@ pub async fn open_event_handler(read_db_url: &SecretUrl) -> Result<Arc<dyn Event
     Err(unknown_scheme(read_db_url))
 }
 
-/// Opens both, for a program that handles many requests at once.
+/// Opens the port that the projector writes these projections through, for a function: one batch at a time. A server is not
+/// connected yet.
 ///
 /// # Errors
 /// See [`ReadSideError`].
-pub async fn open_for_many(read_db_url: &SecretUrl) -> Result<ReadSide, ReadSideError> {
+#[cfg_attr(not(any(feature = "mysql", feature = "sqlite")), expect(unused_variables, reason = "for a database alone"))]
+pub async fn open_event_handler(
+    read_db_url: &SecretUrl,
+    projections: Projections,
+) -> Result<Arc<dyn EventHandler>, ReadSideError> {
     #[cfg(feature = "mysql")]
     if is_mysql(read_db_url) {
-        let read_db = Arc::new(mysql_read_db::MySqlReadDb::connect(read_db_url.expose())?);
-        return Ok(ReadSide { accounts: read_db.clone(), event_handler: read_db });
+        let read_db = mysql_read_db::MySqlReadDb::connect_for_function(read_db_url.expose())?;
+        return Ok(Arc::new(mysql_read_db::MySqlProjector::new(read_db, projections)));
     }
     #[cfg(feature = "sqlite")]
     if let Some(path) = read_db_url.sqlite_path() {
-        let read_db = Arc::new(sqlite_embedded::SqliteReadDb::open(path.as_ref()).await?);
-        return Ok(ReadSide { accounts: read_db.clone(), event_handler: read_db });
+        let read_db = sqlite_embedded::SqliteReadDb::open(path.as_ref()).await?;
+        return Ok(Arc::new(sqlite_embedded::SqliteProjector::new(read_db, projections)));
     }
     Err(unknown_scheme(read_db_url))
 }
 
-/// Opens the read database that the URL names, for who restores it or looks a restore up.
+/// Opens all ports, for a program that handles many requests at once.
+///
+/// # Errors
+/// See [`ReadSideError`].
+#[cfg_attr(not(any(feature = "mysql", feature = "sqlite")), expect(unused_variables, reason = "for a database alone"))]
+pub async fn open_for_many(read_db_url: &SecretUrl, projections: Projections) -> Result<ReadSide, ReadSideError> {
+    #[cfg(feature = "mysql")]
+    if is_mysql(read_db_url) {
+        let read_db = mysql_read_db::MySqlReadDb::connect(read_db_url.expose())?;
+        let event_handler = Arc::new(mysql_read_db::MySqlProjector::new(read_db.clone(), projections));
+        let read_db = Arc::new(read_db);
+        return Ok(ReadSide { rows: read_db.clone(), register: read_db, event_handler });
+    }
+    #[cfg(feature = "sqlite")]
+    if let Some(path) = read_db_url.sqlite_path() {
+        let read_db = sqlite_embedded::SqliteReadDb::open(path.as_ref()).await?;
+        let event_handler = Arc::new(sqlite_embedded::SqliteProjector::new(read_db.clone(), projections));
+        let read_db = Arc::new(read_db);
+        return Ok(ReadSide { rows: read_db.clone(), register: read_db, event_handler });
+    }
+    Err(unknown_scheme(read_db_url))
+}
+
+/// Opens the read database for a program that restores it or looks a restore up.
 ///
 /// # Errors
 /// See [`ReadSideError`].

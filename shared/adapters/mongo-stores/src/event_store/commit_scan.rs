@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::commit_document::{commit_id, from_document, misfits, version_to_bson};
 use super::mongo_event_store::{MongoEventStore, corrupt, unavailable};
 use crate::OperationError;
+use crate::bounded::bounded;
 
 /// How many streams are looked at for each part that the store is split into: the more, the more even the parts.
 const SAMPLES_PER_PART: u32 = 64;
@@ -65,6 +66,18 @@ impl CommitScan for MongoEventStore {
         };
         let count = |name: &str| counted.get_i64(name).unwrap_or(0).unsigned_abs();
         Ok(EventStoreSize { commits: count("commits"), events: count("events") })
+    }
+
+    /// No index leads to a type of aggregate, so the look is bounded. A store that is too large for it answers that there may be one.
+    async fn has_commit_of(&self, aggregate_types: &[&str]) -> Result<bool, ReadError> {
+        let of_types = doc! { "aggregate_type": { "$in": aggregate_types.to_vec() } };
+        let commits = self.commits.clone_with_type::<Document>();
+        let found = bounded(Box::pin(async move { commits.find_one(of_types).projection(doc! { "_id": 1 }).await }));
+        match found.await {
+            Ok(found) => Ok(found.is_some()),
+            Err(OperationError::TooSlow) => Ok(true),
+            Err(error) => Err(unavailable(error)),
+        }
     }
 
     async fn misplaced(&self, limit: u32) -> Result<Vec<String>, ReadError> {

@@ -11,9 +11,8 @@ use crate::MySqlReadDb;
 impl RestoreLeases for MySqlReadDb {
     async fn take_lease(&self, lease: &Lease) -> Result<LeaseAnswer, RestoreStoreError> {
         // Mostly no restore runs, and that is known without a lock.
-        let running = format!(
-            "SELECT restores.*, lease_until_us > {NOW_US} AS is_held FROM restores WHERE is_running = 1"
-        );
+        let running =
+            format!("SELECT restores.*, lease_until_us > {NOW_US} AS is_held FROM restores WHERE is_running = 1");
         let mut connection = RestoringConnection::of(&self.pool).await?;
         let found = sqlx::query(AssertSqlSafe(running.clone())).fetch_optional(&mut *connection).await;
         if connection.answered(found)?.is_none() {

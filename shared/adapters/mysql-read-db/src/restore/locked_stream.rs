@@ -37,8 +37,7 @@ impl MySqlLockedStream {
             lock_streams(&mut connection, parcel).await.map_err(lock_error)?;
         }
         let rows = projection.row_table();
-        let select =
-            format!("SELECT version FROM {} WHERE {} = ?", quoted(rows.name), quoted(rows.stream_column()));
+        let select = format!("SELECT version FROM {} WHERE {} = ?", quoted(rows.name), quoted(rows.stream_column()));
         let live_version: Option<u64> = sqlx::query_scalar(AssertSqlSafe(select))
             .bind(stream_id.0)
             .fetch_optional(&mut *connection)

@@ -35,7 +35,8 @@ impl RestoreRegister for MySqlReadDb {
                 return Ok(Requested::Known(record));
             }
             let mut connection = RestoringConnection::of(&self.pool).await?;
-            let running = sqlx::query("SELECT * FROM restores WHERE is_running = 1").fetch_optional(&mut *connection).await;
+            let running =
+                sqlx::query("SELECT * FROM restores WHERE is_running = 1").fetch_optional(&mut *connection).await;
             if let Some(row) = connection.answered(running)? {
                 return Ok(Requested::OtherRuns(record_from(&row)?));
             }

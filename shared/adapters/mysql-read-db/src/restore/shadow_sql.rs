@@ -87,14 +87,14 @@ pub(super) fn differing(projection: &dyn AnyProjection, up_to: &str) -> String {
     let rows = projection.row_table();
     let (live, shadow, key) = (quoted(rows.name), shadow_of(rows), quoted(rows.stream_column()));
     let found_by = [rows.stream_column(), VERSION];
-    let is_other = is_other("live", "shadow", rows.columns, &found_by);
+    let is_other_row = is_other("live", "shadow", rows.columns, &found_by);
     let mut parts = vec![
         format!(
             "SELECT shadow.{key} AS stream_id \
              FROM {shadow} AS shadow LEFT JOIN {live} AS live ON live.{key} = shadow.{key} \
              WHERE shadow.{key} >= ? AND shadow.{key} {up_to} \
                AND (live.version IS NULL OR live.version > shadow.version \
-                    OR (live.version = shadow.version AND {is_other}))"
+                    OR (live.version = shadow.version AND {is_other_row}))"
         ),
         format!(
             "SELECT live.{key} FROM {live} AS live LEFT JOIN {shadow} AS shadow ON shadow.{key} = live.{key} \

@@ -66,7 +66,7 @@ impl SqliteReadDb {
 }
 
 pub(super) fn record_from(row: &SqliteRow) -> Result<RestoreRecord, RestoreStoreError> {
-    let count = |column: &str| Ok(row.try_get::<i64, _>(column).map_err(corrupt)?.cast_unsigned());
+    let count = |column: &str| row.try_get::<i64, _>(column).map(i64::cast_unsigned).map_err(corrupt);
     let text = |column: &str| row.try_get::<&str, _>(column).map_err(corrupt);
     let time = |us: i64| Timestamp::from_unix_micros(us).map_err(corrupt);
     let id = Uuid::try_parse(text("restore_id")?).map_err(corrupt)?;

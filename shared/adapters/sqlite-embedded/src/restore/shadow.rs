@@ -220,7 +220,9 @@ async fn behind(
         .await
         .map_err(unavailable)?;
     let behind_from = |row: &SqliteRow| {
-        let version = |place: usize| Ok(row.try_get::<Option<i64>, _>(place).map_err(corrupt)?.map(i64::cast_unsigned));
+        let version = |place: usize| {
+            row.try_get::<Option<i64>, _>(place).map(|version| version.map(i64::cast_unsigned)).map_err(corrupt)
+        };
         let stream_id: &str = row.try_get(0).map_err(corrupt)?;
         let is_there = row.try_get::<Option<&str>, _>(3).map_err(corrupt)?.is_some();
         Ok(BehindStream {

@@ -258,7 +258,7 @@ impl ShadowStore for SqliteReadDb {
 }
 
 fn range_from(row: &SqliteRow) -> Result<RangeProgress, RestoreStoreError> {
-    let count = |column: &str| Ok(row.try_get::<i64, _>(column).map_err(corrupt)?.cast_unsigned());
+    let count = |column: &str| row.try_get::<i64, _>(column).map(i64::cast_unsigned).map_err(corrupt);
     let at_stream = stream_from(row.try_get("at_stream").map_err(corrupt)?)?;
     let at_version: Option<i64> = row.try_get("at_version").map_err(corrupt)?;
     Ok(RangeProgress {

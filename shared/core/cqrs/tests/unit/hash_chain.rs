@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use cqrs::{
-    Commit, CommitDraft, Digest, EventSourcingHandler, Idempotency, Loaded, Opening, RecordedEvent, RecordedState,
-    SealedPersonalData, StreamId,
+    Commit, CommitDraft, Digest, EventSourcingHandler, Idempotency, Loaded, OpenedCommit, Opening, RecordedEvent,
+    RecordedState, SealedPersonalData, StreamId,
 };
 use serde_json::json;
 use uuid::Uuid;
