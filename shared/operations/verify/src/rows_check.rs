@@ -104,6 +104,7 @@ impl RowsCheck {
         lines: &mut LinePages<'_>,
         findings: &mut Vec<Finding>,
     ) -> Result<Option<Damage>, ReadDbError> {
+        let row_version = self.row_version();
         let Some(fold) = &mut self.fold else { return Ok(None) };
         let expected_lines = match fold.apply_strictly(event) {
             Ok(expected_lines) => expected_lines,
@@ -116,7 +117,7 @@ impl RowsCheck {
                 }));
             }
         };
-        if self.row_version() == event.version {
+        if row_version == event.version {
             let (expected_row, is_erased) = (fold.row(), fold.is_erased());
             self.compare_row(expected_row, is_erased, findings);
         }
