@@ -1,7 +1,7 @@
 //! `POST /accounts/{id}/withdrawals`: the request becomes a [`WithdrawFunds`] command, and the command's outcome the answer.
 
 mod withdraw_funds_handler; // load, decide, save
-mod withdraw_funds_request; // the body, parsed
+mod withdraw_funds_request; // the body becomes the command
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use http::StatusCode;
 use http_api::{Answer, ApiRequest, HttpFunction, Problem, Scope, account_command_answer, account_command_problem};
 
 pub use withdraw_funds_handler::WithdrawFundsHandler;
-use withdraw_funds_request::WithdrawFundsRequest;
+use withdraw_funds_request::withdraw_funds;
 
 /// The function behind `POST /accounts/{id}/withdrawals`.
 pub struct WithdrawFundsFunction {
@@ -33,8 +33,7 @@ impl HttpFunction for WithdrawFundsFunction {
         let caller = request.caller(Scope::AccountsWrite)?;
         request.query(&[])?;
         let account_id = request.account_id()?;
-        let body: WithdrawFundsRequest = request.json()?;
-        let command = body.into_command(caller.actor(), account_id)?;
+        let command = withdraw_funds(request.json()?, caller.actor(), account_id)?;
         let context = request.command_context(&caller, &command)?;
         match self.dispatcher.dispatch(CommandEnvelope { command, context }).await {
             Ok(outcome) => account_command_answer(StatusCode::OK, &outcome),
