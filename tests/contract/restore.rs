@@ -255,7 +255,7 @@ pub async fn what_waited_for_a_turn_that_has_come_is_dropped(under_test: &dyn Re
     opened.assert_rows(&[history]).await;
 }
 
-fn events_of(commits: &[Commit]) -> Vec<EventEnvelope> {
+fn envelopes_of(commits: &[Commit]) -> Vec<EventEnvelope> {
     commits.iter().flat_map(|commit| opened(commit).envelopes().collect::<Vec<_>>()).collect()
 }
 
@@ -269,7 +269,7 @@ pub async fn writes_projection_and_early_events_go_on_meanwhile(under_test: &dyn
         let commits = in_turns(&mut dice, &histories);
         let (before, meanwhile) = commits.split_at(commits.len() / 2);
         opened.append(before).await;
-        let mut delivered: Vec<EventEnvelope> = events_of(before);
+        let mut delivered: Vec<EventEnvelope> = envelopes_of(before);
         let mut held_back: Vec<EventEnvelope> = Vec::new();
         for batch in dice.cut(&delivered, 60) {
             opened.project(&batch).await;
@@ -285,7 +285,7 @@ pub async fn writes_projection_and_early_events_go_on_meanwhile(under_test: &dyn
         let serving = async {
             for commits in dice.cut(meanwhile, 6) {
                 opened.append(&commits).await;
-                let mut events: Vec<EventEnvelope> = events_of(&commits);
+                let mut events: Vec<EventEnvelope> = envelopes_of(&commits);
                 // Out of order, with repeats, and some of them not at all for now.
                 dice.shuffle(&mut events);
                 let repeated = delivered.iter().rev().take(5).cloned().collect::<Vec<_>>();

@@ -24,7 +24,7 @@ impl CommandHandler<FileCase> for CaseCommandHandler {
     async fn handle(&self, envelope: &CommandEnvelope<FileCase>) -> Result<CommandOutcome<Case>, CommandErrorOf<Case>> {
         let CommandEnvelope { command, context } = envelope;
         let stream_id = CaseId::of(&command.docket_number).stream_id();
-        // Loaded although it founds the stream: the docket number may have been filed, and only a case that
+        // Loaded although it creates the stream: the docket number may have been filed, and only a case that
         // is looked at can say so.
         self.cases
             .execute(stream_id, context, |loaded| {

@@ -79,7 +79,7 @@ impl AccountStore {
                 opening_balance: eur(100_000),
             };
             let context = context(number, 0, &mut dice);
-            handler.found(stream_id, &context, |_| Ok(vec![opened.clone()])).await.expect("opens");
+            handler.create(stream_id, &context, |_| Ok(vec![opened.clone()])).await.expect("opens");
             let last = 5 + dice.below(7);
             for turn in 1..=last {
                 let amount = eur(dice.amount_up_to(1_000));

@@ -1,16 +1,17 @@
+use account_commands::VisibleAccounts;
 use bank::{AccountAggregate, DepositFunds};
-use cqrs::{CommandEnvelope, CommandErrorOf, CommandHandler, CommandOutcome, EventSourcingHandler, StreamId};
+use cqrs::{CommandEnvelope, CommandErrorOf, CommandHandler, CommandOutcome, EventSourcingHandler};
 
 /// Handles [`DepositFunds`]: load, decide, save.
 pub struct DepositFundsHandler {
-    accounts: EventSourcingHandler<AccountAggregate>,
+    accounts: VisibleAccounts,
 }
 
 impl DepositFundsHandler {
     /// On these accounts.
     #[must_use]
     pub const fn new(accounts: EventSourcingHandler<AccountAggregate>) -> Self {
-        Self { accounts }
+        Self { accounts: VisibleAccounts::of(accounts) }
     }
 }
 
@@ -21,16 +22,6 @@ impl CommandHandler<DepositFunds> for DepositFundsHandler {
         &self,
         envelope: &CommandEnvelope<DepositFunds>,
     ) -> Result<CommandOutcome<AccountAggregate>, CommandErrorOf<AccountAggregate>> {
-        let CommandEnvelope { command, context } = envelope;
-        let stream_id = StreamId(command.account_id.as_uuid());
-        self.accounts
-            .execute(stream_id, context, |loaded| {
-                // Whether there is such an account for this caller comes before its version: a stranger is
-                // not to learn that there is one.
-                loaded.aggregate.account_of(&command.actor)?;
-                loaded.require_version(context.expected_version)?;
-                Ok(loaded.aggregate.deposit_funds(command)?)
-            })
-            .await
+        self.accounts.execute(envelope, AccountAggregate::deposit_funds).await
     }
 }

@@ -1,7 +1,7 @@
 //! `POST /accounts/{id}/deposits`: the request becomes a [`DepositFunds`] command, and the command's outcome the answer.
 
 mod deposit_funds_handler; // load, decide, save
-mod deposit_funds_request; // the body, parsed
+mod deposit_funds_request; // the body becomes the command
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use http::StatusCode;
 use http_api::{Answer, ApiRequest, HttpFunction, Problem};
 
 pub use deposit_funds_handler::DepositFundsHandler;
-use deposit_funds_request::DepositFundsRequest;
+use deposit_funds_request::deposit_funds;
 
 /// The function behind `POST /accounts/{id}/deposits`.
 pub struct DepositFundsFunction {
@@ -34,8 +34,7 @@ impl HttpFunction for DepositFundsFunction {
         let caller = request.caller(scopes::ACCOUNTS_WRITE)?;
         request.query(&[])?;
         let account_id = account_id(request)?;
-        let body: DepositFundsRequest = request.json()?;
-        let command = body.into_command(actor(&caller), account_id)?;
+        let command = deposit_funds(request.json()?, actor(&caller), account_id)?;
         let context = request.command_context(&caller, &command)?;
         match self.dispatcher.dispatch(CommandEnvelope { command, context }).await {
             Ok(outcome) => account_command_answer(StatusCode::OK, &outcome),

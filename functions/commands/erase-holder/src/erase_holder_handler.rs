@@ -2,10 +2,10 @@ use std::sync::Arc;
 
 use bank::{AccountAggregate, EraseHolder};
 use cqrs::{
-    CommandEnvelope, CommandError, CommandErrorOf, CommandHandler, CommandOutcome, EventSourcingHandler, Loaded,
+    CommandEnvelope, CommandErrorOf, CommandHandler, CommandOutcome, EventSourcingHandler, Loaded, PersonalDataError,
     Refusal, StreamId,
 };
-use personal_data::{KeyStore, KeyStoreError, StoredKey};
+use personal_data::{KeyStore, StoredKey};
 
 /// Handles [`EraseHolder`]: destroy the key, then load, decide, save.
 ///
@@ -24,7 +24,7 @@ impl EraseHolderHandler {
         Self { accounts, keys }
     }
 
-    async fn is_key_destroyed(&self, stream_id: StreamId) -> Result<bool, KeyStoreError> {
+    async fn is_key_destroyed(&self, stream_id: StreamId) -> Result<bool, PersonalDataError> {
         Ok(self.keys.get_many(&[stream_id]).await?.get(&stream_id) == Some(&StoredKey::Destroyed))
     }
 }
@@ -47,20 +47,14 @@ impl CommandHandler<EraseHolder> for EraseHolderHandler {
             }
             Ok::<_, Refusal<_>>(events)
         };
-        let mut is_begun = self.is_key_destroyed(stream_id).await.map_err(of_the_store)?;
+        let mut is_begun = self.is_key_destroyed(stream_id).await?;
         if !is_begun {
-            is_begun = self.accounts.look(stream_id, |loaded| decide(loaded, false).is_ok()).await?;
+            is_begun = self.accounts.peek(stream_id, |loaded| decide(loaded, false).is_ok()).await?;
         }
         if is_begun {
             // Also once more: the first time may have ended halfway.
-            self.keys.destroy(stream_id).await.map_err(of_the_store)?;
+            self.keys.destroy(stream_id).await.map_err(PersonalDataError::from)?;
         }
         self.accounts.execute(stream_id, context, |loaded| decide(loaded, is_begun)).await
-    }
-}
-
-fn of_the_store(error: KeyStoreError) -> CommandErrorOf<AccountAggregate> {
-    match error {
-        KeyStoreError::Unavailable { source } => CommandError::Unavailable { source },
     }
 }

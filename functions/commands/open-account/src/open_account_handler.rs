@@ -25,7 +25,7 @@ impl CommandHandler<OpenAccount> for OpenAccountHandler {
         let stream_id = StreamId(command.account_id.as_uuid());
         // The id was made for this command, so there is nothing to load.
         self.accounts
-            .found(stream_id, context, |loaded| {
+            .create(stream_id, context, |loaded| {
                 loaded.require_version(context.expected_version)?;
                 Ok(loaded.aggregate.open_account(command)?)
             })

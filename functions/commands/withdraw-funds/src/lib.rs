@@ -1,7 +1,7 @@
 //! `POST /accounts/{id}/withdrawals`: the request becomes a [`WithdrawFunds`] command, and the command's outcome the answer.
 
 mod withdraw_funds_handler; // load, decide, save
-mod withdraw_funds_request; // the body, parsed
+mod withdraw_funds_request; // the body becomes the command
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use http::StatusCode;
 use http_api::{Answer, ApiRequest, HttpFunction, Problem};
 
 pub use withdraw_funds_handler::WithdrawFundsHandler;
-use withdraw_funds_request::WithdrawFundsRequest;
+use withdraw_funds_request::withdraw_funds;
 
 /// The function behind `POST /accounts/{id}/withdrawals`.
 pub struct WithdrawFundsFunction {
@@ -34,8 +34,7 @@ impl HttpFunction for WithdrawFundsFunction {
         let caller = request.caller(scopes::ACCOUNTS_WRITE)?;
         request.query(&[])?;
         let account_id = account_id(request)?;
-        let body: WithdrawFundsRequest = request.json()?;
-        let command = body.into_command(actor(&caller), account_id)?;
+        let command = withdraw_funds(request.json()?, actor(&caller), account_id)?;
         let context = request.command_context(&caller, &command)?;
         match self.dispatcher.dispatch(CommandEnvelope { command, context }).await {
             Ok(outcome) => account_command_answer(StatusCode::OK, &outcome),

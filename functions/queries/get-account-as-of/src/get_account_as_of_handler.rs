@@ -3,8 +3,8 @@ use std::sync::Arc;
 use bank::{AccountAggregate, AccountId, Actor, HolderName};
 use bank_read_model::{BankAccountEntity, BankAccountProjection};
 use cqrs::{
-    AggregateRoot as _, EventStore, EventStoreRepository, LoadError, OpenedCommit, PersonalData, QueryEnvelope,
-    QueryError, QueryHandler, ReadError, StreamId, Timestamp, UnopenedCommit,
+    AggregateRoot as _, EventStore, EventStoreRepository, OpenedCommit, PersonalData, QueryEnvelope, QueryError,
+    QueryHandler, StreamId, Timestamp, UnopenedCommit,
 };
 use projection::StreamFold;
 
@@ -42,7 +42,7 @@ impl GetAccountAsOfHandler {
     /// The account, its holder hidden where it has been erased since: with the key, but for an account that was opened
     /// before names were sealed, whose name is in the log for ever.
     async fn without_erased_holder(&self, mut account: BankAccountEntity) -> Result<BankAccountEntity, QueryError> {
-        let newest = self.accounts.newest(StreamId(account.account_id.as_uuid())).await.map_err(load_error)?;
+        let newest = self.accounts.newest(StreamId(account.account_id.as_uuid())).await?;
         let is_holder_erased =
             newest.is_some_and(|newest| newest.aggregate.opened().is_some_and(|opened| opened.is_holder_erased));
         if is_holder_erased {
@@ -61,8 +61,8 @@ impl QueryHandler<GetAccountAsOf> for GetAccountAsOfHandler {
         let mut fold = StreamFold::<BankAccountProjection>::new(stream_id);
         loop {
             let version = fold.row().map_or(0, |account| account.version);
-            let commits = self.event_store.commits_from(stream_id, version + 1, PAGE_COMMITS).await;
-            let commits = self.personal_data.open(commits.map_err(read_error)?).await?;
+            let commits = self.event_store.commits_from(stream_id, version + 1, PAGE_COMMITS).await?;
+            let commits = self.personal_data.open(commits).await?;
             let commits = commits.into_iter().collect::<Result<Vec<OpenedCommit>, UnopenedCommit>>()?;
             let occurred_at = |commit: &OpenedCommit| commit.commit().draft.occurred_at;
             for commit in commits.iter().take_while(|commit| occurred_at(commit) <= *as_of) {
@@ -93,18 +93,4 @@ fn fold_commit(fold: &mut StreamFold<BankAccountProjection>, commit: &OpenedComm
         fold.apply(&event).map_err(|error| corrupt(error.to_string()))?;
     }
     Ok(())
-}
-
-fn read_error(error: ReadError) -> QueryError {
-    match error {
-        ReadError::Unavailable { source } => QueryError::Unavailable { source },
-        ReadError::Corrupt { .. } => QueryError::Corrupt { reason: error.to_string() },
-    }
-}
-
-fn load_error(error: LoadError) -> QueryError {
-    match error {
-        LoadError::Read(error) => read_error(error),
-        LoadError::Undecodable { .. } => QueryError::Corrupt { reason: error.to_string() },
-    }
 }

@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use bank::{AccountAggregate, AccountEvent, AccountId, Actor, HolderName};
 use cqrs::{
-    Commit, Digest, DomainEvent as _, EventEnvelope, EventStore, EventStoreRepository, LoadError, OpenedCommit,
-    PersonalData, QueryEnvelope, QueryError, QueryHandler, ReadError, StreamId, Timestamp, UnopenedCommit,
+    Commit, Digest, DomainEvent as _, EventEnvelope, EventStore, EventStoreRepository, OpenedCommit, PersonalData,
+    QueryEnvelope, QueryError, QueryHandler, StreamId, Timestamp, UnopenedCommit,
 };
 
 /// A page of an account's audit trail.
@@ -67,11 +67,11 @@ impl QueryHandler<ListAccountEvents> for ListAccountEventsHandler {
     async fn handle(&self, envelope: &QueryEnvelope<ListAccountEvents>) -> Result<EventsAnswer, QueryError> {
         let ListAccountEvents { actor, account_id, from_version, limit } = &envelope.query;
         let stream_id = StreamId(account_id.as_uuid());
-        let newest = self.accounts.newest(stream_id).await.map_err(load_error)?.ok_or(QueryError::NotFound)?;
+        let newest = self.accounts.newest(stream_id).await?.ok_or(QueryError::NotFound)?;
         let account = newest.aggregate.account_of(actor).map_err(|_| QueryError::NotFound)?;
         // Every commit holds an event at least, so that so many commits hold the page and the one event more
         // that tells whether there is a next.
-        let commits = self.repository.commits_from(stream_id, *from_version, limit + 1).await.map_err(read_error)?;
+        let commits = self.repository.commits_from(stream_id, *from_version, limit + 1).await?;
         let commits: Vec<OpenedCommit> =
             self.personal_data.open(commits).await?.into_iter().collect::<Result<_, UnopenedCommit>>()?;
         let stored: Vec<(&Commit, EventEnvelope)> = commits
@@ -109,19 +109,5 @@ fn audited(commit: &Commit, envelope: EventEnvelope) -> Result<AuditedEvent, Que
 fn hide_holder(audited: &mut AuditedEvent) {
     if let AccountEvent::AccountOpened { holder, .. } = &mut audited.event {
         *holder = HolderName::Erased;
-    }
-}
-
-fn read_error(error: ReadError) -> QueryError {
-    match error {
-        ReadError::Unavailable { source } => QueryError::Unavailable { source },
-        ReadError::Corrupt { .. } => QueryError::Corrupt { reason: error.to_string() },
-    }
-}
-
-fn load_error(error: LoadError) -> QueryError {
-    match error {
-        LoadError::Read(error) => read_error(error),
-        LoadError::Undecodable { .. } => QueryError::Corrupt { reason: error.to_string() },
     }
 }

@@ -5,6 +5,7 @@ mod routes; // which method and path is which function's
 // --- reading a request
 mod account_request; // the account in the path, the caller as the domain knows it
 mod field_values; // a body's fields as values of the bank
+mod funds_request; // the body that deposits and withdrawals share
 pub mod scopes; // what a token may allow
 
 // --- writing an answer
@@ -18,4 +19,5 @@ pub use account_command_answer::{account_command_answer, account_command_problem
 pub use account_query_problem::{account_not_found, account_query_problem};
 pub use account_request::{account_id, actor};
 pub use field_values::{FieldCode, bank_value, positive_amount, wrong_value};
+pub use funds_request::{Funds, FundsRequest};
 pub use routes::{OPENAPI_PATH, ROUTES, Route, methods_of};

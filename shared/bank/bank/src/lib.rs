@@ -22,7 +22,7 @@ pub use account_error::AccountError;
 pub use account_event::AccountEvent;
 pub use account_id::{AccountId, AccountIdError};
 pub use amount::{Amount, AmountError};
-pub use commands::{Actor, CloseAccount, DepositFunds, EraseHolder, OpenAccount, WithdrawFunds};
+pub use commands::{AccountCommand, Actor, CloseAccount, DepositFunds, EraseHolder, OpenAccount, WithdrawFunds};
 pub use currency::{Currency, CurrencyError};
 pub use money::{MAX_AMOUNT_MINOR, Money, MoneyError};
 pub use text::{AccountKind, AccountKindError, Holder, HolderName, Reference, TextError};

@@ -1,15 +1,12 @@
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use aggregate_root::AggregateRoot;
-use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
-use tower::retry::{Policy, RetryLayer};
-use tower::util::BoxCloneSyncService;
-use tower::{Service, ServiceBuilder, ServiceExt as _};
+use async_trait::async_trait;
+use backon::{BackoffBuilder as _, ExponentialBuilder};
 
 use crate::command::CommandErrorOf;
-use crate::dispatch_layers::{BoxedAnswer, DeadlineLayer, DispatchError, Message, TraceLayer, short_type_name};
+use crate::dispatch_log::{DispatchError, logged};
 use crate::{CommandEnvelope, CommandError, CommandHandler, CommandOutcome};
 
 /// How long and how often a [`CommandDispatcher`] tries.
@@ -38,20 +35,30 @@ impl Default for DispatchLimits {
     }
 }
 
-type CommandService<C, A> = BoxCloneSyncService<CommandEnvelope<C>, CommandOutcome<A>, CommandErrorOf<A>>;
-
-/// Brings a command to its handler, with what all commands share around it, outermost first: a trace, a
-/// deadline, and another try when another writer was first.
-#[derive(Clone)]
+/// Brings a command to its handler. All commands share what is around it: a span with a log line, a time limit, and another
+/// try when another writer was first.
 pub struct CommandDispatcher<C, A: AggregateRoot> {
-    service: CommandService<C, A>,
+    handler: Arc<dyn HandleOnce<C, A>>,
+    limits: DispatchLimits,
 }
 
-impl<C, A> CommandDispatcher<C, A>
-where
-    C: Clone + Send + Sync + 'static,
-    A: AggregateRoot,
-{
+/// A [`CommandHandler`] of any type: a dispatcher is named by its command, not by its handler.
+#[async_trait]
+trait HandleOnce<C, A: AggregateRoot>: Send + Sync {
+    async fn handle_once(&self, envelope: &CommandEnvelope<C>) -> Result<CommandOutcome<A>, CommandErrorOf<A>>;
+}
+
+#[async_trait]
+impl<C: Sync, H: CommandHandler<C>> HandleOnce<C, H::Aggregate> for H {
+    async fn handle_once(
+        &self,
+        envelope: &CommandEnvelope<C>,
+    ) -> Result<CommandOutcome<H::Aggregate>, CommandErrorOf<H::Aggregate>> {
+        self.handle(envelope).await
+    }
+}
+
+impl<C: Sync + 'static, A: AggregateRoot> CommandDispatcher<C, A> {
     /// Around this handler, within the default limits.
     pub fn new<H: CommandHandler<C, Aggregate = A>>(handler: H) -> Self {
         Self::with_limits(handler, DispatchLimits::default())
@@ -59,12 +66,7 @@ where
 
     /// Around this handler, within these limits.
     pub fn with_limits<H: CommandHandler<C, Aggregate = A>>(handler: H, limits: DispatchLimits) -> Self {
-        let service = ServiceBuilder::new()
-            .layer(TraceLayer { kind: "command", name: short_type_name::<C>() })
-            .layer(DeadlineLayer { timeout: limits.timeout })
-            .layer(RetryLayer::new(RetryAfterConflict::new(limits)))
-            .service(HandlerService { handler: Arc::new(handler) });
-        Self { service: BoxCloneSyncService::new(service) }
+        Self { handler: Arc::new(handler), limits }
     }
 
     /// Dispatches one command.
@@ -72,99 +74,46 @@ where
     /// # Errors
     /// See [`CommandError`].
     pub async fn dispatch(&self, envelope: CommandEnvelope<C>) -> Result<CommandOutcome<A>, CommandErrorOf<A>> {
-        self.service.clone().oneshot(envelope).await
+        let handled = async {
+            let tries = self.try_until_no_conflict(&envelope);
+            tokio::time::timeout(self.limits.timeout, tries).await.unwrap_or(Err(CommandError::DeadlineExceeded))
+        };
+        logged::<C, _, _>("command", &envelope.context.correlation_id, handled).await
+    }
+
+    /// Only a lost race is tried again. Every other error is final, or the client's to retry: only the client knows whether
+    /// it has an idempotency key.
+    async fn try_until_no_conflict(
+        &self,
+        envelope: &CommandEnvelope<C>,
+    ) -> Result<CommandOutcome<A>, CommandErrorOf<A>> {
+        // Each command has random waits of its own: racers that waited the same times would meet again at every try.
+        let mut waits = ExponentialBuilder::default()
+            .with_min_delay(self.limits.min_backoff)
+            .with_max_delay(self.limits.max_backoff)
+            .with_max_times(self.limits.max_conflict_retries)
+            .with_jitter()
+            .build();
+        loop {
+            let result = self.handler.handle_once(envelope).await;
+            let is_conflict = matches!(result, Err(CommandError::Conflict));
+            match waits.next().filter(|_| is_conflict) {
+                Some(wait) => tokio::time::sleep(wait).await,
+                None => return result,
+            }
+        }
     }
 }
 
-impl<C> Message for CommandEnvelope<C> {
-    fn correlation_id(&self) -> &str {
-        &self.context.correlation_id
+// Not derived: that would ask for a command and an aggregate that can be cloned, which the dispatcher does not hold.
+impl<C, A: AggregateRoot> Clone for CommandDispatcher<C, A> {
+    fn clone(&self) -> Self {
+        Self { handler: Arc::clone(&self.handler), limits: self.limits }
     }
 }
 
 impl<E: std::error::Error + 'static> DispatchError for CommandError<E> {
-    fn deadline_exceeded() -> Self {
-        Self::DeadlineExceeded
-    }
-
     fn is_fault(&self) -> bool {
         !matches!(self, Self::Refused(_) | Self::IdempotencyKeyReused | Self::Conflict)
-    }
-}
-
-struct HandlerService<H> {
-    handler: Arc<H>,
-}
-
-// Not derived: that would ask for a handler that can be cloned, which behind the Arc it need not be.
-impl<H> Clone for HandlerService<H> {
-    fn clone(&self) -> Self {
-        Self { handler: Arc::clone(&self.handler) }
-    }
-}
-
-impl<C, H> Service<CommandEnvelope<C>> for HandlerService<H>
-where
-    C: Send + Sync + 'static,
-    H: CommandHandler<C>,
-{
-    type Response = CommandOutcome<H::Aggregate>;
-    type Error = CommandErrorOf<H::Aggregate>;
-    type Future = BoxedAnswer<Self::Response, Self::Error>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, envelope: CommandEnvelope<C>) -> Self::Future {
-        let handler = Arc::clone(&self.handler);
-        Box::pin(async move { handler.handle(&envelope).await })
-    }
-}
-
-/// The `tower` retry policy: only a lost race is tried again. Everything else is either final or the
-/// client's to retry, since only the client knows whether it has an idempotency key.
-struct RetryAfterConflict {
-    waits: ExponentialBuilder,
-    waits_left: ExponentialBackoff,
-}
-
-impl RetryAfterConflict {
-    fn new(limits: DispatchLimits) -> Self {
-        let waits = ExponentialBuilder::default()
-            .with_min_delay(limits.min_backoff)
-            .with_max_delay(limits.max_backoff)
-            .with_max_times(limits.max_conflict_retries)
-            .with_jitter();
-        Self { waits, waits_left: waits.build() }
-    }
-}
-
-/// tower clones the policy for each message. A clone starts anew, and with randomness of its own: racers that
-/// waited the same times would meet again at every try.
-impl Clone for RetryAfterConflict {
-    fn clone(&self) -> Self {
-        Self { waits: self.waits, waits_left: self.waits.build() }
-    }
-}
-
-impl<C: Clone, A, E: std::error::Error + 'static> Policy<CommandEnvelope<C>, CommandOutcome<A>, CommandError<E>>
-    for RetryAfterConflict
-{
-    type Future = tokio::time::Sleep;
-
-    fn retry(
-        &mut self,
-        _: &mut CommandEnvelope<C>,
-        result: &mut Result<CommandOutcome<A>, CommandError<E>>,
-    ) -> Option<Self::Future> {
-        match result {
-            Err(CommandError::Conflict) => self.waits_left.next().map(tokio::time::sleep),
-            _ => None,
-        }
-    }
-
-    fn clone_request(&mut self, envelope: &CommandEnvelope<C>) -> Option<CommandEnvelope<C>> {
-        Some(envelope.clone())
     }
 }

@@ -63,14 +63,14 @@ impl<A: AggregateRoot> EventSourcingHandler<A> {
     ///
     /// # Errors
     /// See [`LoadError`], as a [`CommandError`].
-    pub async fn look<T>(
+    pub async fn peek<T>(
         &self,
         stream_id: StreamId,
-        look: impl FnOnce(&Loaded<'_, A>) -> T + Send,
+        read: impl FnOnce(&Loaded<'_, A>) -> T + Send,
     ) -> Result<T, CommandErrorOf<A>> {
         let newest = self.event_store.newest(stream_id).await?;
         let nothing_yet = A::default();
-        Ok(look(&newest.as_ref().map_or(Loaded { aggregate: &nothing_yet, version: 0 }, Loaded::after)))
+        Ok(read(&newest.as_ref().map_or(Loaded { aggregate: &nothing_yet, version: 0 }, Loaded::after)))
     }
 
     /// Load, decide, save: for a command on an aggregate that may exist.
@@ -87,13 +87,13 @@ impl<A: AggregateRoot> EventSourcingHandler<A> {
         self.decide_and_save(stream_id, before, context, &decide).await
     }
 
-    /// Decide, save: for a command that founds a stream whose id was made for it. There is nothing to load;
-    /// should the stream exist all the same, the save finds that out, and nothing is added to it.
+    /// Decide, save: for a command that creates a stream whose id was made for it. There is nothing to load. Should the
+    /// stream exist already, the save notices, and nothing is added to the stream.
     ///
     /// # Errors
-    /// See [`CommandError`]; where the stream exists and this command did not found it, what the domain says of
-    /// that, else `Conflict`.
-    pub async fn found(
+    /// See [`CommandError`]. Where another command created the stream: the domain's refusal to create it twice, or else
+    /// `Conflict`.
+    pub async fn create(
         &self,
         stream_id: StreamId,
         context: &CommandContext,
@@ -101,7 +101,7 @@ impl<A: AggregateRoot> EventSourcingHandler<A> {
     ) -> Result<CommandOutcome<A>, CommandErrorOf<A>> {
         match self.decide_and_save(stream_id, None, context, &decide).await {
             Err(CommandError::Conflict) => {
-                // What the domain says of founding it twice is the better answer, if it says anything.
+                // The domain's refusal to create the stream twice is the better answer, if there is such a refusal.
                 if let Some(before) = self.event_store.newest(stream_id).await? {
                     decide(&Loaded::after(&before)).map_err(CommandError::Refused)?;
                 }

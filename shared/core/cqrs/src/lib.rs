@@ -9,7 +9,7 @@
 
 // --- the write side
 mod command; // a command with what every command carries, and how it can end
-mod command_dispatcher; // tracing, deadline and conflict retries around one handler
+mod command_dispatcher; // span, log line, time limit and conflict retries around one handler
 mod command_handler; // load, decide, save: once
 mod commit; // what one command stores: the unit of the event store
 mod commit_scan; // port: all commits, stream after stream
@@ -32,10 +32,10 @@ mod event_envelope; // one event as it travels
 mod event_handler; // port: applies events to a read database
 // --- the read side
 mod query; // a query with what every query carries, and how it can end
-mod query_dispatcher; // tracing and deadline around one handler
+mod query_dispatcher; // span, log line and time limit around one handler
 mod query_handler; // answers one query
-// --- what both dispatchers put around a handler
-mod dispatch_layers;
+// --- both sides
+mod dispatch_log; // the span and the log line around a handler
 
 pub use aggregate_root::{
     AggregateRoot, DomainEvent, EventDecodeError, StoredForm, Timestamp, TimestampError, Upcaster, upcast,

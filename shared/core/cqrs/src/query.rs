@@ -1,3 +1,5 @@
+use crate::{LoadError, ReadError};
+
 /// What every query carries beside its own content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueryContext {
@@ -44,4 +46,22 @@ pub enum QueryError {
         /// What did not fit.
         reason: String,
     },
+}
+
+impl From<ReadError> for QueryError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Unavailable { source } => Self::Unavailable { source },
+            ReadError::Corrupt { .. } => Self::Corrupt { reason: error.to_string() },
+        }
+    }
+}
+
+impl From<LoadError> for QueryError {
+    fn from(error: LoadError) -> Self {
+        match error {
+            LoadError::Read(error) => error.into(),
+            LoadError::Undecodable { .. } => Self::Corrupt { reason: error.to_string() },
+        }
+    }
 }

@@ -3,7 +3,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use async_trait::async_trait;
-use cqrs::StreamId;
+use cqrs::{PersonalDataError, StreamId};
 
 /// The way a key was wrapped before it was stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,6 +86,14 @@ pub enum KeyStoreError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+}
+
+impl From<KeyStoreError> for PersonalDataError {
+    fn from(error: KeyStoreError) -> Self {
+        match error {
+            KeyStoreError::Unavailable { source } => Self::Unavailable { source },
+        }
+    }
 }
 
 /// Port: the store of the keys. Its adapters pass one suite of contract tests.

@@ -12,7 +12,7 @@ use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde_json::{Map, Value};
 
 use crate::data_key::{DataKey, NotOurs};
-use crate::{KeyProtection, KeyProtectionError, KeyStore, KeyStoreError, StoredKey};
+use crate::{KeyProtection, KeyProtectionError, KeyStore, StoredKey};
 
 /// The number of keys that are unwrapped at once. With KMS each is a request.
 const UNWRAPPED_AT_ONCE: usize = 16;
@@ -54,7 +54,7 @@ impl StreamKeys {
 
     /// The keys of those of these streams that the store knows.
     async fn keys_of(&self, stream_ids: &[StreamId]) -> Result<HashMap<StreamId, Key>, PersonalDataError> {
-        let stored = self.keys.get_many(stream_ids).await.map_err(of_the_store)?;
+        let stored = self.keys.get_many(stream_ids).await?;
         stream::iter(stored)
             .map(|(stream_id, stored)| async move { Ok((stream_id, self.usable(stream_id, stored).await?)) })
             .buffer_unordered(UNWRAPPED_AT_ONCE)
@@ -68,7 +68,7 @@ impl PersonalData for StreamKeys {
     async fn seal(&self, draft: &mut CommitDraft) -> Result<(), PersonalDataError> {
         let stream_id = draft.stream_id;
         let (new_key, key) = self.protection.generate(stream_id).await.map_err(unavailable)?;
-        let stored = self.keys.create_or_get(stream_id, &new_key).await.map_err(of_the_store)?;
+        let stored = self.keys.create_or_get(stream_id, &new_key).await?;
         let key = match stored {
             StoredKey::Wrapped(stored) if stored == new_key => Key::Usable(key),
             // The stream already has a key.
@@ -169,10 +169,4 @@ fn place_of(stream_id: StreamId, event: &RecordedEvent) -> Vec<u8> {
 
 fn unavailable(error: KeyProtectionError) -> PersonalDataError {
     PersonalDataError::Unavailable { source: error.into() }
-}
-
-fn of_the_store(error: KeyStoreError) -> PersonalDataError {
-    match error {
-        KeyStoreError::Unavailable { source } => PersonalDataError::Unavailable { source },
-    }
 }

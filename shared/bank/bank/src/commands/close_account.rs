@@ -1,6 +1,6 @@
 use serde::Serialize;
 
-use crate::{AccountAggregate, AccountError, AccountEvent, AccountId, Actor, Reference};
+use crate::{AccountAggregate, AccountCommand, AccountError, AccountEvent, AccountId, Actor, Reference};
 
 /// Closes an empty account for good.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -12,6 +12,16 @@ pub struct CloseAccount {
     pub account_id: AccountId,
     /// The reason.
     pub reason: Option<Reference>,
+}
+
+impl AccountCommand for CloseAccount {
+    fn actor(&self) -> &Actor {
+        &self.actor
+    }
+
+    fn account_id(&self) -> AccountId {
+        self.account_id
+    }
 }
 
 impl AccountAggregate {

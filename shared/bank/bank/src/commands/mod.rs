@@ -1,6 +1,7 @@
 //! The commands of an account, one file each. A file has the command, and the method of
 //! [`AccountAggregate`](crate::AccountAggregate) that decides on it.
 
+mod account_command; // the account and the caller that a command names
 mod actor; // the caller, and the accounts that it may use
 mod close_account;
 mod deposit_funds;
@@ -8,6 +9,7 @@ mod erase_holder;
 mod open_account;
 mod withdraw_funds;
 
+pub use account_command::AccountCommand;
 pub use actor::Actor;
 pub use close_account::CloseAccount;
 pub use deposit_funds::DepositFunds;

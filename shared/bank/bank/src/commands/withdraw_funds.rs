@@ -1,6 +1,6 @@
 use serde::Serialize;
 
-use crate::{AccountAggregate, AccountError, AccountEvent, AccountId, Actor, Amount, Reference};
+use crate::{AccountAggregate, AccountCommand, AccountError, AccountEvent, AccountId, Actor, Amount, Reference};
 
 /// Takes money out of an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -14,6 +14,16 @@ pub struct WithdrawFunds {
     pub amount: Amount,
     /// The purpose.
     pub reference: Option<Reference>,
+}
+
+impl AccountCommand for WithdrawFunds {
+    fn actor(&self) -> &Actor {
+        &self.actor
+    }
+
+    fn account_id(&self) -> AccountId {
+        self.account_id
+    }
 }
 
 impl AccountAggregate {

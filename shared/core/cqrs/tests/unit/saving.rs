@@ -83,14 +83,14 @@ async fn given_a_founded_stream_when_it_is_founded_again_then_that_is_a_conflict
     let one = |_: &Loaded<'_, Counter>| Ok(vec![Counted(1)]);
     let mut founding = at(NOON, CountBy(vec![1])).context;
     founding.idempotency = Some(Idempotency::new("ann", "/counters", "key-1", b"1"));
-    let first = counters.found(stream_id(), &founding, one).await.expect("done");
+    let first = counters.create(stream_id(), &founding, one).await.expect("done");
     assert_eq!((first.version, first.replayed), (1, false));
     assert_eq!(event_store.loads(), 0, "there was nothing to load");
 
-    let again = counters.found(stream_id(), &founding, one).await.expect("the first answer");
+    let again = counters.create(stream_id(), &founding, one).await.expect("the first answer");
     assert_eq!(again, CommandOutcome { replayed: true, ..first });
     let others = at(NOON, CountBy(vec![1])).context;
-    let result = counters.found(stream_id(), &others, one).await;
+    let result = counters.create(stream_id(), &others, one).await;
     assert!(matches!(result, Err(CommandError::Conflict)), "{result:?}");
     assert_eq!(event_store.commits().len(), 1);
 }
