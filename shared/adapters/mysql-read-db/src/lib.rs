@@ -17,6 +17,7 @@ mod projection_records; // ProjectionRegister
 mod projector_sql; // the statements of the projector's transaction
 #[cfg(feature = "restore")]
 mod restore; // the ports of a restore
+mod reworded_migrations; // migrations whose comments were edited after databases had run them
 mod row_reading; // RowReader
 mod row_scan; // RowScan
 mod table_sql; // the statements' texts for a declared table

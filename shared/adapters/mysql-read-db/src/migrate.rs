@@ -5,6 +5,7 @@ use sqlx::{Executor as _, MySqlPool};
 
 use crate::ConnectError;
 use crate::mysql_read_db::options_of;
+use crate::reworded_migrations::accept_reworded;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../../../migrations/mysql");
 
@@ -78,6 +79,7 @@ async fn migrate_in_turn(pool: &MySqlPool) -> Result<(), MigrateError> {
     if is_ours != Some(1) {
         return Err(MigrateError::Busy);
     }
+    accept_reworded(&mut turn, &MIGRATIONS).await.map_err(unavailable)?;
     let result = MIGRATIONS.run(pool).await.map_err(|source| MigrateError::Tables { source });
     turn.close().await.map_err(unavailable)?;
     result

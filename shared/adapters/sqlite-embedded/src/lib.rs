@@ -11,6 +11,7 @@ mod open_database; // files, pragmas, migrations
 mod projection_records; // ProjectionRegister
 #[cfg(feature = "restore")]
 mod restore; // the ports of a restore
+mod reworded_migrations; // migrations whose comments were edited after files had run them
 mod row_reading; // RowReader
 mod row_scan; // RowScan
 mod sqlite_cells; // rows of a declared table, from and to the file

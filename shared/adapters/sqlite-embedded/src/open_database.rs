@@ -5,6 +5,8 @@ use sqlx::SqlitePool;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
+use crate::reworded_migrations::accept_reworded;
+
 /// Why a database could not be opened. Handling: fix the path or its rights, or take the newer build; then
 /// start again.
 #[derive(Debug, thiserror::Error)]
@@ -107,6 +109,7 @@ fn is_busy(error: &sqlx::Error) -> bool {
 /// file at the same time, and both would make what both found missing.
 async fn migrate(writer: &SqlitePool, migrations: &Migrator) -> Result<(), MigrateError> {
     let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
+    accept_reworded(&mut transaction, migrations).await?;
     // Not `run`: with a connection, the compiler cannot see that its future may change threads.
     migrations.run_direct(None, &mut *transaction, false).await?;
     Ok(transaction.commit().await?)
