@@ -98,7 +98,7 @@ fn read_name(commit: &OpenedCommit) -> Value {
 
 async fn assert_corrupt(personal_data: &dyn PersonalData, commit: &Commit, what: &str) {
     let unopened = open_one(personal_data, commit.clone()).await.expect("keys").expect_err(what);
-    assert_eq!(&unopened.commit, commit, "{what}");
+    assert_eq!(*unopened.commit, *commit, "{what}");
     assert!(!unopened.reason.is_empty(), "{what}");
 }
 

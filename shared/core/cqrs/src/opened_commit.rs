@@ -15,7 +15,7 @@ pub struct OpenedCommit {
 #[error("the personal data of stream {} cannot be opened: {reason}", .commit.draft.stream_id)]
 pub struct UnopenedCommit {
     /// The commit as it is stored. Its hash and its place can still be checked.
-    pub commit: Commit,
+    pub commit: Box<Commit>,
     /// Why the personal data could not be opened, in a few words.
     pub reason: String,
 }

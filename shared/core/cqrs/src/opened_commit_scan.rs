@@ -29,7 +29,7 @@ impl ScannedOpenedCommit {
     ///
     /// # Errors
     /// Why the commit cannot be read.
-    pub const fn stored(&self) -> Result<&Commit, &ReadError> {
+    pub fn stored(&self) -> Result<&Commit, &ReadError> {
         match &self.commit {
             Ok(Ok(opened)) => Ok(opened.commit()),
             Ok(Err(unopened)) => Ok(&unopened.commit),

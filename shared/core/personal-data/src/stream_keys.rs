@@ -125,12 +125,13 @@ impl PersonalData for StreamKeys {
 const NO_KEY: &str = "the key store has no key and no mark for the stream";
 
 /// Opens a commit's personal parts with its stream's key.
-#[expect(clippy::result_large_err, reason = "the commit is moved back to the caller, and the answer is as large")]
 fn open_commit(key: Option<&Key>, mut commit: Commit) -> Result<OpenedCommit, UnopenedCommit> {
     let stream_id = commit.draft.stream_id;
     let damage = commit.draft.events.iter_mut().find_map(|event| open_event(stream_id, key, event).err());
     // A damaged part is still sealed, and so the commit does not count as opened.
-    commit.into_opened().map_err(|commit| UnopenedCommit { commit, reason: damage.unwrap_or_default() })
+    commit
+        .into_opened()
+        .map_err(|commit| UnopenedCommit { commit: Box::new(commit), reason: damage.unwrap_or_default() })
 }
 
 /// Opens one event's personal part, where it is sealed.
