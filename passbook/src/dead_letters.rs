@@ -2,15 +2,16 @@
 
 use std::process::ExitCode;
 
-use bank::{AccountAggregate, AccountEvent};
+use bank_read_model::PROJECTIONS;
 use clap::{Args, Subcommand};
 use cloud_events::from_record;
-use cqrs::{AggregateRoot as _, DomainEvent as _};
+use cqrs::EventEnvelope;
 use kafka_events::{ConnectError, KafkaConnection};
 use lambda_kafka_event::WholeRecord;
 use local_aws::dead_letters::{
     DeadLettersError, LetterPlace, RedriveStep, Redriven, letter_lines, letter_table, open_letters,
 };
+use projection::sort_out_unread;
 use settings::{Settings, SettingsError};
 
 /// What the subcommand is told.
@@ -80,17 +81,21 @@ async fn list(connection: &KafkaConnection, as_json: bool) -> Result<ExitCode, D
     Ok(ExitCode::SUCCESS)
 }
 
-/// Why the record cannot be applied, as far as the record itself shows it. Only an account's event is read to its last field. The
-/// function's own words are in its log.
+/// The reason why the record cannot be applied, as far as the record itself shows it. The function's log has the reason that the
+/// function found.
 fn defect(record: &WholeRecord) -> Option<String> {
     match from_record(|name| record.header(name), record.value.as_deref().unwrap_or_default()) {
         Err(error) => Some(error.to_string()),
-        Ok(event) if event.aggregate_type == AccountAggregate::AGGREGATE_TYPE => {
-            let read = AccountEvent::from_data(&event.event_type, event.schema_version, &event.data);
-            read.err().map(|error| error.to_string())
-        }
-        Ok(_) => None,
+        Ok(event) => unreadable(&event),
     }
+}
+
+/// The reason why a projection that reads events of this type cannot read the event, or that no projection reads the type.
+fn unreadable(event: &EventEnvelope) -> Option<String> {
+    let unread = sort_out_unread(&PROJECTIONS, std::slice::from_ref(event));
+    let mut readers = PROJECTIONS.all().iter().filter(|projection| projection.reads(&event.aggregate_type));
+    let error = readers.find_map(|projection| projection.check_readable(event).err());
+    error.map(|error| error.to_string()).or_else(|| unread.rejected.into_iter().next().map(|rejected| rejected.reason))
 }
 
 /// Redrives these letters, or all open letters where none is named, and prints which.
