@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use cqrs::{PersonalData as _, PersonalDataError};
+use cqrs::PersonalDataError;
 use personal_data::{KeyProtection, KeyStore, KmsKey, StoredKey, StreamKeys, Wrapping};
 use settings::Settings;
 use sqlite_embedded::SqliteKeyStore;

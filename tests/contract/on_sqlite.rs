@@ -9,7 +9,7 @@ use cqrs::{CommitScan, EventConsumer, EventStoreRepository, PersonalData, Stream
 use futures::future::{BoxFuture, join_all};
 use personal_data::{KeyProtection, KeyStore, StoredKey, StreamKeys, WrappedKey, Wrapping};
 use settings::{KeyProtectionSettings, Secret};
-use sqlite_embedded::{BusProgress, EmbeddedBus, SqliteEventStore, SqliteKeyStore, SqliteReadDb};
+use sqlite_embedded::{BusProgress, EmbeddedBus, SqliteEventStore, SqliteKeyStore, SqliteProjector, SqliteReadDb};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, SqliteConnection};
 use tempfile::TempDir;
@@ -24,7 +24,7 @@ use super::dice::Dice;
 use super::event_store::EventStoreUnderTest;
 use super::key_store::KeyStoreUnderTest;
 use super::personal_data::PersonalDataUnderTest;
-use super::read_db::{ReadDb, ReadDbUnderTest};
+use super::read_db::{PROJECTIONS, ReadDb, ReadDbUnderTest, record_projections};
 use super::restore::RestoreUnderTest;
 
 mod event_store {
@@ -107,6 +107,7 @@ impl OnSqlite {
 
     async fn open_read_db(&self) -> SqliteReadDb {
         let read_db = SqliteReadDb::open(&self.read_db_file()).await.expect("opens");
+        record_projections(&read_db).await;
         self.read_dbs.lock().expect("no panic").push(read_db.clone());
         read_db
     }
@@ -126,6 +127,13 @@ impl OnSqlite {
         }
     }
 }
+
+fn as_ports(read_db: &SqliteReadDb) -> ReadDb {
+    ReadDb::new(read_db.clone(), Arc::new(SqliteProjector::new(read_db.clone(), PROJECTIONS)))
+}
+
+/// The name by which the bus knows the projector of these tests.
+const PROJECTION: &str = "bank-accounts";
 
 /// The file as anyone may open it who does not keep to the ports.
 async fn connect(file: PathBuf) -> SqliteConnection {
@@ -194,8 +202,7 @@ fn under_master_key(base64: &str) -> KeyProtection {
 #[async_trait]
 impl ReadDbUnderTest for OnSqlite {
     async fn open(&self) -> ReadDb {
-        let read_db = Arc::new(self.open_read_db().await);
-        ReadDb { event_handler: read_db.clone(), repository: read_db }
+        as_ports(&self.open_read_db().await)
     }
 
     async fn close_all(&self) {
@@ -238,16 +245,16 @@ impl RestoreUnderTest for OnSqlite {
 #[async_trait]
 impl Bus for EmbeddedBus {
     async fn run(&self, consumer: Arc<dyn EventConsumer>, stop: BoxFuture<'static, ()>) {
-        Self::run(self, &*consumer, stop).await;
+        Self::run(self, PROJECTION, &*consumer, stop).await;
     }
 
     async fn is_caught_up(&self) -> bool {
-        let BusProgress { delivered_position, last_position, .. } = self.progress().await.expect("reads");
+        let BusProgress { delivered_position, last_position, .. } = self.progress(PROJECTION).await.expect("reads");
         delivered_position == last_position
     }
 
     async fn dead_letters(&self) -> u64 {
-        self.progress().await.expect("reads").dead_letters
+        self.progress(PROJECTION).await.expect("reads").dead_letters
     }
 
     async fn redrive(&self) {}
@@ -259,13 +266,7 @@ impl DeliveryUnderTest for OnSqlite {
         let (event_store, read_db) = (self.open_event_store().await, self.open_read_db().await);
         let personal_data = self.open_personal_data().await;
         let bus = Arc::new(EmbeddedBus::new(event_store.clone(), read_db.clone(), personal_data));
-        let read_db = Arc::new(read_db);
-        Process {
-            event_store: Arc::new(event_store),
-            publisher: bus.clone(),
-            bus,
-            read_db: ReadDb { event_handler: read_db.clone(), repository: read_db },
-        }
+        Process { event_store: Arc::new(event_store), publisher: bus.clone(), bus, read_db: as_ports(&read_db) }
     }
 
     async fn end_all(&self) {
@@ -309,7 +310,7 @@ async fn processes_that_start_at_once_on_an_empty_folder_all_open_its_files() {
         }
         let bus = on_sqlite.open_bus().await;
         let expected = BusProgress { delivered_position: 0, last_position: 8, dead_letters: 0 };
-        assert_eq!(bus.progress().await.expect("reads"), expected);
+        assert_eq!(bus.progress(PROJECTION).await.expect("reads"), expected);
     }
 }
 
@@ -343,14 +344,19 @@ async fn the_checkpoint_moves_with_the_log_and_an_idle_bus_leaves_it_where_it_is
     let bus = on_sqlite.open_bus().await;
     let process = on_sqlite.start_process().await;
     let running = RunningBus::start(&process, projector(&process));
-    let at = |position| BusProgress { delivered_position: position, last_position: position, dead_letters: 0 };
-    assert_eq!(bus.progress().await.expect("reads"), at(0));
+    // No projection reads these events, and so each of a commit's three is kept aside.
+    let at = |position: i64| BusProgress {
+        delivered_position: position,
+        last_position: position,
+        dead_letters: 3 * position.unsigned_abs(),
+    };
+    assert_eq!(bus.progress(PROJECTION).await.expect("reads"), at(0));
     let mut end = StreamEnd::of_new_stream();
     for position in 1..=5 {
-        // Several events are one commit, and so one place in the log; other aggregates' are delivered as well.
+        // Several events are one commit, and so one place in the log.
         store_and_publish(&process, &[end.push(3)]).await;
         caught_up(&process).await;
-        assert_eq!(bus.progress().await.expect("reads"), at(position));
+        assert_eq!(bus.progress(PROJECTION).await.expect("reads"), at(position));
     }
     running.stop().await;
 }
