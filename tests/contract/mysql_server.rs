@@ -14,15 +14,15 @@ use cqrs::{
     PersonalData, StreamId,
 };
 use futures::future::join_all;
-use mysql_read_db::{Limits, MySqlProjector, MySqlReadDb};
+use mysql_read_db::{Limits, MySqlProjector, MySqlReadDb, statements_of};
 use personal_data::{KeyProtection, StreamKeys};
-use projection::{ProjectionRegister as _, ReadDbError};
+use projection::{Column, ColumnKind, ProjectionRegister as _, ReadDbError, Selection, Table};
 use restore::{
     Lease, RestoreId, RestoreKind, RestoreLeases as _, RestoreLimits, RestoreRegister as _, RestoreStatus,
     RestoreStore, Restorer, ShadowStore as _, StreamRestore,
 };
 use sqlite_embedded::{SqliteEventStore, SqliteKeyStore};
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _, MySqlConnection, Row as _};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, MySqlConnection, Row as _, SqlSafeStr as _};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -30,7 +30,7 @@ use uuid::Uuid;
 
 use super::account_history::{AccountHistory, Opening, at};
 use super::dice::Dice;
-use super::read_db::{PROJECTIONS, ReadDb, ReadDbUnderTest, assert_rows, record_projections};
+use super::read_db::{PROJECTIONS, ReadDb, ReadDbUnderTest, assert_rows, every_kind_of_selection, record_projections};
 use super::restore::{Opened, RestoreUnderTest, job};
 use crate::harness::mysql_server_url;
 
@@ -166,6 +166,8 @@ macro_rules! server_promises {
     ($new_database:expr) => {
         $crate::contract::mysql_server::server_promises! { $new_database;
             tables_are_made_by_migrating_and_not_by_connecting
+            the_tables_have_the_columns_that_are_declared
+            every_statement_of_a_declared_table_is_one_that_the_server_can_prepare
             an_early_event_and_the_opening_it_waits_for_never_miss_each_other
             projectors_that_open_the_same_accounts_at_once_write_each_once
             a_locked_account_fails_its_batch_in_time_and_no_other
@@ -214,6 +216,90 @@ pub async fn tables_are_made_by_migrating_and_not_by_connecting(on_server: &OnSe
     read_db.projection_records().await.expect("answers");
     let made: i64 = sqlx::query_scalar(tables).fetch_one(&mut administrator).await.expect("reads");
     assert_eq!(made, migrated);
+}
+
+pub async fn the_tables_have_the_columns_that_are_declared(on_server: &OnServer) {
+    let declared = |column: &Column| {
+        let (data_type, length, is_unsigned) = match column.kind {
+            ColumnKind::Id => ("binary", Some(16), false),
+            ColumnKind::Text { max_chars } => ("varchar", Some(i64::from(max_chars)), false),
+            // In bytes.
+            ColumnKind::LongText => ("mediumtext", Some(16_777_215), false),
+            ColumnKind::Integer => ("bigint", None, false),
+            ColumnKind::Count => ("bigint", None, true),
+        };
+        let is_text = matches!(column.kind, ColumnKind::Text { .. } | ColumnKind::LongText);
+        let collation = is_text.then_some("utf8mb4_bin");
+        StoredColumn {
+            name: column.name.to_owned(),
+            data_type: data_type.to_owned(),
+            length,
+            is_unsigned,
+            collation: collation.map(ToOwned::to_owned),
+            is_optional: column.is_optional,
+            is_generated: false,
+        }
+    };
+    let digest = |column: &Column| StoredColumn {
+        name: format!("{}_digest", column.name),
+        data_type: "binary".to_owned(),
+        length: Some(32),
+        is_unsigned: false,
+        collation: None,
+        is_optional: true,
+        is_generated: true,
+    };
+    let mut administrator = on_server.administrator().await;
+    for table in PROJECTIONS.all().iter().flat_map(|projection| projection.tables()) {
+        let stored = stored_columns(&mut administrator, table).await;
+        let (generated, stored): (Vec<_>, Vec<_>) = stored.into_iter().partition(|column| column.is_generated);
+        assert_eq!(stored, table.columns.iter().map(declared).collect::<Vec<_>>(), "{}", table.name);
+        let long_texts = table.columns.iter().filter(|column| column.kind == ColumnKind::LongText);
+        assert_eq!(generated, long_texts.map(digest).collect::<Vec<_>>(), "{}", table.name);
+    }
+}
+
+/// A column as the server describes it.
+#[derive(Debug, PartialEq, Eq, sqlx::FromRow)]
+struct StoredColumn {
+    name: String,
+    data_type: String,
+    length: Option<i64>,
+    is_unsigned: bool,
+    collation: Option<String>,
+    is_optional: bool,
+    is_generated: bool,
+}
+
+async fn stored_columns(administrator: &mut MySqlConnection, table: &Table) -> Vec<StoredColumn> {
+    let statement = "SELECT CAST(column_name AS CHAR) AS name, CAST(data_type AS CHAR) AS data_type, \
+                            CAST(character_maximum_length AS SIGNED) AS length, \
+                            CAST(column_type AS CHAR) LIKE '%unsigned' AS is_unsigned, \
+                            CAST(collation_name AS CHAR) AS collation, is_nullable = 'YES' AS is_optional, \
+                            extra LIKE '%GENERATED%' AS is_generated \
+                     FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = ? \
+                     ORDER BY ordinal_position";
+    sqlx::query_as(statement).bind(table.name).fetch_all(administrator).await.expect("reads")
+}
+
+/// As the adapter's own connections are set.
+pub async fn every_statement_of_a_declared_table_is_one_that_the_server_can_prepare(on_server: &OnServer) {
+    let read_db = on_server.connect();
+    let mut connection = read_db.pool().acquire().await.expect("a connection");
+    for projection in PROJECTIONS.all() {
+        for table in projection.tables() {
+            for set in ["shadow", "old"] {
+                on_server.execute(&format!("CREATE TABLE {0}_{set} LIKE {0}", table.name)).await;
+            }
+        }
+        let selections: Vec<Selection> = projection.tables().flat_map(every_kind_of_selection).collect();
+        let statements = statements_of(*projection, &selections).expect("columns that are declared");
+        assert!(statements.len() > selections.len() + 20, "{} statements", statements.len());
+        for statement in statements {
+            let prepared = connection.prepare(AssertSqlSafe(statement.clone()).into_sql_str()).await;
+            assert!(prepared.is_ok(), "{statement}: {:?}", prepared.err());
+        }
+    }
 }
 
 /// Neither has a row to lock: one sees an event too early to apply, the other nothing that waits.

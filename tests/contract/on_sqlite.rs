@@ -8,10 +8,13 @@ use bank::AccountId;
 use cqrs::{CommitScan, EventConsumer, EventStoreRepository, PersonalData, StreamId};
 use futures::future::{BoxFuture, join_all};
 use personal_data::{KeyProtection, KeyStore, StoredKey, StreamKeys, WrappedKey, Wrapping};
+use projection::{Column, ColumnKind, Selection};
 use settings::{KeyProtectionSettings, Secret};
-use sqlite_embedded::{BusProgress, EmbeddedBus, SqliteEventStore, SqliteKeyStore, SqliteProjector, SqliteReadDb};
+use sqlite_embedded::{
+    BusProgress, EmbeddedBus, SqliteEventStore, SqliteKeyStore, SqliteProjector, SqliteReadDb, statements_of,
+};
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions as _, SqliteConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _, SqlSafeStr as _, SqliteConnection};
 use tempfile::TempDir;
 
 use super::commit_scan::ScanUnderTest;
@@ -24,7 +27,7 @@ use super::dice::Dice;
 use super::event_store::EventStoreUnderTest;
 use super::key_store::KeyStoreUnderTest;
 use super::personal_data::PersonalDataUnderTest;
-use super::read_db::{PROJECTIONS, ReadDb, ReadDbUnderTest, record_projections};
+use super::read_db::{PROJECTIONS, ReadDb, ReadDbUnderTest, every_kind_of_selection, record_projections};
 use super::restore::RestoreUnderTest;
 
 mod event_store {
@@ -237,7 +240,7 @@ impl RestoreUnderTest for OnSqlite {
     }
 
     async fn execute(&self, statement: &str) -> u64 {
-        let executed = sqlx::query(sqlx::AssertSqlSafe(statement.to_owned()));
+        let executed = sqlx::query(AssertSqlSafe(statement.to_owned()));
         executed.execute(&mut connect(self.read_db_file()).await).await.expect("executes").rows_affected()
     }
 }
@@ -279,6 +282,45 @@ impl DeliveryUnderTest for OnSqlite {
 }
 
 // --- what SQLite promises beside the ports
+
+#[tokio::test]
+async fn the_tables_have_the_columns_that_are_declared() {
+    let declared = |column: &Column| {
+        let stored_type = match column.kind {
+            ColumnKind::Id | ColumnKind::Text { .. } | ColumnKind::LongText => "TEXT",
+            ColumnKind::Integer | ColumnKind::Count => "INTEGER",
+        };
+        (column.name.to_owned(), stored_type.to_owned(), !column.is_optional)
+    };
+    let on_sqlite = OnSqlite::new();
+    on_sqlite.open_read_db().await;
+    let mut connection = connect(on_sqlite.read_db_file()).await;
+    for table in PROJECTIONS.all().iter().flat_map(|projection| projection.tables()) {
+        let statement = r#"SELECT name, type, "notnull" FROM pragma_table_info(?) ORDER BY cid"#;
+        let columns = sqlx::query_as(statement).bind(table.name).fetch_all(&mut connection);
+        let columns: Vec<(String, String, bool)> = columns.await.expect("reads");
+        assert_eq!(columns, table.columns.iter().map(declared).collect::<Vec<_>>(), "{}", table.name);
+    }
+}
+
+#[tokio::test]
+async fn every_statement_of_a_declared_table_is_one_that_the_server_can_prepare() {
+    let on_sqlite = OnSqlite::new();
+    on_sqlite.open_read_db().await;
+    let mut connection = connect(on_sqlite.read_db_file()).await;
+    for projection in PROJECTIONS.all() {
+        for table in projection.tables() {
+            on_sqlite.execute(&format!("CREATE TABLE {0}_shadow AS SELECT * FROM {0}", table.name)).await;
+        }
+        let selections: Vec<Selection> = projection.tables().flat_map(every_kind_of_selection).collect();
+        let statements = statements_of(*projection, &selections);
+        assert!(statements.len() > selections.len() + 20, "{} statements", statements.len());
+        for statement in statements {
+            let prepared = (&mut connection).prepare(AssertSqlSafe(statement.clone()).into_sql_str()).await;
+            assert!(prepared.is_ok(), "{statement}: {:?}", prepared.err());
+        }
+    }
+}
 
 #[tokio::test]
 async fn commits_are_neither_updated_nor_deleted_by_whoever_opens_the_file() {

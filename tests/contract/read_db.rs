@@ -8,7 +8,10 @@ use bank_read_model::{
 };
 use cqrs::{EventEnvelope, EventHandler, EventHandlerError, HandledBatch, StreamId};
 use futures::future::join_all;
-use projection::{ProjectionRecord, ProjectionRegister, Projections, RowReader};
+use projection::{
+    Cell, Column, ColumnKind, Comparison, Order, ProjectionRecord, ProjectionRegister, Projections, RowReader,
+    Selection, Table,
+};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -47,6 +50,36 @@ fn built_from_the_start() -> Vec<ProjectionRecord> {
         built_version: Some(projection.version()),
     };
     PROJECTIONS.all().iter().map(record).collect()
+}
+
+/// Selections that together have every column in every comparison and every order that a table allows.
+pub fn every_kind_of_selection(table: &'static Table) -> Vec<Selection> {
+    let value = |column: &Column| match column.kind {
+        ColumnKind::Id => Cell::Id(StreamId(Uuid::nil())),
+        ColumnKind::Text { .. } | ColumnKind::LongText => Cell::Text("a text".to_owned()),
+        ColumnKind::Integer => Cell::Integer(-1),
+        ColumnKind::Count => Cell::Count(1),
+    };
+    let mut selections = Vec::new();
+    for column in table.columns {
+        let others = [Comparison::AtLeast, Comparison::AtMost, Comparison::Below];
+        let is_number = matches!(column.kind, ColumnKind::Integer | ColumnKind::Count);
+        let comparisons = [Comparison::Is].into_iter().chain(others.into_iter().filter(|_| is_number));
+        let by = [column.name, table.stream_column()];
+        let after = [value(column), Cell::Id(StreamId(Uuid::nil()))];
+        let orders = [
+            Order::Ascending { by, after: None },
+            Order::Ascending { by, after: Some(after) },
+            Order::Descending { by: column.name },
+        ];
+        for order in orders {
+            let all = Selection { table, criteria: Vec::new(), order, limit: 10 };
+            let compared = |comparison| all.clone().and(column.name, comparison, value(column));
+            selections.extend(comparisons.clone().map(compared));
+            selections.push(all);
+        }
+    }
+    selections
 }
 
 /// Records the projections as `passbook prepare` does while the event store is empty.
