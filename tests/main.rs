@@ -21,5 +21,5 @@ mod layers; // which crate may know which, and docs/crates.md
 mod outages; // the servers killed and started again
 mod properties; // random commands against a plain model
 mod readme; // the tour, as printed
-mod second_aggregate; // another domain on the same core: a court and its cases
+// mod second_aggregate; // another domain on the same core: a court and its cases
 mod verify; // every manipulation of a store is found, and a clean store has no findings

@@ -10,7 +10,7 @@ use bank::{
     MAX_AMOUNT_MINOR, Money, OpenAccount, WithdrawFunds,
 };
 use bank_http_api::account_command_problem;
-use bank_read_model::{BankAccountRepository as _, StatementFilter, StatementPage, account_at_version};
+use bank_read_model::{BankAccountRepository, StatementFilter, StatementPage, account_at_version};
 use close_account::CloseAccountHandler;
 use cqrs::{
     CommandContext, CommandDispatcher, CommandEnvelope, CommandErrorOf, CommandOutcome, DomainEvent as _,
@@ -280,12 +280,12 @@ impl Stack {
         }
         prop_assert_eq!(sum_minor, model.balance_minor);
         prop_assert_eq!(number_of_events, model.version);
-        let read_db = &self.embedded.read_db;
-        let row = account_at_version(read_db, account_id, actor, Some(model.version)).await.expect("a row");
+        let accounts = BankAccountRepository::new(Arc::new(self.embedded.read_db.clone()));
+        let row = account_at_version(&accounts, account_id, actor, Some(model.version)).await.expect("a row");
         prop_assert_eq!((row.version, row.balance.amount_minor()), (model.version, model.balance_minor));
         prop_assert_eq!(row.status == bank::AccountStatus::Closed, model.is_closed);
         let all = StatementPage { before_version: None, limit: 1_000 };
-        let lines = read_db.statement(account_id, StatementFilter::default(), all).await.expect("lines");
+        let lines = accounts.statement(account_id, StatementFilter::default(), all).await.expect("lines");
         prop_assert_eq!(lines[0].balance_after.amount_minor(), model.balance_minor);
         // Every event except the closing makes a line.
         prop_assert_eq!(lines.len() as u64, model.version - u64::from(model.is_closed));

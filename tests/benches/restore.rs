@@ -19,20 +19,22 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bank::{AccountAggregate, AccountEvent, AccountId, AccountKind, Money};
-use bank_read_model::BankAccountRepository;
+use bank_read_model::{BankAccountRepository, PROJECTIONS};
 use cqrs::{
     AggregateRoot as _, CommandContext, Commit, CommitDraft, CommitScan, Digest, DomainEvent as _, EventHandler,
-    EventPublisher, EventSourcingHandler, EventStoreRepository, OpenedCommit, Opening, PersonalData, PublishError,
-    RecordedEvent, RecordedState, SealedPersonalData, StreamId, StreamRange, Timestamp,
+    EventPublisher, EventSourcingHandler, EventStoreRepository, OpenedCommit, OpenedCommitScan, Opening, PersonalData,
+    PublishError, RecordedEvent, RecordedState, SealedPersonalData, StreamId, StreamRange, Timestamp,
 };
 use futures::{StreamExt as _, TryStreamExt as _};
 use mongo_stores::{MongoEventStore, MongoKeyStore};
 use mongodb::bson::{Binary, Document, doc, spec::BinarySubtype};
-use mysql_read_db::MySqlReadDb;
+use mysql_read_db::{MySqlProjector, MySqlReadDb};
 use personal_data::{KeyProtection, KeyStore, StreamKeys};
-use restore::{RestoreId, RestoreKind, RestoreLimits, RestoreStatus, RestoreStore, Restorer, RunOutcome};
+use restore::{
+    RestoreId, RestoreKind, RestoreLimits, RestoreStatus, RestoreStore, Restorer, RunOutcome, prepare_projections,
+};
 use serde_json::{Value, json};
-use sqlite_embedded::{SqliteEventStore, SqliteKeyStore, SqliteReadDb};
+use sqlite_embedded::{SqliteEventStore, SqliteKeyStore, SqliteProjector, SqliteReadDb};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, QueryBuilder, Row as _};
 use tokio::sync::mpsc;
 use uuid::Uuid;
@@ -57,7 +59,7 @@ struct Databases {
     scan: Arc<dyn CommitScan>,
     personal_data: Arc<dyn PersonalData>,
     event_handler: Arc<dyn EventHandler>,
-    accounts: Arc<dyn BankAccountRepository>,
+    accounts: BankAccountRepository,
     store: Arc<dyn RestoreStore>,
     limits: RestoreLimits,
 }
@@ -84,26 +86,26 @@ impl Place {
         let personal_data = self.personal_data().await?;
         if let Some((event_store_url, read_db_url)) = &self.servers {
             let event_store = Arc::new(MongoEventStore::connect(event_store_url).await?);
-            let read_db = Arc::new(MySqlReadDb::connect(read_db_url)?);
+            let read_db = MySqlReadDb::connect(read_db_url)?;
             return Ok(Databases {
                 event_store: event_store.clone(),
                 scan: event_store,
                 personal_data,
-                event_handler: read_db.clone(),
-                accounts: read_db,
+                event_handler: Arc::new(MySqlProjector::new(read_db.clone(), PROJECTIONS)),
+                accounts: BankAccountRepository::new(Arc::new(read_db)),
                 store: Arc::new(MySqlReadDb::connect_for_restore(read_db_url)?),
                 limits: RestoreLimits::default(),
             });
         }
         let event_store = Arc::new(SqliteEventStore::open(&self.folder.join("events.db")).await?);
-        let read_db = Arc::new(SqliteReadDb::open(&self.folder.join("read.db")).await?);
+        let read_db = SqliteReadDb::open(&self.folder.join("read.db")).await?;
         Ok(Databases {
             event_store: event_store.clone(),
             scan: event_store,
             personal_data,
-            event_handler: read_db.clone(),
-            accounts: read_db.clone(),
-            store: read_db,
+            event_handler: Arc::new(SqliteProjector::new(read_db.clone(), PROJECTIONS)),
+            accounts: BankAccountRepository::new(Arc::new(read_db.clone())),
+            store: Arc::new(read_db),
             limits: RestoreLimits {
                 page_commits: 1_000,
                 pause_between_pages: Duration::from_millis(5),
@@ -168,7 +170,11 @@ async fn make_databases(event_store_url: &str, read_db_url: &str, name: &str) ->
     MongoEventStore::connect(event_store_url).await?.prepare().await?;
     MongoKeyStore::connect_beside(event_store_url).await?.prepare().await?;
     administrator(read_db_url).await?.execute(AssertSqlSafe(format!("CREATE DATABASE {name}"))).await?;
-    Ok(mysql_read_db::migrate(read_db_url).await?)
+    mysql_read_db::migrate(read_db_url).await?;
+    let read_db = MySqlReadDb::connect(read_db_url)?;
+    prepare_projections(&PROJECTIONS, &MongoEventStore::connect(event_store_url).await?, &read_db).await?;
+    read_db.close().await;
+    Ok(())
 }
 
 async fn drop_databases(event_store_url: &str, read_db_url: &str, name: &str) -> Result<(), Failure> {
@@ -397,8 +403,9 @@ async fn insert_sqlite(connection: &mut sqlx::SqliteConnection, commit: &Commit)
 async fn restore(place: &Place) -> Result<Value, Failure> {
     let databases = place.open().await?;
     let started = Instant::now();
-    databases.store.request(RestoreId::generate(), RestoreKind::Rebuild).await?;
-    let restorer = Restorer::new(databases.scan, databases.personal_data, databases.store, databases.limits);
+    databases.store.request(RestoreId::generate(), RestoreKind::Rebuild, None).await?;
+    let opened_scan = Arc::new(OpenedCommitScan::new(databases.scan, databases.personal_data));
+    let restorer = Restorer::new(opened_scan, databases.store, PROJECTIONS, databases.limits);
     match restorer.run("the bench", None).await? {
         RunOutcome::Finished(record) if record.status == RestoreStatus::Succeeded => Ok(json!({
             "events": record.events_replayed,

@@ -345,7 +345,7 @@ impl Recorder {
 
 #[async_trait]
 impl EventConsumer for Recorder {
-    async fn consume(&self, events: Vec<EventEnvelope>) -> Result<Vec<RejectedEvent>, EventHandlerError> {
+    async fn consume(&self, events: &[EventEnvelope]) -> Result<Vec<RejectedEvent>, EventHandlerError> {
         self.seen.lock().expect("no panic").extend(events.iter().map(|event| (event.stream_id, event.version)));
         self.inner.consume(events).await
     }
@@ -359,7 +359,7 @@ struct FailsAtFirst {
 
 #[async_trait]
 impl EventConsumer for FailsAtFirst {
-    async fn consume(&self, events: Vec<EventEnvelope>) -> Result<Vec<RejectedEvent>, EventHandlerError> {
+    async fn consume(&self, events: &[EventEnvelope]) -> Result<Vec<RejectedEvent>, EventHandlerError> {
         let take_one = |left: u32| left.checked_sub(1);
         if self.failures_left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, take_one).is_ok() {
             return Err(EventHandlerError::Unavailable { source: "away for a while".into() });
@@ -376,7 +376,7 @@ struct DiesOnceApplied {
 
 #[async_trait]
 impl EventConsumer for DiesOnceApplied {
-    async fn consume(&self, events: Vec<EventEnvelope>) -> Result<Vec<RejectedEvent>, EventHandlerError> {
+    async fn consume(&self, events: &[EventEnvelope]) -> Result<Vec<RejectedEvent>, EventHandlerError> {
         let applied = events.iter().map(|event| (event.stream_id, event.version)).collect();
         self.inner.consume(events).await?;
         *self.applied.lock().expect("no panic") = applied;
@@ -394,13 +394,14 @@ struct NextBuild {
 
 #[async_trait]
 impl EventConsumer for NextBuild {
-    async fn consume(&self, mut events: Vec<EventEnvelope>) -> Result<Vec<RejectedEvent>, EventHandlerError> {
+    async fn consume(&self, events: &[EventEnvelope]) -> Result<Vec<RejectedEvent>, EventHandlerError> {
+        let mut events = events.to_vec();
         for event in &mut events {
             if let Some(known) = event.event_type.strip_prefix(OF_NEXT_BUILD) {
                 event.event_type = known.to_owned();
             }
         }
-        self.inner.consume(events).await
+        self.inner.consume(&events).await
     }
 }
 
@@ -436,6 +437,6 @@ pub async fn caught_up(process: &Process) {
 
 pub async fn assert_rows(process: &Process, histories: &[AccountHistory]) {
     for history in histories {
-        assert_same_account(&*process.read_db.repository, history).await;
+        assert_same_account(&process.read_db.repository, history).await;
     }
 }

@@ -10,7 +10,7 @@ mod delivery; // a bus, between the event store and the read database
 mod event_store; // EventStoreRepository
 mod key_store; // KeyStore
 mod personal_data; // PersonalData, on a key store and with what its keys are wrapped with
-mod read_db; // EventHandler and BankAccountRepository
+mod read_db; // EventHandler, BankAccountRepository and ProjectionRegister
 mod restore; // RestoreStore, with the work that goes through it
 // --- what they are told
 mod account_history; // events of an account, and by other arithmetic what must become of them
@@ -46,5 +46,6 @@ pub use mysql_server::OnServer;
 pub use on_mongodb::OnMongodb;
 #[cfg(feature = "services")]
 pub use personal_data::{NAME as SEALED_NAME, PersonalDataUnderTest, sealed};
+pub use read_db::record_projections;
 #[cfg(feature = "services")]
 pub use read_db::{ReadDb, ReadDbUnderTest, assert_rows};

@@ -7,21 +7,22 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use bank::{AccountId, AccountKind};
 use bank_read_model::{
-    AccountFilter, AccountPosition, AccountsPage, BankAccountRepository as _, ReadDbError, StatementFilter,
-    StatementPage,
+    AccountFilter, AccountPosition, AccountsPage, BankAccountRepository, StatementFilter, StatementPage,
 };
 use cqrs::{
-    CommitScan, EventEnvelope, EventHandler, EventHandlerError, EventStoreRepository, HandledBatch, PersonalData,
+    CommitScan, EventEnvelope, EventHandler, EventHandlerError, EventStoreRepository, HandledBatch, OpenedCommitScan,
+    PersonalData, StreamId,
 };
 use futures::future::join_all;
-use mysql_read_db::{Limits, MySqlReadDb};
+use mysql_read_db::{Limits, MySqlProjector, MySqlReadDb, statements_of};
 use personal_data::{KeyProtection, StreamKeys};
+use projection::{Column, ColumnKind, ProjectionRegister as _, ReadDbError, Selection, Table};
 use restore::{
-    AccountRestore, Lease, RestoreId, RestoreKind, RestoreLimits, RestoreRegister as _, RestoreStatus, RestoreStore,
-    Restorer,
+    Lease, RestoreId, RestoreKind, RestoreLeases as _, RestoreLimits, RestoreRegister as _, RestoreStatus,
+    RestoreStore, Restorer, ShadowStore as _, StreamRestore,
 };
 use sqlite_embedded::{SqliteEventStore, SqliteKeyStore};
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _, MySqlConnection, Row as _};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, MySqlConnection, Row as _, SqlSafeStr as _};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -29,8 +30,8 @@ use uuid::Uuid;
 
 use super::account_history::{AccountHistory, Opening, at};
 use super::dice::Dice;
-use super::read_db::{ReadDb, ReadDbUnderTest, assert_rows};
-use super::restore::{Opened, RestoreUnderTest};
+use super::read_db::{PROJECTIONS, ReadDb, ReadDbUnderTest, assert_rows, every_kind_of_selection, record_projections};
+use super::restore::{Opened, RestoreUnderTest, job};
 use crate::harness::mysql_server_url;
 
 /// A database of one test's own on a server that is there, dropped with it.
@@ -52,6 +53,9 @@ impl OnServer {
         let on_server =
             Self { server_url, database, opened: Mutex::default(), home: tempfile::tempdir().expect("a folder") };
         mysql_read_db::migrate(&on_server.url()).await.expect("migrates");
+        let read_db = MySqlReadDb::connect(&on_server.url()).expect("a URL");
+        record_projections(&read_db).await;
+        read_db.close().await;
         on_server
     }
 
@@ -144,8 +148,15 @@ impl RestoreUnderTest for OnServer {
 }
 
 fn as_ports(read_db: &MySqlReadDb) -> ReadDb {
-    let read_db = Arc::new(read_db.clone());
-    ReadDb { event_handler: read_db.clone(), repository: read_db }
+    ReadDb::new(read_db.clone(), event_handler(read_db))
+}
+
+fn repository(read_db: &MySqlReadDb) -> BankAccountRepository {
+    BankAccountRepository::new(Arc::new(read_db.clone()))
+}
+
+fn event_handler(read_db: &MySqlReadDb) -> Arc<dyn EventHandler> {
+    Arc::new(MySqlProjector::new(read_db.clone(), PROJECTIONS))
 }
 
 // --- what the adapter promises beside the ports
@@ -155,6 +166,8 @@ macro_rules! server_promises {
     ($new_database:expr) => {
         $crate::contract::mysql_server::server_promises! { $new_database;
             tables_are_made_by_migrating_and_not_by_connecting
+            the_tables_have_the_columns_that_are_declared
+            every_statement_of_a_declared_table_is_one_that_the_server_can_prepare
             an_early_event_and_the_opening_it_waits_for_never_miss_each_other
             projectors_that_open_the_same_accounts_at_once_write_each_once
             a_locked_account_fails_its_batch_in_time_and_no_other
@@ -190,7 +203,7 @@ pub async fn tables_are_made_by_migrating_and_not_by_connecting(on_server: &OnSe
         .await
         .expect("runs");
     let read_db = on_server.connect();
-    let error = read_db.ping().await.expect_err("there is no table");
+    let error = read_db.projection_records().await.expect_err("there is no table");
     assert!(matches!(error, ReadDbError::Unavailable { .. }), "{error:?}");
     let made: i64 = sqlx::query_scalar(tables).fetch_one(&mut administrator).await.expect("reads");
     assert_eq!(made, 0);
@@ -200,9 +213,93 @@ pub async fn tables_are_made_by_migrating_and_not_by_connecting(on_server: &OnSe
         migrated.expect("they take turns");
     }
     mysql_read_db::migrate(&url).await.expect("nothing is left to do");
-    read_db.ping().await.expect("answers");
+    read_db.projection_records().await.expect("answers");
     let made: i64 = sqlx::query_scalar(tables).fetch_one(&mut administrator).await.expect("reads");
     assert_eq!(made, migrated);
+}
+
+pub async fn the_tables_have_the_columns_that_are_declared(on_server: &OnServer) {
+    let declared = |column: &Column| {
+        let (data_type, length, is_unsigned) = match column.kind {
+            ColumnKind::Id => ("binary", Some(16), false),
+            ColumnKind::Text { max_chars } => ("varchar", Some(i64::from(max_chars)), false),
+            // In bytes.
+            ColumnKind::LongText => ("mediumtext", Some(16_777_215), false),
+            ColumnKind::Integer => ("bigint", None, false),
+            ColumnKind::Count => ("bigint", None, true),
+        };
+        let is_text = matches!(column.kind, ColumnKind::Text { .. } | ColumnKind::LongText);
+        let collation = is_text.then_some("utf8mb4_bin");
+        StoredColumn {
+            name: column.name.to_owned(),
+            data_type: data_type.to_owned(),
+            length,
+            is_unsigned,
+            collation: collation.map(ToOwned::to_owned),
+            is_optional: column.is_optional,
+            is_generated: false,
+        }
+    };
+    let digest = |column: &Column| StoredColumn {
+        name: format!("{}_digest", column.name),
+        data_type: "binary".to_owned(),
+        length: Some(32),
+        is_unsigned: false,
+        collation: None,
+        is_optional: true,
+        is_generated: true,
+    };
+    let mut administrator = on_server.administrator().await;
+    for table in PROJECTIONS.all().iter().flat_map(|projection| projection.tables()) {
+        let stored = stored_columns(&mut administrator, table).await;
+        let (generated, stored): (Vec<_>, Vec<_>) = stored.into_iter().partition(|column| column.is_generated);
+        assert_eq!(stored, table.columns.iter().map(declared).collect::<Vec<_>>(), "{}", table.name);
+        let long_texts = table.columns.iter().filter(|column| column.kind == ColumnKind::LongText);
+        assert_eq!(generated, long_texts.map(digest).collect::<Vec<_>>(), "{}", table.name);
+    }
+}
+
+/// A column as the server describes it.
+#[derive(Debug, PartialEq, Eq, sqlx::FromRow)]
+struct StoredColumn {
+    name: String,
+    data_type: String,
+    length: Option<i64>,
+    is_unsigned: bool,
+    collation: Option<String>,
+    is_optional: bool,
+    is_generated: bool,
+}
+
+async fn stored_columns(administrator: &mut MySqlConnection, table: &Table) -> Vec<StoredColumn> {
+    let statement = "SELECT CAST(column_name AS CHAR) AS name, CAST(data_type AS CHAR) AS data_type, \
+                            CAST(character_maximum_length AS SIGNED) AS length, \
+                            CAST(column_type AS CHAR) LIKE '%unsigned' AS is_unsigned, \
+                            CAST(collation_name AS CHAR) AS collation, is_nullable = 'YES' AS is_optional, \
+                            extra LIKE '%GENERATED%' AS is_generated \
+                     FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = ? \
+                     ORDER BY ordinal_position";
+    sqlx::query_as(statement).bind(table.name).fetch_all(administrator).await.expect("reads")
+}
+
+/// As the adapter's own connections are set.
+pub async fn every_statement_of_a_declared_table_is_one_that_the_server_can_prepare(on_server: &OnServer) {
+    let read_db = on_server.connect();
+    let mut connection = read_db.pool().acquire().await.expect("a connection");
+    for projection in PROJECTIONS.all() {
+        for table in projection.tables() {
+            for set in ["shadow", "old"] {
+                on_server.execute(&format!("CREATE TABLE {0}_{set} LIKE {0}", table.name)).await;
+            }
+        }
+        let selections: Vec<Selection> = projection.tables().flat_map(every_kind_of_selection).collect();
+        let statements = statements_of(*projection, &selections).expect("columns that are declared");
+        assert!(statements.len() > selections.len() + 20, "{} statements", statements.len());
+        for statement in statements {
+            let prepared = connection.prepare(AssertSqlSafe(statement.clone()).into_sql_str()).await;
+            assert!(prepared.is_ok(), "{statement}: {:?}", prepared.err());
+        }
+    }
 }
 
 /// Neither has a row to lock: one sees an event too early to apply, the other nothing that waits.
@@ -239,9 +336,9 @@ pub async fn projectors_that_open_the_same_accounts_at_once_write_each_once(on_s
 }
 
 async fn at_once(deliveries: impl IntoIterator<Item = (MySqlReadDb, Vec<EventEnvelope>)>) -> Vec<HandledBatch> {
-    let handling = deliveries
-        .into_iter()
-        .map(|(read_db, batch)| tokio::spawn(async move { read_db.handle(&batch).await.expect("handles") }));
+    let handling = deliveries.into_iter().map(|(read_db, batch)| {
+        tokio::spawn(async move { event_handler(&read_db).handle(&batch).await.expect("handles") })
+    });
     join_all(handling).await.into_iter().map(|outcome| outcome.expect("does not panic")).collect()
 }
 
@@ -253,24 +350,24 @@ pub async fn a_locked_account_fails_its_batch_in_time_and_no_other(on_server: &O
     });
     let mut dice = Dice::seeded(82);
     let (locked, free) = (AccountHistory::random(&mut dice, 4), AccountHistory::random(&mut dice, 4));
-    read_db.handle(&locked.events[..2]).await.expect("handles");
+    event_handler(&read_db).handle(&locked.events[..2]).await.expect("handles");
     let mut administrator = on_server.administrator().await;
     let mut transaction = administrator.begin().await.expect("begins");
-    sqlx::query("SELECT 1 FROM account_locks WHERE account_id = ? FOR UPDATE")
+    sqlx::query("SELECT 1 FROM stream_locks WHERE stream_id = ? FOR UPDATE")
         .bind(locked.account_id.as_uuid())
         .fetch_one(&mut *transaction)
         .await
         .expect("locks");
 
     let started = Instant::now();
-    let error = read_db.handle(&locked.events[2..]).await.expect_err("it is locked");
+    let error = event_handler(&read_db).handle(&locked.events[2..]).await.expect_err("it is locked");
     assert!(matches!(error, EventHandlerError::Unavailable { .. }), "{error:?}");
     // It waited, twice.
     assert!((1_500..10_000).contains(&started.elapsed().as_millis()), "{:?}", started.elapsed());
-    read_db.handle(&free.events).await.expect("it is not locked");
+    event_handler(&read_db).handle(&free.events).await.expect("it is not locked");
 
     transaction.rollback().await.expect("rolls back");
-    let outcome = read_db.handle(&locked.events[2..]).await.expect("handles");
+    let outcome = event_handler(&read_db).handle(&locked.events[2..]).await.expect("handles");
     assert_eq!(outcome, HandledBatch { applied: 2, ..HandledBatch::default() });
     assert_rows(on_server, &as_ports(&read_db), &[locked, free]).await;
 }
@@ -283,12 +380,12 @@ pub async fn a_row_that_another_hand_has_written_is_reported_and_not_overwritten
         .execute(&mut on_server.administrator().await)
         .await
         .expect("writes");
-    let error = read_db.handle(&history.events).await.expect_err("a line is there");
+    let error = event_handler(&read_db).handle(&history.events).await.expect_err("a line is there");
     assert!(matches!(error, EventHandlerError::Corrupt { .. }), "{error:?}");
-    assert_eq!(read_db.account(history.account_id).await.expect("reads"), None);
+    assert_eq!(repository(&read_db).account(history.account_id).await.expect("reads"), None);
 
     sqlx::query("DELETE FROM statement_lines").execute(&mut on_server.administrator().await).await.expect("deletes");
-    read_db.handle(&history.events).await.expect("handles");
+    event_handler(&read_db).handle(&history.events).await.expect("handles");
     assert_rows(on_server, &as_ports(&read_db), &[history]).await;
 }
 
@@ -309,7 +406,10 @@ pub async fn a_function_keeps_its_connection_until_that_is_too_old(on_server: &O
         let read_db = on_server.connect_with(limits);
         let mut used = BTreeSet::new();
         for _ in 0..3 {
-            read_db.account(AccountHistory::random(&mut Dice::seeded(85), 1).account_id).await.expect("reads");
+            repository(&read_db)
+                .account(AccountHistory::random(&mut Dice::seeded(85), 1).account_id)
+                .await
+                .expect("reads");
             let mut connection = read_db.pool().acquire().await.expect("a connection");
             let id = sqlx::query_scalar::<_, u64>("SELECT CONNECTION_ID()").fetch_one(&mut *connection).await;
             used.insert(id.expect("a number"));
@@ -335,14 +435,14 @@ pub async fn a_server_that_falls_silent_fails_in_time_and_is_used_again_when_it_
     let way = Way::to(on_server.address()).await;
     let read_db = MySqlReadDb::connect_with(&on_server.url_by_way_of(way.address), SHORT).expect("a URL");
     let history = AccountHistory::random(&mut Dice::seeded(84), 4);
-    read_db.handle(&history.events[..2]).await.expect("handles");
+    event_handler(&read_db).handle(&history.events[..2]).await.expect("handles");
     way.is_open.store(false, Ordering::SeqCst);
     for _ in 0..3 {
         assert_unavailable(&read_db).await;
     }
     way.is_open.store(true, Ordering::SeqCst);
-    crate::harness::eventually("the server is used again", async || read_db.ping().await.ok()).await;
-    read_db.handle(&history.events).await.expect("handles");
+    crate::harness::eventually("the server is used again", async || read_db.projection_records().await.ok()).await;
+    event_handler(&read_db).handle(&history.events).await.expect("handles");
     assert_rows(on_server, &as_ports(&read_db), &[history]).await;
     read_db.close().await;
 }
@@ -351,16 +451,16 @@ pub async fn a_worker_that_vanishes_behind_a_closed_gate_holds_projectors_up_for
     let way = Way::to(on_server.address()).await;
     let vanishing = MySqlReadDb::connect_for_restore(&on_server.url_by_way_of(way.address)).expect("a URL");
     let id = RestoreId::generate();
-    vanishing.request(id, RestoreKind::Rebuild).await.expect("records");
+    vanishing.request(id, RestoreKind::Rebuild, None).await.expect("records");
     let lease = Lease { holder: "it".to_owned(), duration: Duration::from_secs(60) };
     vanishing.take_lease(&lease).await.expect("answers");
-    vanishing.prepare(id, &lease, &[], 0).await.expect("prepares");
-    let gate = vanishing.close_gate(id, &lease, Duration::from_secs(1)).await.expect("closes");
+    vanishing.prepare(&job(id, &lease), &[], 0).await.expect("prepares");
+    let gate = vanishing.close_gate(&job(id, &lease), Duration::from_secs(1)).await.expect("closes");
     way.is_open.store(false, Ordering::SeqCst);
 
     let started = Instant::now();
     let (projecting, history) = (on_server.connect(), AccountHistory::random(&mut Dice::seeded(88), 4));
-    projecting.handle(&history.events).await.expect("handles");
+    event_handler(&projecting).handle(&history.events).await.expect("handles");
     assert!((2..15).contains(&started.elapsed().as_secs()), "{:?}", started.elapsed());
     assert_rows(on_server, &as_ports(&projecting), &[history]).await;
     // Whoever it was, the lock was not theirs any more when the projector went through.
@@ -381,7 +481,7 @@ pub async fn an_account_that_cannot_be_rebuilt_after_the_swap_is_told_of_and_fai
     let id = opened.verified().await;
     let lease = Lease { holder: "by hand".to_owned(), duration: Duration::from_secs(60) };
     opened.store.take_lease(&lease).await.expect("answers");
-    let gate = opened.store.close_gate(id, &lease, Duration::from_secs(5)).await.expect("closes");
+    let gate = opened.store.close_gate(&job(id, &lease), Duration::from_secs(5)).await.expect("closes");
     gate.swap().await.expect("swaps");
     opened.store.release_lease(id, &lease).await.expect("releases");
     // Two that were ahead in the tables that went. The event store can be read to its end for one of them.
@@ -403,16 +503,16 @@ pub async fn an_account_that_cannot_be_rebuilt_after_the_swap_is_told_of_and_fai
     }
     let record = opened.run().await;
     assert_eq!(record.status, RestoreStatus::Succeeded, "{record:?}");
-    assert_eq!(record.failure.as_deref(), Some("1 accounts are behind what they were: see the log"));
+    assert_eq!(record.failure.as_deref(), Some("1 streams are behind their earlier rows: see the log"));
     opened.assert_rows(&histories).await;
 }
 
 async fn assert_unavailable(read_db: &MySqlReadDb) {
     let history = AccountHistory::open(&Opening::default());
     let started = Instant::now();
-    let error = read_db.account(history.account_id).await.expect_err("there is no server");
+    let error = repository(&read_db).account(history.account_id).await.expect_err("there is no server");
     assert!(matches!(error, ReadDbError::Unavailable { .. }), "{error:?}");
-    let error = read_db.handle(&history.events).await.expect_err("there is no server");
+    let error = event_handler(&read_db).handle(&history.events).await.expect_err("there is no server");
     assert!(matches!(error, EventHandlerError::Unavailable { .. }), "{error:?}");
     // 1 s for a connection and 2 for the query, 1 for a connection and 2 for the batch; and a busy machine.
     assert!(started.elapsed() < Duration::from_secs(9), "{:?}", started.elapsed());
@@ -494,16 +594,16 @@ pub async fn each_user_may_do_what_it_has_to_and_nothing_else(on_server: &OnServ
     for number in 0..3 {
         let history = AccountHistory::random(&mut Dice::seeded(85 + number), 6);
         for event in history.events.iter().rev() {
-            projecting.handle(std::slice::from_ref(event)).await.expect("handles");
+            event_handler(&projecting).handle(std::slice::from_ref(event)).await.expect("handles");
         }
-        projecting.handle(&history.events).await.expect("handles");
+        event_handler(&projecting).handle(&history.events).await.expect("handles");
         histories.push(history);
     }
     let querying = MySqlReadDb::connect(&query_url).expect("a URL");
     assert_rows(on_server, &as_ports(&querying), &histories).await;
-    querying.ping().await.expect("answers");
+    querying.projection_records().await.expect("answers");
     let (event_store, events) = on_server.open_event_store().await;
-    let keys = on_server.open_keys().await;
+    let events = Arc::new(OpenedCommitScan::new(events, on_server.open_keys().await));
     for commit in histories.iter().flat_map(AccountHistory::commits) {
         event_store.append(&commit).await.expect("appends");
     }
@@ -511,8 +611,8 @@ pub async fn each_user_may_do_what_it_has_to_and_nothing_else(on_server: &OnServ
     let looking = MySqlReadDb::connect_for_restore(&query_url).expect("a URL");
     for kind in [RestoreKind::Rebuild, RestoreKind::Rebuild, RestoreKind::Rollback] {
         let id = RestoreId::generate();
-        restoring.request(id, kind).await.expect("records");
-        Restorer::new(events.clone(), keys.clone(), restoring.clone(), RestoreLimits::default())
+        restoring.request(id, kind, None).await.expect("records");
+        Restorer::new(events.clone(), restoring.clone(), PROJECTIONS, RestoreLimits::default())
             .run("it", None)
             .await
             .expect("runs");
@@ -520,17 +620,19 @@ pub async fn each_user_may_do_what_it_has_to_and_nothing_else(on_server: &OnServ
         assert_eq!(record.status, RestoreStatus::Succeeded, "{record:?}");
         // Those that the rights were given for have gone; those that have come by their names are as open, and as closed.
         assert_rows(on_server, &as_ports(&querying), &histories).await;
-        projecting.handle(&histories[0].events).await.expect("handles");
+        event_handler(&projecting).handle(&histories[0].events).await.expect("handles");
     }
-    AccountRestore::new(events, keys, restoring.clone()).restore(histories[0].account_id).await.expect("restores");
-    restoring.drop_old().await.expect("drops");
+    let stream_id = StreamId(histories[0].account_id.as_uuid());
+    let in_place = StreamRestore::new(events, restoring.clone());
+    in_place.restore(PROJECTIONS.all()[0], stream_id).await.expect("restores");
+    restoring.drop_old(PROJECTIONS.all()).await.expect("drops");
 
     // Nothing else.
-    let error = querying.handle(&histories[0].events).await.expect_err("it only reads");
+    let error = event_handler(&querying).handle(&histories[0].events).await.expect_err("it only reads");
     assert!(matches!(error, EventHandlerError::Unavailable { .. }), "{error:?}");
     let of_both = [
         "DELETE FROM bank_accounts",
-        "DELETE FROM account_locks",
+        "DELETE FROM stream_locks",
         "UPDATE statement_lines SET amount_minor = 0",
         "DELETE FROM statement_lines",
         "UPDATE early_events SET version = 9",
@@ -538,27 +640,29 @@ pub async fn each_user_may_do_what_it_has_to_and_nothing_else(on_server: &OnServ
         "TRUNCATE TABLE bank_accounts",
         "ALTER TABLE bank_accounts ADD COLUMN another INT",
         "CREATE TABLE another (id INT)",
+        "UPDATE projections SET built_version = 2",
+        "INSERT INTO projections (name) VALUES ('zebras')",
+        "DELETE FROM projections",
         "SELECT COUNT(*) FROM _sqlx_migrations",
         "SELECT COUNT(*) FROM mysql.user",
         "GRANT SELECT ON bank_accounts TO CURRENT_USER",
     ];
     let of_the_query = [
         "UPDATE bank_accounts SET balance_minor = 1",
-        "INSERT INTO account_locks VALUES ('0123456789abcdef')",
+        "INSERT INTO stream_locks VALUES ('0123456789abcdef')",
         "SELECT COUNT(*) FROM early_events",
-        "SELECT COUNT(*) FROM account_locks",
+        "SELECT COUNT(*) FROM stream_locks",
         "UPDATE restores SET status = 'failed'",
         "SELECT COUNT(*) FROM restore_ranges",
-        "SELECT COUNT(*) FROM projection_gate",
     ];
-    let of_the_projector =
-        ["SELECT COUNT(*) FROM statement_lines", "UPDATE projection_gate SET id = 2", "SELECT COUNT(*) FROM restores"];
+    let of_the_projector = ["SELECT COUNT(*) FROM statement_lines", "SELECT COUNT(*) FROM restores"];
     let of_the_restorer = [
         "UPDATE bank_accounts SET balance_minor = 1",
         "UPDATE statement_lines SET amount_minor = 0",
-        "INSERT INTO early_events VALUES ('0123456789abcdef', 2, '{}')",
-        "DELETE FROM account_locks",
-        "DELETE FROM projection_gate",
+        "INSERT INTO early_events VALUES ('bank-accounts', '0123456789abcdef', 2, '{}')",
+        "DELETE FROM stream_locks",
+        "INSERT INTO projections (name) VALUES ('zebras')",
+        "DELETE FROM projections",
         "DELETE FROM restores",
         "DROP TABLE restores",
         "CREATE TABLE another (id INT)",
@@ -603,8 +707,8 @@ pub async fn queries_read_no_more_rows_than_they_have_to(on_server: &OnServer) {
         busy.deposit(1, Some("a movement"));
     }
     let opened: Vec<EventEnvelope> = histories.iter().map(|history| history.events[0].clone()).collect();
-    read_db.handle(&opened).await.expect("handles");
-    read_db.handle(&busy.events).await.expect("handles");
+    event_handler(&read_db).handle(&opened).await.expect("handles");
+    event_handler(&read_db).handle(&busy.events).await.expect("handles");
     // The servers do so by themselves, but not at once.
     sqlx::raw_sql("ANALYZE TABLE bank_accounts, statement_lines").execute(read_db.pool()).await.expect("analyzes");
 
@@ -629,24 +733,25 @@ pub async fn queries_read_no_more_rows_than_they_have_to(on_server: &OnServer) {
         ("the rich", by_balance, None, 20, 11),
     ] {
         let page = AccountsPage { after, limit };
-        let (rows, read) = counting(&read_db, read_db.accounts(&filter, page)).await;
+        let (rows, read) = counting(&read_db, repository(&read_db).accounts(&filter, page)).await;
         assert_eq!(rows.expect("reads").len(), answers, "{what}");
         let (answers, read_rows) = (u64::try_from(answers).expect("small"), read.values().sum::<u64>());
         // Sorted by another order than the index's, the rows of the answer are read twice.
         let allowed = if what == "the rich" { 4 * answers + 4 } else { answers + 2 };
         assert!(read_rows <= allowed, "{what}: {read:?}");
     }
-    let (row, read) = counting(&read_db, read_db.account(busy.account_id)).await;
+    let (row, read) = counting(&read_db, repository(&read_db).account(busy.account_id)).await;
     assert!(row.expect("reads").is_some());
     assert!(read.values().sum::<u64>() <= 1, "{read:?}");
     for before_version in [None, Some(1_000)] {
         let page = StatementPage { before_version, limit: 50 };
-        let statement = read_db.statement(busy.account_id, StatementFilter::default(), page);
+        let repository = repository(&read_db);
+        let statement = repository.statement(busy.account_id, StatementFilter::default(), page);
         let (lines, read) = counting(&read_db, statement).await;
         assert_eq!(lines.expect("reads").len(), 50);
         assert!(read.values().sum::<u64>() <= 52, "{read:?}");
     }
-    let (outcome, read) = counting(&read_db, read_db.ping()).await;
+    let (outcome, read) = counting(&read_db, read_db.projection_records()).await;
     outcome.expect("answers");
     // Of the one row each step counts: that of the index, to the row, the row.
     assert!(read.values().sum::<u64>() <= 3, "{read:?}");
@@ -689,12 +794,13 @@ pub async fn an_owner_may_be_longer_than_any_index(on_server: &OnServer) {
         .map(|owner| AccountHistory::open(&Opening { owner: owner.clone(), ..Opening::default() }))
         .collect();
     for history in &histories {
-        read_db.handle(&history.events).await.expect("handles");
+        event_handler(&read_db).handle(&history.events).await.expect("handles");
     }
     assert_rows(on_server, &as_ports(&read_db), &histories).await;
     for history in &histories {
         let filter = AccountFilter { owner: Some(history.row.owner.clone()), ..AccountFilter::default() };
-        let rows = read_db.accounts(&filter, AccountsPage { after: None, limit: 10 }).await.expect("reads");
+        let rows =
+            repository(&read_db).accounts(&filter, AccountsPage { after: None, limit: 10 }).await.expect("reads");
         assert_eq!(rows, std::slice::from_ref(&history.row));
     }
 }
@@ -703,7 +809,7 @@ pub async fn texts_that_differ_in_blanks_at_the_end_differ(on_server: &OnServer)
     let read_db = on_server.connect();
     for owner in ["ann", "ann ", "ann  "] {
         let opening = Opening { owner: owner.to_owned(), ..Opening::default() };
-        read_db.handle(&AccountHistory::open(&opening).events).await.expect("handles");
+        event_handler(&read_db).handle(&AccountHistory::open(&opening).events).await.expect("handles");
     }
     let page = AccountsPage { after: None, limit: 10 };
     for (owner, holder, expected) in [
@@ -715,7 +821,7 @@ pub async fn texts_that_differ_in_blanks_at_the_end_differ(on_server: &OnServer)
     ] {
         let (owner, holder) = (owner.map(ToOwned::to_owned), holder.map(ToOwned::to_owned));
         let filter = AccountFilter { owner, holder, ..AccountFilter::default() };
-        assert_eq!(read_db.accounts(&filter, page).await.expect("reads").len(), expected, "{filter:?}");
+        assert_eq!(repository(&read_db).accounts(&filter, page).await.expect("reads").len(), expected, "{filter:?}");
     }
 }
 
@@ -723,7 +829,7 @@ pub async fn texts_that_differ_in_blanks_at_the_end_differ(on_server: &OnServer)
 pub async fn a_value_that_does_not_fit_its_column_is_refused(on_server: &OnServer) {
     let read_db = on_server.connect();
     let history = AccountHistory::open(&Opening::default());
-    read_db.handle(&history.events).await.expect("handles");
+    event_handler(&read_db).handle(&history.events).await.expect("handles");
     for statement in [
         "UPDATE bank_accounts SET holder = REPEAT('x', 141)",
         "UPDATE bank_accounts SET currency = 'EURO'",
@@ -736,7 +842,7 @@ pub async fn a_value_that_does_not_fit_its_column_is_refused(on_server: &OnServe
         "UPDATE bank_accounts SET owner = NULL",
         "UPDATE statement_lines SET kind = 'gift'",
         "UPDATE statement_lines SET amount_minor = -1",
-        "INSERT INTO early_events VALUES ('0123456789abcdef', 2, '{')",
+        "INSERT INTO early_events VALUES ('bank-accounts', '0123456789abcdef', 2, '{')",
     ] {
         assert!(sqlx::raw_sql(statement).execute(read_db.pool()).await.is_err(), "{statement}");
     }

@@ -10,12 +10,12 @@ use futures::future::BoxFuture;
 use kafka_events::{KafkaConnection, KafkaEventPublisher, PublishLimits};
 use local_aws::MappingSettings;
 use mongo_stores::{MongoEventStore, MongoKeyStore};
-use mysql_read_db::MySqlReadDb;
+use mysql_read_db::{MySqlProjector, MySqlReadDb};
 use passbook::delivery::Delivery;
 use personal_data::{KeyProtection, StreamKeys};
 
 use super::delivery::{Bus, DeliveryUnderTest, Process};
-use super::read_db::ReadDb;
+use super::read_db::{PROJECTIONS, ReadDb};
 use crate::harness::{ServersStack, lag, passbook_program, without_settings};
 
 mod delivery {
@@ -45,7 +45,6 @@ impl DeliveryUnderTest for OnServers {
         let kafka = Arc::new(KafkaEventPublisher::with_limits(&connection, limits).expect("a producer"));
         let read_db = MySqlReadDb::connect(&self.stack.read_db_url()).expect("a URL");
         self.read_dbs.lock().expect("no panic").push(read_db.clone());
-        let read_db = Arc::new(read_db);
         let key_store = MongoKeyStore::connect(&self.stack.event_store_url()).await.expect("a URL");
         let bus = MarksAndMapping {
             event_store: event_store.clone(),
@@ -65,7 +64,7 @@ impl DeliveryUnderTest for OnServers {
             publisher: Arc::new(MarkingPublisher::new(kafka, event_store.clone())),
             event_store,
             bus: Arc::new(bus),
-            read_db: ReadDb { event_handler: read_db.clone(), repository: read_db },
+            read_db: ReadDb::new(read_db.clone(), Arc::new(MySqlProjector::new(read_db, PROJECTIONS))),
         }
     }
 

@@ -8,10 +8,13 @@ use bank::AccountId;
 use cqrs::{CommitScan, EventConsumer, EventStoreRepository, PersonalData, StreamId};
 use futures::future::{BoxFuture, join_all};
 use personal_data::{KeyProtection, KeyStore, StoredKey, StreamKeys, WrappedKey, Wrapping};
+use projection::{Column, ColumnKind, Selection};
 use settings::{KeyProtectionSettings, Secret};
-use sqlite_embedded::{BusProgress, EmbeddedBus, SqliteEventStore, SqliteKeyStore, SqliteReadDb};
+use sqlite_embedded::{
+    BusProgress, EmbeddedBus, SqliteEventStore, SqliteKeyStore, SqliteProjector, SqliteReadDb, statements_of,
+};
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions as _, SqliteConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _, SqlSafeStr as _, SqliteConnection};
 use tempfile::TempDir;
 
 use super::commit_scan::ScanUnderTest;
@@ -24,7 +27,7 @@ use super::dice::Dice;
 use super::event_store::EventStoreUnderTest;
 use super::key_store::KeyStoreUnderTest;
 use super::personal_data::PersonalDataUnderTest;
-use super::read_db::{ReadDb, ReadDbUnderTest};
+use super::read_db::{PROJECTIONS, ReadDb, ReadDbUnderTest, every_kind_of_selection, record_projections};
 use super::restore::RestoreUnderTest;
 
 mod event_store {
@@ -107,6 +110,7 @@ impl OnSqlite {
 
     async fn open_read_db(&self) -> SqliteReadDb {
         let read_db = SqliteReadDb::open(&self.read_db_file()).await.expect("opens");
+        record_projections(&read_db).await;
         self.read_dbs.lock().expect("no panic").push(read_db.clone());
         read_db
     }
@@ -126,6 +130,13 @@ impl OnSqlite {
         }
     }
 }
+
+fn as_ports(read_db: &SqliteReadDb) -> ReadDb {
+    ReadDb::new(read_db.clone(), Arc::new(SqliteProjector::new(read_db.clone(), PROJECTIONS)))
+}
+
+/// The name by which the bus knows the projector of these tests.
+const PROJECTION: &str = "bank-accounts";
 
 /// The file as anyone may open it who does not keep to the ports.
 async fn connect(file: PathBuf) -> SqliteConnection {
@@ -194,8 +205,7 @@ fn under_master_key(base64: &str) -> KeyProtection {
 #[async_trait]
 impl ReadDbUnderTest for OnSqlite {
     async fn open(&self) -> ReadDb {
-        let read_db = Arc::new(self.open_read_db().await);
-        ReadDb { event_handler: read_db.clone(), repository: read_db }
+        as_ports(&self.open_read_db().await)
     }
 
     async fn close_all(&self) {
@@ -230,7 +240,7 @@ impl RestoreUnderTest for OnSqlite {
     }
 
     async fn execute(&self, statement: &str) -> u64 {
-        let executed = sqlx::query(sqlx::AssertSqlSafe(statement.to_owned()));
+        let executed = sqlx::query(AssertSqlSafe(statement.to_owned()));
         executed.execute(&mut connect(self.read_db_file()).await).await.expect("executes").rows_affected()
     }
 }
@@ -238,16 +248,16 @@ impl RestoreUnderTest for OnSqlite {
 #[async_trait]
 impl Bus for EmbeddedBus {
     async fn run(&self, consumer: Arc<dyn EventConsumer>, stop: BoxFuture<'static, ()>) {
-        Self::run(self, &*consumer, stop).await;
+        Self::run(self, PROJECTION, &*consumer, stop).await;
     }
 
     async fn is_caught_up(&self) -> bool {
-        let BusProgress { delivered_position, last_position, .. } = self.progress().await.expect("reads");
+        let BusProgress { delivered_position, last_position, .. } = self.progress(PROJECTION).await.expect("reads");
         delivered_position == last_position
     }
 
     async fn dead_letters(&self) -> u64 {
-        self.progress().await.expect("reads").dead_letters
+        self.progress(PROJECTION).await.expect("reads").dead_letters
     }
 
     async fn redrive(&self) {}
@@ -259,13 +269,7 @@ impl DeliveryUnderTest for OnSqlite {
         let (event_store, read_db) = (self.open_event_store().await, self.open_read_db().await);
         let personal_data = self.open_personal_data().await;
         let bus = Arc::new(EmbeddedBus::new(event_store.clone(), read_db.clone(), personal_data));
-        let read_db = Arc::new(read_db);
-        Process {
-            event_store: Arc::new(event_store),
-            publisher: bus.clone(),
-            bus,
-            read_db: ReadDb { event_handler: read_db.clone(), repository: read_db },
-        }
+        Process { event_store: Arc::new(event_store), publisher: bus.clone(), bus, read_db: as_ports(&read_db) }
     }
 
     async fn end_all(&self) {
@@ -278,6 +282,45 @@ impl DeliveryUnderTest for OnSqlite {
 }
 
 // --- what SQLite promises beside the ports
+
+#[tokio::test]
+async fn the_tables_have_the_columns_that_are_declared() {
+    let declared = |column: &Column| {
+        let stored_type = match column.kind {
+            ColumnKind::Id | ColumnKind::Text { .. } | ColumnKind::LongText => "TEXT",
+            ColumnKind::Integer | ColumnKind::Count => "INTEGER",
+        };
+        (column.name.to_owned(), stored_type.to_owned(), !column.is_optional)
+    };
+    let on_sqlite = OnSqlite::new();
+    on_sqlite.open_read_db().await;
+    let mut connection = connect(on_sqlite.read_db_file()).await;
+    for table in PROJECTIONS.all().iter().flat_map(|projection| projection.tables()) {
+        let statement = r#"SELECT name, type, "notnull" FROM pragma_table_info(?) ORDER BY cid"#;
+        let columns = sqlx::query_as(statement).bind(table.name).fetch_all(&mut connection);
+        let columns: Vec<(String, String, bool)> = columns.await.expect("reads");
+        assert_eq!(columns, table.columns.iter().map(declared).collect::<Vec<_>>(), "{}", table.name);
+    }
+}
+
+#[tokio::test]
+async fn every_statement_of_a_declared_table_is_one_that_the_server_can_prepare() {
+    let on_sqlite = OnSqlite::new();
+    on_sqlite.open_read_db().await;
+    let mut connection = connect(on_sqlite.read_db_file()).await;
+    for projection in PROJECTIONS.all() {
+        for table in projection.tables() {
+            on_sqlite.execute(&format!("CREATE TABLE {0}_shadow AS SELECT * FROM {0}", table.name)).await;
+        }
+        let selections: Vec<Selection> = projection.tables().flat_map(every_kind_of_selection).collect();
+        let statements = statements_of(*projection, &selections);
+        assert!(statements.len() > selections.len() + 20, "{} statements", statements.len());
+        for statement in statements {
+            let prepared = (&mut connection).prepare(AssertSqlSafe(statement.clone()).into_sql_str()).await;
+            assert!(prepared.is_ok(), "{statement}: {:?}", prepared.err());
+        }
+    }
+}
 
 #[tokio::test]
 async fn commits_are_neither_updated_nor_deleted_by_whoever_opens_the_file() {
@@ -309,7 +352,7 @@ async fn processes_that_start_at_once_on_an_empty_folder_all_open_its_files() {
         }
         let bus = on_sqlite.open_bus().await;
         let expected = BusProgress { delivered_position: 0, last_position: 8, dead_letters: 0 };
-        assert_eq!(bus.progress().await.expect("reads"), expected);
+        assert_eq!(bus.progress(PROJECTION).await.expect("reads"), expected);
     }
 }
 
@@ -343,14 +386,19 @@ async fn the_checkpoint_moves_with_the_log_and_an_idle_bus_leaves_it_where_it_is
     let bus = on_sqlite.open_bus().await;
     let process = on_sqlite.start_process().await;
     let running = RunningBus::start(&process, projector(&process));
-    let at = |position| BusProgress { delivered_position: position, last_position: position, dead_letters: 0 };
-    assert_eq!(bus.progress().await.expect("reads"), at(0));
+    // No projection reads these events, and so each of a commit's three is kept aside.
+    let at = |position: i64| BusProgress {
+        delivered_position: position,
+        last_position: position,
+        dead_letters: 3 * position.unsigned_abs(),
+    };
+    assert_eq!(bus.progress(PROJECTION).await.expect("reads"), at(0));
     let mut end = StreamEnd::of_new_stream();
     for position in 1..=5 {
-        // Several events are one commit, and so one place in the log; other aggregates' are delivered as well.
+        // Several events are one commit, and so one place in the log.
         store_and_publish(&process, &[end.push(3)]).await;
         caught_up(&process).await;
-        assert_eq!(bus.progress().await.expect("reads"), at(position));
+        assert_eq!(bus.progress(PROJECTION).await.expect("reads"), at(position));
     }
     running.stop().await;
 }

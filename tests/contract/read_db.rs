@@ -8,6 +8,10 @@ use bank_read_model::{
 };
 use cqrs::{EventEnvelope, EventHandler, EventHandlerError, HandledBatch, StreamId};
 use futures::future::join_all;
+use projection::{
+    Cell, Column, ColumnKind, Comparison, Order, ProjectionRecord, ProjectionRegister, Projections, RowReader,
+    Selection, Table,
+};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -20,7 +24,69 @@ pub struct ReadDb {
     /// What writes it.
     pub event_handler: Arc<dyn EventHandler>,
     /// What reads it.
-    pub repository: Arc<dyn BankAccountRepository>,
+    pub repository: BankAccountRepository,
+    /// What knows of which version its rows are.
+    pub register: Arc<dyn ProjectionRegister>,
+}
+
+impl ReadDb {
+    /// Of one database, and of what writes it.
+    pub fn new<D: RowReader + ProjectionRegister + 'static>(read_db: D, event_handler: Arc<dyn EventHandler>) -> Self {
+        let read_db = Arc::new(read_db);
+        Self { event_handler, repository: BankAccountRepository::new(read_db.clone()), register: read_db }
+    }
+}
+
+/// A type of aggregate that the projectors of these suites ignore on purpose.
+const IGNORED_TYPE: &str = "ignored on purpose";
+
+/// The bank's projections, and a type of aggregate that is ignored.
+pub const PROJECTIONS: Projections = Projections::new(bank_read_model::PROJECTIONS.all(), &[IGNORED_TYPE]);
+
+/// What the database records of a projection that was there before its first event.
+fn built_from_the_start() -> Vec<ProjectionRecord> {
+    let record = |projection: &&dyn projection::AnyProjection| ProjectionRecord {
+        name: projection.name().to_owned(),
+        built_version: Some(projection.version()),
+    };
+    PROJECTIONS.all().iter().map(record).collect()
+}
+
+/// Selections that together have every column in every comparison and every order that a table allows.
+pub fn every_kind_of_selection(table: &'static Table) -> Vec<Selection> {
+    let value = |column: &Column| match column.kind {
+        ColumnKind::Id => Cell::Id(StreamId(Uuid::nil())),
+        ColumnKind::Text { .. } | ColumnKind::LongText => Cell::Text("a text".to_owned()),
+        ColumnKind::Integer => Cell::Integer(-1),
+        ColumnKind::Count => Cell::Count(1),
+    };
+    let mut selections = Vec::new();
+    for column in table.columns {
+        let others = [Comparison::AtLeast, Comparison::AtMost, Comparison::Below];
+        let is_number = matches!(column.kind, ColumnKind::Integer | ColumnKind::Count);
+        let comparisons = [Comparison::Is].into_iter().chain(others.into_iter().filter(|_| is_number));
+        let by = [column.name, table.stream_column()];
+        let after = [value(column), Cell::Id(StreamId(Uuid::nil()))];
+        let orders = [
+            Order::Ascending { by, after: None },
+            Order::Ascending { by, after: Some(after) },
+            Order::Descending { by: column.name },
+        ];
+        for order in orders {
+            let all = Selection { table, criteria: Vec::new(), order, limit: 10 };
+            let compared = |comparison| all.clone().and(column.name, comparison, value(column));
+            selections.extend(comparisons.clone().map(compared));
+            selections.push(all);
+        }
+    }
+    selections
+}
+
+/// Records the projections as `passbook prepare` does while the event store is empty.
+pub async fn record_projections(register: &dyn ProjectionRegister) {
+    for record in built_from_the_start() {
+        register.record_projection(&record).await.expect("records");
+    }
 }
 
 /// What an adapter gives to be held to this suite: one read database, empty at first.
@@ -66,7 +132,8 @@ macro_rules! read_db_suite {
             accounts_come_by_opening_time_then_id_and_pages_hold_each_once
             pages_hold_each_account_once_while_new_ones_are_opened
             a_statement_is_cut_by_time_version_and_limit_newest_first
-            a_database_that_is_there_answers_a_ping
+            // --- ProjectionRegister
+            a_database_tells_of_which_version_its_rows_are
         }
     };
     ($new_read_db:expr; $($case:ident)*) => { $(
@@ -216,13 +283,13 @@ pub async fn a_poison_event_is_rejected_others_go_on_and_once_mended_nothing_is_
         poison(&mut events[3]);
         let outcome = handled(&read_db, &[events.clone(), healthy.events.clone()].concat()).await;
         assert_eq!((outcome.applied, outcome.kept_early), (3 + 10, 6), "{:?}", events[3]);
-        assert_rejected(&outcome, &events[3]);
+        assert_rejected(&outcome, &[3]);
         let row = read_db.repository.account(poisoned.account_id).await.expect("reads").expect("a row");
         assert_eq!(row.version, 3);
         // It is rejected however often it comes.
         let outcome = handled(&read_db, &events[3..4]).await;
         assert_eq!(outcome.applied, 0);
-        assert_rejected(&outcome, &events[3]);
+        assert_rejected(&outcome, &[0]);
 
         let outcome = handled(&read_db, &poisoned.events[3..4]).await;
         assert_eq!(outcome, HandledBatch { applied: 7, ..HandledBatch::default() });
@@ -263,7 +330,7 @@ pub async fn an_event_that_waited_and_does_not_fit_gives_way_to_its_mended_form(
         assert_eq!(outcome, HandledBatch { kept_early: 2, ..HandledBatch::default() });
         if also_mended_while_it_waits {
             // Which form is right cannot be told yet. One waits here, so the other must be kept by the bus.
-            assert_rejected(&handled(&read_db, &history.events[3..4]).await, &history.events[3]);
+            assert_rejected(&handled(&read_db, &history.events[3..4]).await, &[0]);
         }
         assert_eq!(handled(&read_db, &history.events[..3]).await.applied, 3);
         assert_eq!(handled(&read_db, &history.events[3..4]).await.applied, 2);
@@ -276,12 +343,19 @@ pub async fn an_event_that_waited_and_does_not_fit_gives_way_to_its_mended_form(
 pub async fn events_that_are_not_this_databases_are_told_apart_and_left_out(under_test: &dyn ReadDbUnderTest) {
     let read_db = under_test.open().await;
     let history = AccountHistory::random(&mut Dice::seeded(20), 3);
-    let foreign = EventEnvelope { aggregate_type: "case".to_owned(), ..history.events[0].clone() };
+    let of_type = |name: &str| EventEnvelope { aggregate_type: name.to_owned(), ..history.events[0].clone() };
+    let (ignored, unknown) = (of_type(IGNORED_TYPE), of_type("case"));
     let no_account = EventEnvelope { stream_id: StreamId(Uuid::nil()), ..history.events[0].clone() };
-    let outcome =
-        handled(&read_db, &[vec![foreign.clone(), no_account.clone(), foreign], history.events.clone()].concat()).await;
+    let before = vec![ignored.clone(), no_account, unknown.clone(), ignored, unknown];
+    let outcome = handled(&read_db, &[before, history.events.clone()].concat()).await;
     assert_eq!((outcome.foreign, outcome.applied), (2, 3));
-    assert_rejected(&outcome, &no_account);
+    assert_rejected(&outcome, &[1, 2, 4]);
+    let reason = "no projection of this build reads events of the type \"case\"";
+    assert_eq!((&*outcome.rejected[1].reason, &*outcome.rejected[2].reason), (reason, reason));
+    // Also where nothing of the batch is of these projections.
+    let outcome = handled(&read_db, &[of_type("case"), of_type(IGNORED_TYPE)]).await;
+    assert_eq!((outcome.foreign, outcome.applied), (1, 0));
+    assert_rejected(&outcome, &[0]);
     assert_rows(under_test, &read_db, &[history]).await;
 }
 
@@ -610,11 +684,20 @@ pub async fn a_statement_is_cut_by_time_version_and_limit_newest_first(under_tes
     }
 }
 
-pub async fn a_database_that_is_there_answers_a_ping(under_test: &dyn ReadDbUnderTest) {
+// --- ProjectionRegister
+
+pub async fn a_database_tells_of_which_version_its_rows_are(under_test: &dyn ReadDbUnderTest) {
     let read_db = under_test.open().await;
-    read_db.repository.ping().await.expect("answers while it is empty");
+    let records = async || read_db.register.projection_records().await.expect("answers");
+    assert_eq!(records().await, built_from_the_start());
     handled(&read_db, &AccountHistory::open(&Opening::default()).events).await;
-    read_db.repository.ping().await.expect("answers");
+    assert_eq!(records().await, built_from_the_start());
+    // Another is recorded beside them, and a record that is there stays as it is.
+    let of_version = |built_version| ProjectionRecord { name: "zebras".to_owned(), built_version };
+    for built_version in [None, Some(7)] {
+        read_db.register.record_projection(&of_version(built_version)).await.expect("records");
+        assert_eq!(records().await, [built_from_the_start(), vec![of_version(None)]].concat());
+    }
 }
 
 // --- what the cases share
@@ -636,11 +719,10 @@ fn withdraws_more_than_there_is(event: &mut EventEnvelope) {
 }
 
 #[track_caller]
-fn assert_rejected(outcome: &HandledBatch, event: &EventEnvelope) {
-    let rejected: Vec<(StreamId, u64)> =
-        outcome.rejected.iter().map(|rejected| (rejected.event.stream_id, rejected.event.version)).collect();
-    assert_eq!(rejected, [(event.stream_id, event.version)]);
-    assert!(!outcome.rejected[0].reason.is_empty());
+fn assert_rejected(outcome: &HandledBatch, indexes: &[usize]) {
+    let rejected: Vec<usize> = outcome.rejected.iter().map(|rejected| rejected.index).collect();
+    assert_eq!(rejected, indexes);
+    assert!(outcome.rejected.iter().all(|rejected| !rejected.reason.is_empty()));
 }
 
 fn count(events: &[EventEnvelope]) -> u64 {
@@ -675,14 +757,14 @@ async fn delivered(read_db: &ReadDb, batch: &[EventEnvelope]) -> HandledBatch {
 /// The rows, the lines and the list are those of these accounts and no others, and no event waits.
 pub async fn assert_rows(under_test: &dyn ReadDbUnderTest, read_db: &ReadDb, histories: &[AccountHistory]) {
     for history in histories {
-        assert_same_account(&*read_db.repository, history).await;
+        assert_same_account(&read_db.repository, history).await;
     }
     assert_eq!(accounts(read_db, &AccountFilter::default(), None, 10_000).await, in_list_order(histories));
     assert_eq!(under_test.kept_early().await, 0);
 }
 
 /// The account's row and lines are what its history says.
-pub async fn assert_same_account(repository: &dyn BankAccountRepository, history: &AccountHistory) {
+pub async fn assert_same_account(repository: &BankAccountRepository, history: &AccountHistory) {
     let row = repository.account(history.account_id).await.expect("reads");
     assert_eq!(row.as_ref(), Some(&history.row));
     let page = StatementPage { before_version: None, limit: 10_000 };

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bank::AccountId;
-use cqrs::{Commit, CommitScan, EventEnvelope, EventStoreRepository, PersonalData};
+use cqrs::{Commit, CommitScan, EventEnvelope, EventStoreRepository, OpenedCommitScan, PersonalData, StreamId};
+use projection::AnyProjection;
 use restore::{
-    AccountRestore, AccountRestoreError, Lease, LeaseAnswer, Requested, RestoreId, RestoreKind, RestoreLimits,
-    RestoreRecord, RestoreStatus, RestoreStore, Restorer, RunOutcome,
+    Lease, LeaseAnswer, Requested, RestoreId, RestoreJob, RestoreKind, RestoreLimits, RestoreRecord, RestoreStatus,
+    RestoreStore, RestoreStoreError, Restorer, RunOutcome, StreamRestore, StreamRestoreError,
 };
 use tokio::time::{Instant, timeout};
 
@@ -15,7 +16,7 @@ use super::account_history::{AccountHistory, Opening};
 use super::commits::opened;
 use super::delivery::{in_turns, random_histories};
 use super::dice::Dice;
-use super::read_db::{ReadDb, ReadDbUnderTest, assert_rows, assert_same_account};
+use super::read_db::{PROJECTIONS, ReadDb, ReadDbUnderTest, assert_rows, assert_same_account};
 
 /// What an adapter gives to be held to this suite: one read database and one event store, empty at first.
 #[async_trait]
@@ -87,7 +88,7 @@ pub struct Opened<'a> {
     pub under_test: &'a dyn RestoreUnderTest,
     event_store: Arc<dyn EventStoreRepository>,
     scan: Arc<dyn CommitScan>,
-    personal_data: Arc<dyn PersonalData>,
+    opened_scan: Arc<OpenedCommitScan>,
     pub read_db: ReadDb,
     pub store: Arc<dyn RestoreStore>,
 }
@@ -96,8 +97,8 @@ impl<'a> Opened<'a> {
     pub async fn new(under_test: &'a dyn RestoreUnderTest) -> Self {
         let (event_store, scan) = under_test.open_event_store().await;
         let (read_db, store) = (under_test.open().await, under_test.open_restore_store().await);
-        let personal_data = under_test.open_keys().await;
-        Self { under_test, event_store, scan, personal_data, read_db, store }
+        let opened_scan = Arc::new(OpenedCommitScan::new(scan.clone(), under_test.open_keys().await));
+        Self { under_test, event_store, scan, opened_scan, read_db, store }
     }
 
     pub async fn append(&self, commits: &[Commit]) {
@@ -124,16 +125,18 @@ impl<'a> Opened<'a> {
     }
 
     pub fn restorer(&self, limits: RestoreLimits) -> Restorer {
-        Restorer::new(self.scan.clone(), self.personal_data.clone(), self.store.clone(), limits)
+        Restorer::new(self.opened_scan.clone(), self.store.clone(), PROJECTIONS, limits)
     }
 
-    fn account_restore(&self) -> AccountRestore {
-        AccountRestore::new(self.scan.clone(), self.personal_data.clone(), self.store.clone())
+    /// Rebuilds one account in its place, and answers the version that its row is at.
+    async fn restore_alone(&self, history: &AccountHistory) -> Result<u64, StreamRestoreError> {
+        let restore = StreamRestore::new(self.opened_scan.clone(), self.store.clone());
+        restore.restore(ACCOUNTS, StreamId(history.account_id.as_uuid())).await
     }
 
     pub async fn request(&self, kind: RestoreKind) -> RestoreId {
         let id = RestoreId::generate();
-        assert_eq!(self.store.request(id, kind).await.expect("answers"), Requested::Recorded);
+        assert_eq!(self.store.request(id, kind, None).await.expect("answers"), Requested::Recorded);
         id
     }
 
@@ -157,7 +160,7 @@ impl<'a> Opened<'a> {
         let id = self.request(RestoreKind::Rebuild).await;
         loop {
             self.step().await;
-            let ranges = self.store.ranges(id).await.expect("reads");
+            let ranges = self.store.ranges(&reading(id)).await.expect("reads");
             if !ranges.is_empty() && ranges.iter().all(|range| range.is_verified) {
                 return id;
             }
@@ -177,6 +180,19 @@ impl<'a> Opened<'a> {
     }
 }
 
+/// The projection of accounts.
+const ACCOUNTS: &dyn AnyProjection = PROJECTIONS.all()[0];
+
+/// The restore of this id in the hands of the lease's holder.
+pub fn job(id: RestoreId, lease: &Lease) -> RestoreJob {
+    RestoreJob { id, lease: lease.clone(), scope: PROJECTIONS.all().to_vec() }
+}
+
+/// The restore of this id for a look that needs no lease.
+fn reading(id: RestoreId) -> RestoreJob {
+    job(id, &Lease { holder: "nobody".to_owned(), duration: Duration::ZERO })
+}
+
 fn finished(outcome: RunOutcome) -> RestoreRecord {
     match outcome {
         RunOutcome::Finished(record) => record,
@@ -194,7 +210,7 @@ pub async fn a_restore_of_what_is_right_changes_no_row(under_test: &dyn RestoreU
     let record = opened.restore(RestoreKind::Rebuild).await;
     assert_eq!((record.status, &record.failure), (RestoreStatus::Succeeded, &None));
     assert_eq!((record.events_replayed, record.events_total), (events_of(&histories), events_of(&histories)));
-    assert_eq!(record.accounts_repaired, 0);
+    assert_eq!(record.streams_repaired, 0);
     assert!(record.finished_at >= Some(record.started_at));
     opened.assert_rows(&histories).await;
     // And once more, from tables that a restore has made.
@@ -210,7 +226,7 @@ pub async fn an_empty_read_database_is_filled(under_test: &dyn RestoreUnderTest)
     let histories = random_histories(&mut dice, 40, 9);
     opened.append(&in_turns(&mut dice, &histories)).await;
     let record = opened.restore(RestoreKind::Rebuild).await;
-    assert_eq!((record.status, record.accounts_repaired), (RestoreStatus::Succeeded, 40));
+    assert_eq!((record.status, record.streams_repaired), (RestoreStatus::Succeeded, 40));
     opened.assert_rows(&histories).await;
     // What the bus brings now is nothing new.
     for history in &histories {
@@ -239,7 +255,7 @@ pub async fn damaged_missing_and_extra_rows_are_made_right(under_test: &dyn Rest
     let record = opened.restore(RestoreKind::Rebuild).await;
     assert_eq!(record.status, RestoreStatus::Succeeded, "{record:?}");
     // A row that is only behind is no difference, though the lines beyond it count for nothing either.
-    assert_eq!(record.accounts_repaired, 7, "{record:?}");
+    assert_eq!(record.streams_repaired, 7, "{record:?}");
     opened.assert_rows(&histories).await;
 }
 
@@ -315,7 +331,7 @@ pub async fn writes_projection_and_early_events_go_on_meanwhile(under_test: &dyn
             opened.project(&batch).await;
         }
         for history in &histories {
-            assert_same_account(&*opened.read_db.repository, history).await;
+            assert_same_account(&opened.read_db.repository, history).await;
         }
         assert_eq!(under_test.kept_early().await, 0);
     }
@@ -332,7 +348,7 @@ pub async fn a_worker_that_is_gone_at_any_moment_leaves_a_restore_that_goes_on(u
         let limits = RestoreLimits { lease: Duration::from_millis(40), ..SMALL_PAGES };
         for attempt in 0.. {
             let store = under_test.open_restore_store().await;
-            let restorer = Restorer::new(opened.scan.clone(), opened.personal_data.clone(), store, limits);
+            let restorer = Restorer::new(opened.opened_scan.clone(), store, PROJECTIONS, limits);
             // Longer and longer, so that it ends.
             let lives = Duration::from_micros(1_000 * dice.below(15 + 4 * attempt * attempt) as u64);
             let worker = format!("worker {attempt}");
@@ -405,11 +421,11 @@ pub async fn one_restore_runs_at_a_time_and_one_worker_is_at_it(under_test: &dyn
     let histories = opened.with_histories(10, 10).await;
     assert_eq!(opened.restorer(SMALL_PAGES).run("early", None).await.expect("runs"), RunOutcome::NothingToDo);
     let id = opened.request(RestoreKind::Rebuild).await;
-    let requests = (0..4).map(|_| opened.store.request(RestoreId::generate(), RestoreKind::Rebuild));
+    let requests = (0..4).map(|_| opened.store.request(RestoreId::generate(), RestoreKind::Rebuild, None));
     for requested in futures::future::join_all(requests).await {
         assert!(matches!(requested, Ok(Requested::OtherRuns(other)) if other.id == id));
     }
-    let again = opened.store.request(id, RestoreKind::Rebuild).await;
+    let again = opened.store.request(id, RestoreKind::Rebuild, None).await;
     assert!(matches!(again, Ok(Requested::Known(known)) if known.id == id));
 
     let lease = Lease { holder: "somebody".to_owned(), duration: Duration::from_secs(60) };
@@ -425,7 +441,7 @@ pub async fn one_restore_runs_at_a_time_and_one_worker_is_at_it(under_test: &dyn
     let at_it = outcomes.iter().filter(|outcome| matches!(outcome, RunOutcome::Finished(_))).count();
     assert_eq!(at_it, 1, "{outcomes:?}");
     opened.assert_rows(&histories).await;
-    let known = opened.store.request(id, RestoreKind::Rebuild).await;
+    let known = opened.store.request(id, RestoreKind::Rebuild, None).await;
     assert!(matches!(known, Ok(Requested::Known(known)) if known.status == RestoreStatus::Succeeded));
     assert_eq!(opened.restore(RestoreKind::Rebuild).await.status, RestoreStatus::Succeeded);
 }
@@ -440,16 +456,17 @@ pub async fn a_worker_that_was_thought_dead_writes_nothing_more(under_test: &dyn
     let alive = Lease { holder: "alive".to_owned(), duration: Duration::from_secs(60) };
     assert!(matches!(opened.store.take_lease(&alive).await, Ok(LeaseAnswer::Taken(_))));
     let ranges = opened.scan.split(1).await.expect("splits");
-    opened.store.prepare(id, &alive, &ranges, 0).await.expect("prepares");
-    let lost = |result: Result<(), restore::RestoreStoreError>| {
-        assert!(matches!(result, Err(restore::RestoreStoreError::LeaseLost)), "{result:?}");
+    opened.store.prepare(&job(id, &alive), &ranges, 0).await.expect("prepares");
+    let lost = |result: Result<(), RestoreStoreError>| {
+        assert!(matches!(result, Err(RestoreStoreError::LeaseLost)), "{result:?}");
     };
-    lost(opened.store.prepare(id, &frozen, &ranges, 0).await);
+    let of_the_frozen = job(id, &frozen);
+    lost(opened.store.prepare(&of_the_frozen, &ranges, 0).await);
     lost(opened.store.renew_lease(id, &frozen).await);
-    lost(opened.store.mark_verified(id, &frozen, 0, 0).await);
-    lost(opened.store.shadow(id, &frozen).write(&restore::ShadowChange::default()).await);
-    lost(opened.store.finish(id, &frozen, RestoreStatus::Failed, None).await);
-    let swap = async || match opened.store.close_gate(id, &frozen, Duration::from_secs(1)).await {
+    lost(opened.store.mark_verified(&of_the_frozen, 0, 0).await);
+    lost(opened.store.shadow(&of_the_frozen).write(&restore::ShadowChange::default()).await);
+    lost(opened.store.finish(&of_the_frozen, RestoreStatus::Failed, None).await);
+    let swap = async || match opened.store.close_gate(&of_the_frozen, Duration::from_secs(1)).await {
         Ok(gate) => gate.swap().await,
         Err(error) => Err(error),
     };
@@ -470,7 +487,7 @@ pub async fn nobody_projects_while_the_gate_is_closed(under_test: &dyn RestoreUn
     for swaps in [false, true] {
         let id = opened.verified().await;
         opened.store.take_lease(&lease).await.expect("answers");
-        let gate = opened.store.close_gate(id, &lease, Duration::from_secs(5)).await.expect("closes");
+        let gate = opened.store.close_gate(&job(id, &lease), Duration::from_secs(5)).await.expect("closes");
         let history = AccountHistory::random(&mut Dice::seeded(26), 4);
         opened.append(&history.commits()).await;
         let (handler, events) = (opened.read_db.event_handler.clone(), history.events.clone());
@@ -485,7 +502,7 @@ pub async fn nobody_projects_while_the_gate_is_closed(under_test: &dyn RestoreUn
             drop(gate);
         }
         projecting.await.expect("no panic").expect("handles");
-        assert_same_account(&*opened.read_db.repository, &history).await;
+        assert_same_account(&opened.read_db.repository, &history).await;
         histories.push(history);
         opened.store.release_lease(id, &lease).await.expect("releases");
         assert_eq!(opened.run().await.status, RestoreStatus::Succeeded);
@@ -511,12 +528,12 @@ pub async fn an_event_store_that_is_empty_or_anothers_fails_the_restore_and_leav
     opened.append(&event_store_of(own)).await;
     let record = opened.restore(RestoreKind::Rebuild).await;
     assert_eq!(record.status, RestoreStatus::Failed);
-    assert!(record.failure.expect("a reason").contains("at least 11 of 30 accounts have events that are not in"));
+    assert!(record.failure.expect("a reason").contains("at least 11 of 30 rows have events that are not in"));
     opened.assert_rows(&histories).await;
     // Ten are damage, which a restore mends.
     opened.append(&event_store_of(&others[..1])).await;
     let record = opened.restore(RestoreKind::Rebuild).await;
-    assert_eq!((record.status, record.accounts_repaired), (RestoreStatus::Succeeded, 10), "{record:?}");
+    assert_eq!((record.status, record.streams_repaired), (RestoreStatus::Succeeded, 10), "{record:?}");
     opened.assert_rows(&histories[..20]).await;
     // And a person may say that it is the right event store.
     let more = random_histories(&mut Dice::seeded(29), 20, 4);
@@ -553,7 +570,7 @@ pub async fn a_name_that_is_erased_meanwhile_is_in_no_row_afterwards(under_test:
     erase(&opened, &mut histories, 0).await;
     loop {
         opened.step().await;
-        if opened.store.ranges(id).await.expect("reads").iter().all(|range| range.is_verified) {
+        if opened.store.ranges(&reading(id)).await.expect("reads").iter().all(|range| range.is_verified) {
             break;
         }
     }
@@ -642,7 +659,7 @@ pub async fn a_restore_that_nobody_is_at_is_given_up(under_test: &dyn RestoreUnd
     // Swapped is swapped.
     let id = opened.verified().await;
     opened.store.take_lease(&lease).await.expect("answers");
-    let gate = opened.store.close_gate(id, &lease, Duration::from_secs(5)).await.expect("closes");
+    let gate = opened.store.close_gate(&job(id, &lease), Duration::from_secs(5)).await.expect("closes");
     gate.swap().await.expect("swaps");
     opened.store.release_lease(id, &lease).await.expect("releases");
     assert_eq!(finished(give_up().await).status, RestoreStatus::Succeeded);
@@ -656,7 +673,7 @@ pub async fn a_restore_is_rolled_back_with_what_happened_since(under_test: &dyn 
     let statement =
         format!("UPDATE bank_accounts SET holder = 'Nobody' WHERE account_id = {}", under_test.literal(damaged));
     assert_eq!(opened.execute(statement).await, 1);
-    assert_eq!(opened.restore(RestoreKind::Rebuild).await.accounts_repaired, 1);
+    assert_eq!(opened.restore(RestoreKind::Rebuild).await.streams_repaired, 1);
     opened.assert_rows(&histories).await;
 
     // Life goes on, for the damaged one and for others.
@@ -692,11 +709,11 @@ pub async fn without_old_tables_there_is_no_way_back(under_test: &dyn RestoreUnd
     assert!(record.failure.expect("a reason").contains("no tables to bring back"));
     assert_eq!(opened.restore(RestoreKind::Rebuild).await.status, RestoreStatus::Succeeded);
     opened.request(RestoreKind::Rebuild).await;
-    let refused = opened.store.drop_old().await;
-    assert!(matches!(refused, Err(restore::RestoreStoreError::Busy)), "{refused:?}");
+    let refused = opened.store.drop_old(PROJECTIONS.all()).await;
+    assert!(matches!(refused, Err(RestoreStoreError::Busy)), "{refused:?}");
     finished(opened.restorer(SMALL_PAGES).run("a worker", None).await.expect("runs"));
-    opened.store.drop_old().await.expect("drops");
-    opened.store.drop_old().await.expect("has nothing left to drop");
+    opened.store.drop_old(PROJECTIONS.all()).await.expect("drops");
+    opened.store.drop_old(PROJECTIONS.all()).await.expect("has nothing left to drop");
     assert_eq!(opened.restore(RestoreKind::Rollback).await.status, RestoreStatus::Failed);
     opened.assert_rows(&histories).await;
 }
@@ -791,8 +808,8 @@ pub async fn a_restore_takes_no_account_back(under_test: &dyn RestoreUnderTest) 
     assert!(record.failure.expect("a reason").contains(&at_the_end.account_id.to_string()));
     opened.execute(format!("UPDATE bank_accounts SET version = 4 WHERE account_id = {literal}")).await;
     opened.assert_rows(&histories).await;
-    let alone = opened.account_restore().restore(history.account_id).await;
-    assert!(matches!(alone, Err(AccountRestoreError::WouldTakeBack { live_version: 4, reached: 2, .. })), "{alone:?}");
+    let alone = opened.restore_alone(&history).await;
+    assert!(matches!(alone, Err(StreamRestoreError::WouldTakeBack { live_version: 4, reached: 2, .. })), "{alone:?}");
     opened.assert_rows(&histories).await;
 
     // Without the row there is nothing to lose: what can be read is there.
@@ -812,7 +829,6 @@ pub async fn a_restore_takes_no_account_back(under_test: &dyn RestoreUnderTest) 
 pub async fn one_account_is_restored_in_its_place(under_test: &dyn RestoreUnderTest) {
     let opened = Opened::new(under_test).await;
     let histories = opened.with_histories(18, 5).await;
-    let accounts = opened.account_restore();
     for damage in [
         "DELETE FROM bank_accounts WHERE account_id = {}",
         "DELETE FROM statement_lines WHERE account_id = {}",
@@ -823,7 +839,7 @@ pub async fn one_account_is_restored_in_its_place(under_test: &dyn RestoreUnderT
         for history in [&histories[0], histories.last().expect("a long one")] {
             let statement = damage.replace("{}", &under_test.literal(history.account_id));
             assert!(opened.execute(statement).await > 0);
-            let version = accounts.restore(history.account_id).await.expect("restores");
+            let version = opened.restore_alone(history).await.expect("restores");
             assert_eq!(version, history.row.version);
             opened.assert_rows(&histories).await;
         }
@@ -831,12 +847,12 @@ pub async fn one_account_is_restored_in_its_place(under_test: &dyn RestoreUnderT
     // An account that nobody has opened has no row afterwards.
     let extra = AccountHistory::random(&mut Dice::seeded(19), 5);
     opened.project(&extra.events).await;
-    assert_eq!(accounts.restore(extra.account_id).await.expect("restores"), 0);
+    assert_eq!(opened.restore_alone(&extra).await.expect("restores"), 0);
     opened.assert_rows(&histories).await;
     // A gap is closed, and what waited behind it dropped.
     let gap = AccountHistory::random(&mut Dice::seeded(20), 6);
     opened.append(&gap.commits()).await;
     opened.project(&gap.events[2..]).await;
-    assert_eq!(accounts.restore(gap.account_id).await.expect("restores"), 6);
+    assert_eq!(opened.restore_alone(&gap).await.expect("restores"), 6);
     opened.assert_rows(&[histories, vec![gap]].concat()).await;
 }

@@ -3,12 +3,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use bank_read_model::BankAccountRepository as _;
+use bank_read_model::{BankAccountRepository, PROJECTIONS};
 use cqrs::EventHandler as _;
 use http::Method;
 use passbook::Embedded;
 use restore::{RestoreId, RestoreKind, RestoreRegister as _};
 use serde_json::json;
+use sqlite_embedded::SqliteProjector;
 
 use crate::contract::{AccountHistory, Dice};
 use crate::harness::{Client, Server, eventually, passbook_program, without_settings};
@@ -124,21 +125,23 @@ async fn what_is_not_there_or_not_meant_is_refused() {
     refuses(&["--readers", "17"], "1..=16");
 
     let embedded = Embedded::open(folder.path()).await.expect("an empty folder");
-    embedded.read_db.request(RestoreId::generate(), RestoreKind::Rebuild).await.expect("records");
+    embedded.read_db.request(RestoreId::generate(), RestoreKind::Rebuild, None).await.expect("records");
     refuses(&["--rollback"], "is a rebuild: `passbook restore` goes on with it");
     does(&["--abandon"], "is given up");
     does(&["--abandon"], "no restore runs");
-    embedded.read_db.request(RestoreId::generate(), RestoreKind::Rollback).await.expect("records");
+    embedded.read_db.request(RestoreId::generate(), RestoreKind::Rollback, None).await.expect("records");
     refuses(&[], "is a rollback: `passbook restore --rollback` goes on with it");
     refuses(&["--rollback"], "there are no tables to bring back");
 
     // The rows are those of another event store, or of an event store that has lost its events.
     let history = AccountHistory::random(&mut Dice::seeded(37), 3);
-    embedded.read_db.handle(&history.events).await.expect("handles");
-    refuses(&[], "the event store holds nothing, and the read database 1 accounts");
-    assert_eq!(embedded.read_db.account(history.account_id).await.expect("reads"), Some(history.row.clone()));
+    let projector = SqliteProjector::new(embedded.read_db.clone(), PROJECTIONS);
+    projector.handle(&history.events).await.expect("handles");
+    refuses(&[], "the event store holds nothing, and the read database 1 rows");
+    let accounts = BankAccountRepository::new(Arc::new(embedded.read_db.clone()));
+    assert_eq!(accounts.account(history.account_id).await.expect("reads"), Some(history.row.clone()));
     does(&["--force"], "restored: 0 events");
-    assert_eq!(embedded.read_db.account(history.account_id).await.expect("reads"), None);
+    assert_eq!(accounts.account(history.account_id).await.expect("reads"), None);
     embedded.close().await;
 }
 

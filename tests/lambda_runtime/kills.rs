@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bank::AccountId;
-use bank_read_model::{BankAccountRepository as _, StatementFilter, StatementPage};
+use bank_read_model::{BankAccountRepository, StatementFilter, StatementPage};
 use cqrs::{DeliveryMarks as _, EventStoreRepository as _, StreamId, Timestamp};
 use kafka_events::KafkaConnection;
 use local_aws::{EventFunction, EventSourceMapping, InvokeApi, InvokeClient, MappingSettings};
@@ -167,6 +167,7 @@ async fn processes_killed_200_times_each_lose_nothing_and_double_nothing() {
     let connection = KafkaConnection::connect(&stack.kafka_settings()).await.expect("brokers that are named");
     let running = EventSourceMapping::start(&connection, &client, &mapping).expect("starts");
     let read_db = MySqlReadDb::connect(&stack.read_db_url()).expect("a URL");
+    let accounts = BankAccountRepository::new(Arc::new(read_db.clone()));
     // On a busy machine a process takes its time to start.
     eventually_within(Duration::from_secs(180), "the projector was killed so often", async || {
         (projector.kills.load(Ordering::Relaxed) >= KILLS).then_some(())
@@ -174,12 +175,12 @@ async fn processes_killed_200_times_each_lose_nothing_and_double_nothing() {
     .await;
     for (id, (version, balance_minor)) in ids.iter().zip(&expected) {
         let row = eventually("the row has all events", async || {
-            read_db.account(*id).await.expect("reads").filter(|row| row.version >= *version)
+            accounts.account(*id).await.expect("reads").filter(|row| row.version >= *version)
         })
         .await;
         assert_eq!((row.version, row.balance.amount_minor()), (*version, *balance_minor));
         let all = StatementPage { before_version: None, limit: 10_000 };
-        let lines = read_db.statement(*id, StatementFilter::default(), all).await.expect("reads");
+        let lines = accounts.statement(*id, StatementFilter::default(), all).await.expect("reads");
         let versions: Vec<u64> = lines.iter().rev().map(|line| line.version).collect();
         assert_eq!(versions, (1..=*version).collect::<Vec<_>>());
         assert_eq!(lines[0].balance_after.amount_minor(), *balance_minor);

@@ -9,7 +9,7 @@ use axum::Router;
 use axum::extract::Request;
 use http::StatusCode;
 use passbook::Embedded;
-use restore::{Lease, RestoreId, RestoreKind, RestoreRegister as _, RestoreStore as _};
+use restore::{Lease, RestoreId, RestoreKind, RestoreLeases as _, RestoreRegister as _};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -117,7 +117,7 @@ async fn a_request_that_is_delivered_twice_has_one_worker_and_one_without_a_dead
     let (endpoint, _invocations) = lambda().await;
     let worker = FunctionProcess::start_with("restore-worker", &environment(folder.path(), endpoint)).await;
     let id = RestoreId::generate();
-    embedded.read_db.request(id, RestoreKind::Rebuild).await.expect("records");
+    embedded.read_db.request(id, RestoreKind::Rebuild, None).await.expect("records");
     // The first delivery is at it.
     let lease = Lease { holder: REQUEST_ID.to_owned(), duration: Duration::from_secs(60) };
     embedded.read_db.take_lease(&lease).await.expect("answers");

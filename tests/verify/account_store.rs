@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bank::{AccountAggregate, AccountEvent, AccountKind, Money};
-use bank_read_model::RowScan;
+use bank_read_model::PROJECTIONS;
 use cqrs::{
     CommandContext, Commit, CommitScan, EventHandler, EventSourcingHandler, EventStoreRepository, Idempotency,
     OpenedCommitScan, PersonalData, StreamId, StreamRange, Timestamp,
@@ -11,15 +11,17 @@ use personal_data::{KeyProtection, StreamKeys};
 use sqlite_embedded::{SqliteKeyStore, TailedLog};
 use tempfile::TempDir;
 use uuid::Uuid;
-use verify::{Finding, Head, HeadsFile, Outcome, Verifier, VerifyObserver};
+use verify::{AnyAggregate, Finding, Head, HeadsFile, KnownAggregate, Outcome, VerifiedRows, Verifier, VerifyObserver};
 
 use crate::contract::Dice;
+
+const AGGREGATES: &[&dyn AnyAggregate] = &[&KnownAggregate::<AccountAggregate>::NEW];
 
 /// Both sides of one test.
 pub struct AccountStore {
     pub event_store: Arc<dyn EventStoreRepository>,
     pub scan: Arc<dyn CommitScan>,
-    pub rows: Arc<dyn RowScan>,
+    pub rows: Arc<dyn VerifiedRows>,
     pub keys: Keys,
 }
 
@@ -113,8 +115,8 @@ impl AccountStore {
     /// All of it, without patience for what is behind.
     pub async fn verify(&self, anchor: Option<HeadsFile>) -> (Heard, Outcome) {
         let mut heard = Heard::default();
-        let opened = OpenedCommitScan::new(self.scan.clone(), self.keys.personal_data.clone());
-        let verifier = Verifier::new(opened, self.rows.clone(), Duration::ZERO);
+        let opened = Arc::new(OpenedCommitScan::new(self.scan.clone(), self.keys.personal_data.clone()));
+        let verifier = Verifier::new(opened, self.rows.clone(), PROJECTIONS, AGGREGATES, Duration::ZERO);
         let outcome = verifier.verify(StreamRange::default(), anchor, &mut heard).await.expect("it runs");
         assert_eq!(outcome.findings, heard.findings.len() as u64);
         (heard, outcome)

@@ -41,7 +41,7 @@ pub async fn each_of_200_manipulations_is_named(store: &AccountStore, tampering:
     let commits = store.commits().await;
     let heads = tempfile::NamedTempFile::new().expect("a file");
     let (heard, outcome) = store.verify(None).await;
-    assert_eq!((outcome.commits, outcome.streams), (commits.len() as u64, outcome.accounts));
+    assert_eq!((outcome.commits, outcome.streams), (commits.len() as u64, outcome.projected));
     let lines: Vec<String> =
         heard.heads.iter().map(|head| serde_json::to_string(head).expect("plain JSON") + "\n").collect();
     std::fs::write(heads.path(), lines.concat()).expect("written");

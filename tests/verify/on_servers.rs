@@ -1,12 +1,13 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bank_read_model::PROJECTIONS;
 use cqrs::{Commit, CommitPlace, EventStoreRepository as _};
 use mongo_stores::MongoEventStore;
 use mongodb::Collection;
 use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{Binary, Bson, DateTime, Document, doc};
-use mysql_read_db::MySqlReadDb;
+use mysql_read_db::{MySqlProjector, MySqlReadDb};
 use verify::{Damage, Side};
 
 use super::account_store::{AccountStore, Keys};
@@ -27,14 +28,14 @@ impl OnServers {
     async fn filled(accounts: usize) -> Self {
         let (mongodb, mysql) = (OnMongodb::new(), OnServer::new("READ_DB_URL").await);
         let event_store = Arc::new(mongodb.open().await);
-        let read_db = Arc::new(MySqlReadDb::connect(&mysql.url()).expect("a URL"));
+        let read_db = MySqlReadDb::connect(&mysql.url()).expect("a URL");
         let store = AccountStore {
             event_store: event_store.clone(),
             scan: event_store.clone(),
-            rows: read_db.clone(),
+            rows: Arc::new(read_db.clone()),
             keys: Keys::in_a_new_file().await,
         };
-        store.fill(&*read_db, accounts).await;
+        store.fill(&MySqlProjector::new(read_db, PROJECTIONS), accounts).await;
         let database = mongodb.database().await;
         // Whoever may write may also tell the server to let anything in.
         database.run_command(doc! { "collMod": "commits", "validator": {} }).await.expect("changes it");
@@ -134,6 +135,7 @@ async fn a_server_is_read_in_pages_of_any_size() {
     for variable in ["READ_DB_URL", "MARIADB_URL"] {
         let on_server = OnServer::new(variable).await;
         let read_db = MySqlReadDb::connect(&on_server.url()).expect("a URL");
-        pages_of_any_size_give_every_row_and_line_once_and_in_order(&read_db, &read_db).await;
+        let projector = MySqlProjector::new(read_db.clone(), PROJECTIONS);
+        pages_of_any_size_give_every_row_and_line_once_and_in_order(&projector, &read_db).await;
     }
 }

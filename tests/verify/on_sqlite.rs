@@ -3,8 +3,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bank_read_model::{BankAccountEntity, PROJECTIONS, StatementLine};
 use cqrs::{Commit, CommitPlace, EventStoreRepository as _};
-use sqlite_embedded::{SqliteEventStore, SqliteReadDb};
+use projection::{RowScan as _, TableRow as _};
+use sqlite_embedded::{SqliteEventStore, SqliteProjector, SqliteReadDb};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
 use tempfile::TempDir;
 use verify::{Damage, Side};
@@ -12,6 +14,7 @@ use verify::{Damage, Side};
 use super::account_store::{AccountStore, Keys};
 use super::manipulations::{Tampering, each_of_200_manipulations_is_named};
 use super::row_pages::pages_of_any_size_give_every_row_and_line_once_and_in_order;
+use crate::contract::record_projections;
 
 struct OnSqlite {
     home: TempDir,
@@ -23,11 +26,16 @@ impl OnSqlite {
     async fn filled(accounts: usize) -> Self {
         let home = tempfile::tempdir().expect("a folder");
         let event_store = SqliteEventStore::open(&home.path().join("events.db")).await.expect("opens");
-        let read_db = Arc::new(SqliteReadDb::open(&home.path().join("read.db")).await.expect("opens"));
+        let read_db = SqliteReadDb::open(&home.path().join("read.db")).await.expect("opens");
+        record_projections(&read_db).await;
         let (repository, scan) = (Arc::new(event_store.clone()), Arc::new(event_store.clone()));
-        let store =
-            AccountStore { event_store: repository, scan, rows: read_db.clone(), keys: Keys::in_a_new_file().await };
-        store.fill(&*read_db, accounts).await;
+        let store = AccountStore {
+            event_store: repository,
+            scan,
+            rows: Arc::new(read_db.clone()),
+            keys: Keys::in_a_new_file().await,
+        };
+        store.fill(&SqliteProjector::new(read_db, PROJECTIONS), accounts).await;
         Self { home, event_store, store }
     }
 
@@ -149,10 +157,12 @@ async fn an_edit_of_any_column_of_a_file_is_named() {
 async fn a_file_is_read_in_pages_of_any_size() {
     let home = tempfile::tempdir().expect("a folder");
     let read_db = SqliteReadDb::open(&home.path().join("read.db")).await.expect("opens");
-    pages_of_any_size_give_every_row_and_line_once_and_in_order(&read_db, &read_db).await;
+    let projector = SqliteProjector::new(read_db.clone(), PROJECTIONS);
+    pages_of_any_size_give_every_row_and_line_once_and_in_order(&projector, &read_db).await;
     let raw = raw(&home.path().join("read.db")).await;
     let first = "version = 1 AND account_id = (SELECT MIN(account_id) FROM statement_lines)";
     assert_eq!(run(&raw, &format!("UPDATE statement_lines SET account_id = 'x' WHERE {first}")).await, 1);
-    let misplaced = bank_read_model::RowScan::misplaced(&read_db, 10).await.expect("looks");
-    assert_eq!(misplaced, ["a statement line is of the account 'x', version 1"]);
+    let misplaced = read_db.misplaced(StatementLine::TABLE, 10).await.expect("looks");
+    assert_eq!(misplaced, ["a row of statement_lines is of the stream 'x', version 1"]);
+    assert_eq!(read_db.misplaced(BankAccountEntity::TABLE, 10).await.expect("looks"), Vec::<String>::new());
 }

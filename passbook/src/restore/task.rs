@@ -82,7 +82,8 @@ async fn work_for_ever(restorer: &Restorer, told: &Notify) {
 mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
 
-    use cqrs::{CommitPlace, CommitScan, EventStoreSize, ReadError, ScannedCommit, StreamRange};
+    use bank_read_model::PROJECTIONS;
+    use cqrs::{CommitPlace, CommitScan, EventStoreSize, OpenedCommitScan, ReadError, ScannedCommit, StreamRange};
     use restore::{RestoreId, RestoreKind, RestoreLimits, RestoreRegister as _, RestoreStatus};
     use sqlite_embedded::{SqliteKeyStore, SqliteReadDb};
 
@@ -107,6 +108,10 @@ mod tests {
             Ok(EventStoreSize::default())
         }
 
+        async fn has_commit_of(&self, _: &[&str]) -> Result<bool, ReadError> {
+            Ok(false)
+        }
+
         async fn misplaced(&self, _: u32) -> Result<Vec<String>, ReadError> {
             Ok(Vec::new())
         }
@@ -118,11 +123,11 @@ mod tests {
         let read_db = SqliteReadDb::open(&home.join("read.db")).await.expect("opens");
         let key_store = SqliteKeyStore::open(&home.join("keys.db")).await.expect("opens");
         let id = RestoreId::generate();
-        read_db.request(id, RestoreKind::Rebuild).await.expect("records");
+        read_db.request(id, RestoreKind::Rebuild, None).await.expect("records");
         let personal_data = crate::embedded::opened_by(&key_store);
         let limits = RestoreLimits { lease: Duration::from_millis(100), ..RestoreLimits::default() };
-        let scan = Arc::new(BreaksOnce::default());
-        let task = RestoreTask::start(Restorer::new(scan, personal_data, Arc::new(read_db.clone()), limits));
+        let scan = Arc::new(OpenedCommitScan::new(Arc::new(BreaksOnce::default()), personal_data));
+        let task = RestoreTask::start(Restorer::new(scan, Arc::new(read_db.clone()), PROJECTIONS, limits));
         let ended = tokio::time::timeout(4 * LOOK_INTERVAL, async {
             loop {
                 let record = read_db.find(id).await.expect("reads").expect("recorded");

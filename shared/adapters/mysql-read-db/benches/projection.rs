@@ -9,8 +9,10 @@
 use std::time::{Duration, Instant};
 
 use bank::{AccountEvent, AccountId, AccountKind, Money};
+use bank_read_model::PROJECTIONS;
 use cqrs::{DomainEvent as _, EventEnvelope, EventHandler as _, StreamId, Timestamp};
-use mysql_read_db::{MySqlReadDb, migrate};
+use mysql_read_db::{MySqlProjector, MySqlReadDb, migrate};
+use projection::{ProjectionRecord, ProjectionRegister as _};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, MySqlConnection, MySqlPool, QueryBuilder};
 use uuid::Uuid;
 
@@ -28,19 +30,25 @@ async fn main() {
     let url = with_database(&server_url, &name);
     migrate(&url).await.expect("migrates");
     let read_db = MySqlReadDb::connect(&url).expect("a URL");
+    for projection in PROJECTIONS.all() {
+        let built_version = Some(projection.version());
+        let record = ProjectionRecord { name: projection.name().to_owned(), built_version };
+        read_db.record_projection(&record).await.expect("records");
+    }
+    let projector = MySqlProjector::new(read_db.clone(), PROJECTIONS);
     println!(
         "a deposit each for so many accounts in a batch: medians of {ROUNDS}, in rows (account and line) a second"
     );
     for batch_size in [1, 10, 100, 500] {
         let account_ids: Vec<AccountId> = (0..batch_size).map(|_| AccountId::generate()).collect();
         let opened: Vec<EventEnvelope> = account_ids.iter().map(|id| envelope(*id, 1, &opening())).collect();
-        read_db.handle(&opened).await.expect("handles");
+        projector.handle(&opened).await.expect("handles");
         raw_tables(read_db.pool()).await;
         let (mut projected, mut raw) = (Vec::new(), Vec::new());
         for version in 2..2 + u64::try_from(ROUNDS).expect("small") {
             let batch: Vec<EventEnvelope> = account_ids.iter().map(|id| envelope(*id, version, &deposit())).collect();
             let started = Instant::now();
-            let outcome = read_db.handle(&batch).await.expect("handles");
+            let outcome = projector.handle(&batch).await.expect("handles");
             projected.push(started.elapsed());
             assert_eq!(usize::try_from(outcome.applied), Ok(batch_size));
 

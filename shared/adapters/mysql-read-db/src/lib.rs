@@ -26,3 +26,5 @@ mod try_error; // why one try of a batch ended
 pub use migrate::{MigrateError, migrate};
 pub use mysql_projector::MySqlProjector;
 pub use mysql_read_db::{ConnectError, Limits, MySqlReadDb};
+#[cfg(feature = "restore")]
+pub use restore::statements_of;

@@ -9,20 +9,14 @@ use tokio::time::timeout_at;
 use crate::MySqlReadDb;
 use crate::mysql_cells::read;
 use crate::mysql_read_db::{give_back, in_time};
-use crate::table_sql::{columns_of, quoted};
+use crate::table_sql::{columns_of, quoted, select_row};
 use crate::try_error::is_unreadable;
 
 #[async_trait]
 impl RowReader for MySqlReadDb {
     async fn row(&self, table: &'static Table, stream_id: StreamId) -> Result<Option<Cells>, ReadDbError> {
-        let statement = format!(
-            "SELECT {} FROM {} AS live WHERE live.{} = ?",
-            columns_of("live", table),
-            quoted(table.name),
-            quoted(table.stream_column())
-        );
         let mut connection = self.pool.acquire().await.map_err(read_error)?;
-        let select = sqlx::query(AssertSqlSafe(statement)).bind(stream_id.0);
+        let select = sqlx::query(AssertSqlSafe(select_row(table))).bind(stream_id.0);
         let answer = timeout_at(self.query_deadline(), select.fetch_optional(&mut *connection)).await;
         let row = in_time(&mut connection, answer).map_err(read_error)?;
         // The lines are asked for next, or the same row again where its projection is waited for.
@@ -45,13 +39,8 @@ impl RowReader for MySqlReadDb {
         group: &'static str,
         amount: &'static str,
     ) -> Result<Vec<GroupSum>, ReadDbError> {
-        let (group, amount) = (quoted(group), quoted(amount));
-        let statement = format!(
-            "SELECT {group}, COUNT(*), CAST(SUM({amount}) AS CHAR) FROM {} GROUP BY {group} ORDER BY {group}",
-            quoted(table.name)
-        );
         let mut connection = self.pool.acquire().await.map_err(read_error)?;
-        let select = sqlx::query_as(AssertSqlSafe(statement));
+        let select = sqlx::query_as(AssertSqlSafe(sums_sql(table, group, amount)));
         let answer = timeout_at(self.query_deadline(), select.fetch_all(&mut *connection)).await;
         let groups: Vec<(String, i64, String)> = in_time(&mut connection, answer).map_err(read_error)?;
         groups
@@ -61,8 +50,16 @@ impl RowReader for MySqlReadDb {
     }
 }
 
+pub(crate) fn sums_sql(table: &Table, group: &str, amount: &str) -> String {
+    let (group, amount) = (quoted(group), quoted(amount));
+    format!(
+        "SELECT {group}, COUNT(*), CAST(SUM({amount}) AS CHAR) FROM {} GROUP BY {group} ORDER BY {group}",
+        quoted(table.name)
+    )
+}
+
 /// Only the criteria that are given are in the text, so that the server chooses the index that fits them.
-fn select_of(selection: &Selection) -> Result<QueryBuilder<MySql>, ReadDbError> {
+pub(crate) fn select_of(selection: &Selection) -> Result<QueryBuilder<MySql>, ReadDbError> {
     let table = selection.table;
     let mut select = QueryBuilder::new(format!(
         "SELECT {} FROM {} AS live WHERE TRUE",

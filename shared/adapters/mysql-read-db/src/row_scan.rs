@@ -23,16 +23,8 @@ impl RowScan for MySqlReadDb {
         limit: u32,
     ) -> Result<Vec<ScannedRow>, ReadDbError> {
         let (from, up_to) = ends_of(range);
-        let key = quoted(table.stream_column());
-        // The third condition is for the range of the index; the condition in brackets alone is no range.
-        let statement = format!(
-            "SELECT {} FROM {} AS live WHERE live.{key} >= ? AND live.{key} <= ? AND live.{key} >= ? \
-             AND (live.{key} > ? OR ?) ORDER BY live.{key} LIMIT ?",
-            columns_of("live", table),
-            quoted(table.name)
-        );
         let after_id = after.map_or(from, |after| after.0);
-        let select = sqlx::query(AssertSqlSafe(statement))
+        let select = sqlx::query(AssertSqlSafe(rows_sql(table)))
             .bind(from)
             .bind(up_to)
             .bind(after_id)
@@ -51,23 +43,10 @@ impl RowScan for MySqlReadDb {
         limit: u32,
     ) -> Result<Vec<ScannedLine>, ReadDbError> {
         let (from, up_to) = ends_of(range);
-        let (key, version) = (quoted(table.stream_column()), quoted(VERSION));
-        let number = table.has_line_numbers().then(|| quoted(LINE));
-        let same_event = number
-            .as_ref()
-            .map_or_else(String::new, |number| format!(" OR (live.{version} = ? AND live.{number} > ?)"));
-        let by_number = number.map_or_else(String::new, |number| format!(", live.{number}"));
-        let statement = format!(
-            "SELECT {} FROM {} AS live WHERE live.{key} >= ? AND live.{key} <= ? \
-             AND (live.{key} > ? OR live.{version} > ?{same_event} OR ?) \
-             ORDER BY live.{key}, live.{version}{by_number} LIMIT ?",
-            columns_of("live", table),
-            quoted(table.name)
-        );
         let after_id = after.map_or(from, |after| after.stream_id.0);
         let after_version = after.map_or(0, |after| after.version);
         let mut select =
-            sqlx::query(AssertSqlSafe(statement)).bind(after_id).bind(up_to).bind(after_id).bind(after_version);
+            sqlx::query(AssertSqlSafe(lines_sql(table))).bind(after_id).bind(up_to).bind(after_id).bind(after_version);
         if table.has_line_numbers() {
             select = select.bind(after_version).bind(after.map_or(0, |after| after.line));
         }
@@ -86,24 +65,8 @@ impl RowScan for MySqlReadDb {
         lines: &'static Table,
         totals: &Totals,
     ) -> Result<Vec<GroupTotals>, ReadDbError> {
-        let Totals { group, row_amount, line_amount, line_direction, taken_off } = totals;
-        let group = quoted(group);
-        let amount = quoted(line_amount);
-        let taken_off: Vec<String> = taken_off.iter().map(|text| format!("'{text}'")).collect();
-        let statement = format!(
-            "SELECT {group}, CAST(SUM(rows_amount) AS CHAR), CAST(SUM(lines_amount) AS CHAR) FROM ( \
-                 SELECT {group}, {} AS rows_amount, 0 AS lines_amount FROM {} \
-                 UNION ALL \
-                 SELECT {group}, 0, IF({} IN ({}), -{amount}, {amount}) FROM {} \
-             ) AS both_tables GROUP BY {group} ORDER BY {group}",
-            quoted(row_amount),
-            quoted(rows.name),
-            quoted(line_direction),
-            taken_off.join(", "),
-            quoted(lines.name)
-        );
         let mut connection = self.pool.acquire().await.map_err(read_error)?;
-        let select = sqlx::query_as(AssertSqlSafe(statement));
+        let select = sqlx::query_as(AssertSqlSafe(totals_sql(rows, lines, totals)));
         let answer = timeout_at(self.query_deadline(), select.fetch_all(&mut *connection)).await;
         let groups: Vec<(String, String, String)> = in_time(&mut connection, answer).map_err(read_error)?;
         groups
@@ -116,6 +79,51 @@ impl RowScan for MySqlReadDb {
     async fn misplaced(&self, _table: &'static Table, _limit: u32) -> Result<Vec<String>, ReadDbError> {
         Ok(Vec::new())
     }
+}
+
+pub(crate) fn rows_sql(table: &Table) -> String {
+    let key = quoted(table.stream_column());
+    // The third condition is for the range of the index; the condition in brackets alone is no range.
+    format!(
+        "SELECT {} FROM {} AS live WHERE live.{key} >= ? AND live.{key} <= ? AND live.{key} >= ? \
+         AND (live.{key} > ? OR ?) ORDER BY live.{key} LIMIT ?",
+        columns_of("live", table),
+        quoted(table.name)
+    )
+}
+
+pub(crate) fn lines_sql(table: &Table) -> String {
+    let (key, version) = (quoted(table.stream_column()), quoted(VERSION));
+    let number = table.has_line_numbers().then(|| quoted(LINE));
+    let same_event =
+        number.as_ref().map_or_else(String::new, |number| format!(" OR (live.{version} = ? AND live.{number} > ?)"));
+    let by_number = number.map_or_else(String::new, |number| format!(", live.{number}"));
+    format!(
+        "SELECT {} FROM {} AS live WHERE live.{key} >= ? AND live.{key} <= ? \
+         AND (live.{key} > ? OR live.{version} > ?{same_event} OR ?) \
+         ORDER BY live.{key}, live.{version}{by_number} LIMIT ?",
+        columns_of("live", table),
+        quoted(table.name)
+    )
+}
+
+pub(crate) fn totals_sql(rows: &Table, lines: &Table, totals: &Totals) -> String {
+    let Totals { group, row_amount, line_amount, line_direction, taken_off } = totals;
+    let group = quoted(group);
+    let amount = quoted(line_amount);
+    let taken_off: Vec<String> = taken_off.iter().map(|text| format!("'{text}'")).collect();
+    format!(
+        "SELECT {group}, CAST(SUM(rows_amount) AS CHAR), CAST(SUM(lines_amount) AS CHAR) FROM ( \
+             SELECT {group}, {} AS rows_amount, 0 AS lines_amount FROM {} \
+             UNION ALL \
+             SELECT {group}, 0, IF({} IN ({}), -{amount}, {amount}) FROM {} \
+         ) AS both_tables GROUP BY {group} ORDER BY {group}",
+        quoted(row_amount),
+        quoted(rows.name),
+        quoted(line_direction),
+        taken_off.join(", "),
+        quoted(lines.name)
+    )
 }
 
 type Select<'q> = sqlx::query::Query<'q, sqlx::MySql, sqlx::mysql::MySqlArguments>;

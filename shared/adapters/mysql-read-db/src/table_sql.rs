@@ -79,6 +79,16 @@ pub(crate) fn update(table: &Table) -> String {
     )
 }
 
+/// The row of one stream.
+pub(crate) fn select_row(table: &Table) -> String {
+    format!(
+        "SELECT {} FROM {} AS live WHERE live.{} = ?",
+        columns_of("live", table),
+        quoted(table.name),
+        quoted(table.stream_column())
+    )
+}
+
 /// The rows of the streams that are asked for.
 pub(crate) fn select_asked(table: &Table) -> String {
     format!(

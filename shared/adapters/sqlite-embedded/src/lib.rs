@@ -23,6 +23,8 @@ mod version_column; // a version as SQLite holds it
 
 pub use embedded_bus::{BusProgress, EmbeddedBus, EmbeddedBusError, TailedLog};
 pub use open_database::OpenError;
+#[cfg(feature = "restore")]
+pub use restore::statements_of;
 pub use sqlite_event_store::SqliteEventStore;
 pub use sqlite_key_store::SqliteKeyStore;
 pub use sqlite_projector::SqliteProjector;

@@ -1,22 +1,16 @@
 use async_trait::async_trait;
 use cqrs::StreamId;
-use projection::{Cells, Comparison, GroupSum, Order, ReadDbError, RowReader, Selection, Table};
+use projection::{Cell, Cells, Comparison, GroupSum, Order, ReadDbError, RowReader, Selection, Table};
 use sqlx::AssertSqlSafe;
 
 use crate::SqliteReadDb;
-use crate::sqlite_cells::{bind_cell, columns_of, quoted, read};
+use crate::sqlite_cells::{bind_cell, columns_of, quoted, read, select_row};
 use crate::sqlite_read_db::read_error;
 
 #[async_trait]
 impl RowReader for SqliteReadDb {
     async fn row(&self, table: &'static Table, stream_id: StreamId) -> Result<Option<Cells>, ReadDbError> {
-        let statement = format!(
-            "SELECT {} FROM {} AS live WHERE live.{} = ?",
-            columns_of("live", table),
-            quoted(table.name),
-            quoted(table.stream_column())
-        );
-        let row = sqlx::query(AssertSqlSafe(statement))
+        let row = sqlx::query(AssertSqlSafe(select_row(table)))
             .bind(stream_id.to_string())
             .fetch_optional(&self.database.readers)
             .await
@@ -25,34 +19,10 @@ impl RowReader for SqliteReadDb {
     }
 
     async fn select(&self, selection: &Selection) -> Result<Vec<Cells>, ReadDbError> {
-        let table = selection.table;
-        let mut select = format!("SELECT {} FROM {} AS live WHERE TRUE", columns_of("live", table), quoted(table.name));
-        let mut values = Vec::new();
-        for criterion in &selection.criteria {
-            let sign = match criterion.comparison {
-                Comparison::Is => "=",
-                Comparison::AtLeast => ">=",
-                Comparison::AtMost => "<=",
-                Comparison::Below => "<",
-            };
-            select.push_str(&format!(" AND live.{} {sign} ?", quoted(criterion.column)));
-            values.push(&criterion.value);
-        }
-        match &selection.order {
-            Order::Ascending { by: [first, second], after } => {
-                let (first, second) = (quoted(first), quoted(second));
-                if let Some(after) = after {
-                    select.push_str(&format!(" AND (live.{first}, live.{second}) > (?, ?)"));
-                    values.extend(after);
-                }
-                select.push_str(&format!(" ORDER BY live.{first}, live.{second}"));
-            }
-            Order::Descending { by } => select.push_str(&format!(" ORDER BY live.{} DESC", quoted(by))),
-        }
-        select.push_str(" LIMIT ?");
+        let (select, values) = select_of(selection);
         let query = values.into_iter().fold(sqlx::query(AssertSqlSafe(select)), |query, value| bind_cell(query, value));
         let rows = query.bind(selection.limit).fetch_all(&self.database.readers).await.map_err(read_error)?;
-        rows.iter().map(|row| read(row, table).map_err(read_error)).collect()
+        rows.iter().map(|row| read(row, selection.table).map_err(read_error)).collect()
     }
 
     /// The sums of SQLite are of 64 bits, and end in an error past them: so the millions are summed apart from the rest.
@@ -62,14 +32,10 @@ impl RowReader for SqliteReadDb {
         group: &'static str,
         amount: &'static str,
     ) -> Result<Vec<GroupSum>, ReadDbError> {
-        let (group, amount) = (quoted(group), quoted(amount));
-        let statement = format!(
-            "SELECT {group}, COUNT(*), SUM({amount} / {MILLION}), SUM({amount} % {MILLION}) FROM {} \
-             GROUP BY {group} ORDER BY {group}",
-            quoted(table.name)
-        );
-        let groups: Vec<(String, i64, i64, i64)> =
-            sqlx::query_as(AssertSqlSafe(statement)).fetch_all(&self.database.readers).await.map_err(read_error)?;
+        let groups: Vec<(String, i64, i64, i64)> = sqlx::query_as(AssertSqlSafe(sums_sql(table, group, amount)))
+            .fetch_all(&self.database.readers)
+            .await
+            .map_err(read_error)?;
         let sum = |(group, rows, millions, rest): (String, i64, i64, i64)| GroupSum {
             group,
             rows: rows.unsigned_abs(),
@@ -77,6 +43,45 @@ impl RowReader for SqliteReadDb {
         };
         Ok(groups.into_iter().map(sum).collect())
     }
+}
+
+/// The text of a selection's statement, with its values in order; the limit comes behind them.
+pub(crate) fn select_of(selection: &Selection) -> (String, Vec<&Cell>) {
+    let table = selection.table;
+    let mut select = format!("SELECT {} FROM {} AS live WHERE TRUE", columns_of("live", table), quoted(table.name));
+    let mut values = Vec::new();
+    for criterion in &selection.criteria {
+        let sign = match criterion.comparison {
+            Comparison::Is => "=",
+            Comparison::AtLeast => ">=",
+            Comparison::AtMost => "<=",
+            Comparison::Below => "<",
+        };
+        select.push_str(&format!(" AND live.{} {sign} ?", quoted(criterion.column)));
+        values.push(&criterion.value);
+    }
+    match &selection.order {
+        Order::Ascending { by: [first, second], after } => {
+            let (first, second) = (quoted(first), quoted(second));
+            if let Some(after) = after {
+                select.push_str(&format!(" AND (live.{first}, live.{second}) > (?, ?)"));
+                values.extend(after);
+            }
+            select.push_str(&format!(" ORDER BY live.{first}, live.{second}"));
+        }
+        Order::Descending { by } => select.push_str(&format!(" ORDER BY live.{} DESC", quoted(by))),
+    }
+    select.push_str(" LIMIT ?");
+    (select, values)
+}
+
+pub(crate) fn sums_sql(table: &Table, group: &str, amount: &str) -> String {
+    let (group, amount) = (quoted(group), quoted(amount));
+    format!(
+        "SELECT {group}, COUNT(*), SUM({amount} / {MILLION}), SUM({amount} % {MILLION}) FROM {} \
+         GROUP BY {group} ORDER BY {group}",
+        quoted(table.name)
+    )
 }
 
 /// The number that is split off before a sum.

@@ -80,7 +80,7 @@ pub(crate) fn bind_cell<'q>(
 }
 
 /// A statement that inserts rows into the table of this name, which has the declared columns.
-fn insert_of(table: &Table, into: &str, rows: &[&Cells]) -> QueryBuilder<Sqlite> {
+pub(crate) fn insert_of(table: &Table, into: &str, rows: &[&Cells]) -> QueryBuilder<Sqlite> {
     let names: Vec<String> = table.columns.iter().map(|column| quoted(column.name)).collect();
     let mut insert = QueryBuilder::new(format!("INSERT INTO {} ({}) ", quoted(into), names.join(", ")));
     insert.push_values(rows, |mut row, cells| cells.values().iter().for_each(|cell| push_cell(&mut row, cell)));
@@ -104,28 +104,54 @@ pub(crate) async fn insert_rows(
     Ok(())
 }
 
+/// The row of one stream.
+pub(crate) fn select_row(table: &Table) -> String {
+    format!(
+        "SELECT {} FROM {} AS live WHERE live.{} = ?",
+        columns_of("live", table),
+        quoted(table.name),
+        quoted(table.stream_column())
+    )
+}
+
+/// The rows of these streams.
+pub(crate) fn select_asked(table: &Table, streams: &[StreamId]) -> QueryBuilder<Sqlite> {
+    let mut select = QueryBuilder::new(format!(
+        "SELECT {} FROM {} AS live WHERE live.{} IN ",
+        columns_of("live", table),
+        quoted(table.name),
+        quoted(table.stream_column())
+    ));
+    push_streams(&mut select, streams);
+    select
+}
+
 /// Inserts rows, or updates the changing columns of those that are there at an earlier version.
 pub(crate) async fn upsert_rows(
     connection: &mut SqliteConnection,
     table: &Table,
     rows: &[&Cells],
 ) -> Result<(), sqlx::Error> {
+    for some_rows in rows.chunks(rows_per_statement(table)) {
+        upsert_of(table, some_rows).build().execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// A statement that inserts rows, or updates the changing columns of those that are there.
+pub(crate) fn upsert_of(table: &Table, rows: &[&Cells]) -> QueryBuilder<Sqlite> {
     let changing = table.columns.iter().filter(|column| column.changes).map(|column| quoted(column.name));
     let assignments: Vec<String> = changing.map(|name| format!("{name} = excluded.{name}")).collect();
+    let mut upsert = insert_of(table, table.name, rows);
     // The write lock is held since before the rows were read, so none of them can have moved on; the guard says so in the
     // statement itself.
-    let on_conflict = format!(
+    upsert.push(format!(
         " ON CONFLICT ({}) DO UPDATE SET {} WHERE excluded.version > {}.version",
         quoted(table.stream_column()),
         assignments.join(", "),
         quoted(table.name)
-    );
-    for some_rows in rows.chunks(rows_per_statement(table)) {
-        let mut insert = insert_of(table, table.name, some_rows);
-        insert.push(&on_conflict);
-        insert.build().execute(&mut *connection).await?;
-    }
-    Ok(())
+    ));
+    upsert
 }
 
 /// A list of stream ids in brackets.

@@ -6,7 +6,7 @@ use projection::{AnyProjection, BatchPlan, Cells, Loaded, Projections, plan_batc
 use sqlx::{QueryBuilder, Row as _, Sqlite, SqliteConnection};
 
 use crate::SqliteReadDb;
-use crate::sqlite_cells::{STREAMS_PER_STATEMENT, columns_of, insert_rows, push_streams, quoted, read, upsert_rows};
+use crate::sqlite_cells::{STREAMS_PER_STATEMENT, insert_rows, push_streams, read, select_asked, upsert_rows};
 use crate::version_column::version_to_column;
 
 /// The projector's way into the read database: a batch is one transaction over its projections.
@@ -72,14 +72,7 @@ async fn load(
     let mut loaded = Loaded::default();
     let table = projection.row_table();
     for some_streams in streams.chunks(STREAMS_PER_STATEMENT) {
-        let mut select = QueryBuilder::<Sqlite>::new(format!(
-            "SELECT {} FROM {} AS live WHERE live.{} IN ",
-            columns_of("live", table),
-            quoted(table.name),
-            quoted(table.stream_column())
-        ));
-        push_streams(&mut select, some_streams);
-        for row in select.build().fetch_all(&mut *connection).await.map_err(unavailable)? {
+        for row in select_asked(table, some_streams).build().fetch_all(&mut *connection).await.map_err(unavailable)? {
             let cells = read(&row, table).map_err(corrupt)?;
             loaded.rows.insert(cells.stream_id(), cells);
         }

@@ -6,12 +6,11 @@ use sqlx::pool::PoolConnection;
 use sqlx::{AssertSqlSafe, MySql};
 
 use super::writes::insert_rows;
-use super::{lock_error, unavailable};
+use super::{lock_error, shadow_sql, unavailable};
 use crate::MySqlReadDb;
 use crate::mysql_cells::hex_of;
 use crate::parcels::parcels;
 use crate::projector_sql::{lock_streams, pass_gates};
-use crate::table_sql::quoted;
 
 /// A stream in a transaction that has locked it as a projector's does.
 pub(super) struct MySqlLockedStream {
@@ -36,8 +35,7 @@ impl MySqlLockedStream {
         for parcel in &parcels([hex_of(stream_id)]) {
             lock_streams(&mut connection, parcel).await.map_err(lock_error)?;
         }
-        let rows = projection.row_table();
-        let select = format!("SELECT version FROM {} WHERE {} = ?", quoted(rows.name), quoted(rows.stream_column()));
+        let select = shadow_sql::select_version(projection.row_table());
         let live_version: Option<u64> = sqlx::query_scalar(AssertSqlSafe(select))
             .bind(stream_id.0)
             .fetch_optional(&mut *connection)
@@ -45,8 +43,7 @@ impl MySqlLockedStream {
             .map_err(unavailable)?;
         let mut locked = Self { connection, projection, stream_id, live_version };
         if let Some(lines) = projection.line_table() {
-            let delete = format!("DELETE FROM {} WHERE {} = ?", quoted(lines.name), quoted(lines.stream_column()));
-            locked.delete(delete).await?;
+            locked.delete(shadow_sql::delete_stream(lines)).await?;
         }
         Ok(locked)
     }
@@ -71,7 +68,7 @@ impl LockedStream for MySqlLockedStream {
 
     async fn finish(mut self: Box<Self>, row: Option<&Cells>) -> Result<(), RestoreStoreError> {
         let table = self.projection.row_table();
-        self.delete(format!("DELETE FROM {} WHERE {} = ?", quoted(table.name), quoted(table.stream_column()))).await?;
+        self.delete(shadow_sql::delete_stream(table)).await?;
         if let Some(row) = row {
             insert_rows(&mut self.connection, table, table.name, &[row]).await.map_err(unavailable)?;
             sqlx::query("DELETE FROM early_events WHERE projection = ? AND stream_id = ? AND version <= ?")

@@ -7,8 +7,11 @@ mod restoring_connection; // a connection, until its answer is there
 mod shadow; // the shadow tables, outside of the gate and inside
 mod shadow_sql; // the statements about shadow tables
 mod shadow_store; // ShadowStore
+mod statements; // the statements' texts, for a test
 mod tables; // shadow tables made, swapped, dropped
 mod writes; // rows into the tables, many at a time
+
+pub use statements::statements_of;
 
 use restore::{Lease, RestoreId, RestoreJob, RestoreStoreError};
 use sqlx::{AssertSqlSafe, MySqlConnection};

@@ -9,6 +9,21 @@ fn shadow_of(table: &Table) -> String {
     quoted(&TableSet::Shadow.name_of(table))
 }
 
+/// The number of rows that queries read.
+pub(super) fn count_rows(table: &Table) -> String {
+    format!("SELECT COUNT(*) FROM {}", quoted(table.name))
+}
+
+/// The version of a stream's row that queries read.
+pub(super) fn select_version(table: &Table) -> String {
+    format!("SELECT version FROM {} WHERE {} = ?", quoted(table.name), quoted(table.stream_column()))
+}
+
+/// Deletes the rows or the lines of a stream that queries read.
+pub(super) fn delete_stream(table: &Table) -> String {
+    format!("DELETE FROM {} WHERE {} = ?", quoted(table.name), quoted(table.stream_column()))
+}
+
 /// The row of one stream.
 pub(super) fn select_row(table: &Table) -> String {
     let key = quoted(table.stream_column());

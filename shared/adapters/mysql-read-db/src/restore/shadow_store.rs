@@ -18,7 +18,6 @@ use super::shadow::{MySqlGate, OpenShadow};
 use super::tables::{self, TableSet, tables_of};
 use super::{NOW_US, corrupt, renew, shadow_sql, unavailable};
 use crate::MySqlReadDb;
-use crate::table_sql::quoted;
 use crate::try_error::server_error_number;
 
 /// ER_NO_SUCH_TABLE
@@ -29,7 +28,7 @@ impl ShadowStore for MySqlReadDb {
     async fn count_rows(&self, scope: &[&'static dyn AnyProjection]) -> Result<u64, RestoreStoreError> {
         let mut rows = 0;
         for projection in scope {
-            let statement = format!("SELECT COUNT(*) FROM {}", quoted(projection.row_table().name));
+            let statement = shadow_sql::count_rows(projection.row_table());
             let mut connection = RestoringConnection::of(&self.pool).await?;
             let count = sqlx::query_scalar(AssertSqlSafe(statement)).fetch_one(&mut *connection).await;
             rows += connection.answered::<i64>(count)?.unsigned_abs();
@@ -289,8 +288,12 @@ fn bounds(range: StreamRange) -> (Uuid, Uuid) {
     (range.from.map_or_else(Uuid::nil, |from| from.0), range.before.map_or_else(Uuid::max, |before| before.0))
 }
 
+/// The end of a range in a statement: a range that has an end stops before it.
+pub(super) const ENDS_OF_RANGES: [&str; 2] = ["< ?", "<= ?"];
+
 const fn up_to(range: StreamRange) -> &'static str {
-    if range.before.is_some() { "< ?" } else { "<= ?" }
+    let [before, to_the_last] = ENDS_OF_RANGES;
+    if range.before.is_some() { before } else { to_the_last }
 }
 
 async fn stage(connection: &mut MySqlConnection, job: &RestoreJob) -> Result<Stage, RestoreStoreError> {

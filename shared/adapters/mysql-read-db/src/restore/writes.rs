@@ -14,24 +14,29 @@ pub(super) async fn insert_rows(
     into: &str,
     rows: &[&Cells],
 ) -> Result<(), sqlx::Error> {
-    let names: Vec<String> = table.columns.iter().map(|column| quoted(column.name)).collect();
-    let into = format!("INSERT INTO {} ({}) ", quoted(into), names.join(", "));
     let rows_per_statement = (VALUES_PER_STATEMENT / table.columns.len()).max(1);
     for some_rows in rows.chunks(rows_per_statement) {
-        let mut insert = QueryBuilder::<MySql>::new(&into);
-        insert.push_values(some_rows, |mut row, cells| {
-            for cell in cells.values() {
-                match cell {
-                    Cell::Null => row.push_bind(None::<String>),
-                    Cell::Id(stream_id) => row.push_bind(stream_id.0),
-                    Cell::Text(text) => row.push_bind(text.clone()),
-                    Cell::Integer(integer) => row.push_bind(*integer),
-                    Cell::Count(count) => row.push_bind(*count),
-                };
-            }
-        });
+        let mut insert = insert_of(table, into, some_rows);
         // Only the statement of a full number of rows comes again and again, and is worth keeping prepared.
         insert.build().persistent(some_rows.len() == rows_per_statement).execute(&mut *connection).await?;
     }
     Ok(())
+}
+
+/// A statement that inserts these rows into the table of this name, which has the declared columns.
+pub(super) fn insert_of(table: &Table, into: &str, rows: &[&Cells]) -> QueryBuilder<MySql> {
+    let names: Vec<String> = table.columns.iter().map(|column| quoted(column.name)).collect();
+    let mut insert = QueryBuilder::new(format!("INSERT INTO {} ({}) ", quoted(into), names.join(", ")));
+    insert.push_values(rows, |mut row, cells| {
+        for cell in cells.values() {
+            match cell {
+                Cell::Null => row.push_bind(None::<String>),
+                Cell::Id(stream_id) => row.push_bind(stream_id.0),
+                Cell::Text(text) => row.push_bind(text.clone()),
+                Cell::Integer(integer) => row.push_bind(*integer),
+                Cell::Count(count) => row.push_bind(*count),
+            };
+        }
+    });
+    insert
 }

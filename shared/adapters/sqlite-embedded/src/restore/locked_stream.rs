@@ -4,8 +4,8 @@ use projection::{AnyProjection, Cells};
 use restore::{LockedStream, RestoreStoreError};
 use sqlx::{AssertSqlSafe, Sqlite, Transaction};
 
-use super::unavailable;
-use crate::sqlite_cells::{insert_rows, quoted};
+use super::{shadow_sql, unavailable};
+use crate::sqlite_cells::insert_rows;
 use crate::version_column::version_to_column;
 
 /// A stream in a transaction that keeps every other writer out.
@@ -22,8 +22,7 @@ impl SqliteLockedStream {
         projection: &'static dyn AnyProjection,
         stream_id: StreamId,
     ) -> Result<Self, RestoreStoreError> {
-        let rows = projection.row_table();
-        let select = format!("SELECT version FROM {} WHERE {} = ?", quoted(rows.name), quoted(rows.stream_column()));
+        let select = shadow_sql::select_version(projection.row_table());
         let version: Option<i64> = sqlx::query_scalar(AssertSqlSafe(select))
             .bind(stream_id.to_string())
             .fetch_optional(&mut *transaction)
@@ -31,8 +30,7 @@ impl SqliteLockedStream {
             .map_err(unavailable)?;
         let mut locked = Self { transaction, projection, stream_id, live_version: version.map(i64::cast_unsigned) };
         if let Some(lines) = projection.line_table() {
-            let delete = format!("DELETE FROM {} WHERE {} = ?", quoted(lines.name), quoted(lines.stream_column()));
-            locked.delete(delete).await?;
+            locked.delete(shadow_sql::delete_stream(lines)).await?;
         }
         Ok(locked)
     }
@@ -57,7 +55,7 @@ impl LockedStream for SqliteLockedStream {
 
     async fn finish(mut self: Box<Self>, row: Option<&Cells>) -> Result<(), RestoreStoreError> {
         let table = self.projection.row_table();
-        self.delete(format!("DELETE FROM {} WHERE {} = ?", quoted(table.name), quoted(table.stream_column()))).await?;
+        self.delete(shadow_sql::delete_stream(table)).await?;
         if let Some(row) = row {
             insert_rows(&mut self.transaction, table, table.name, &[row]).await.map_err(unavailable)?;
             sqlx::query("DELETE FROM early_events WHERE projection = ? AND stream_id = ? AND version <= ?")

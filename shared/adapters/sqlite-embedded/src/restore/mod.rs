@@ -7,9 +7,12 @@ mod register; // RestoreRegister
 mod shadow; // the shadow tables, outside of the gate and inside
 mod shadow_sql; // the statements about shadow tables
 mod shadow_store; // ShadowStore
+mod statements; // the statements' texts, for a test
 mod tables; // shadow tables made, swapped, dropped
 
 use cqrs::{StreamId, Timestamp};
+pub use statements::statements_of;
+
 use restore::{Lease, RestoreId, RestoreJob, RestoreStoreError};
 use sqlx::SqliteConnection;
 use uuid::Uuid;

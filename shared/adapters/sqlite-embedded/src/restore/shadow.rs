@@ -6,13 +6,13 @@ use restore::{
     ShadowTables,
 };
 use sqlx::sqlite::SqliteRow;
-use sqlx::{AssertSqlSafe, QueryBuilder, Row as _, Sqlite, SqliteConnection, Transaction};
+use sqlx::{AssertSqlSafe, Row as _, Sqlite, SqliteConnection, Transaction};
 use uuid::Uuid;
 
 use super::tables::{self, TableSet, tables_of};
 use super::{corrupt, renew, shadow_sql, unavailable};
 use crate::SqliteReadDb;
-use crate::sqlite_cells::{STREAMS_PER_STATEMENT, insert_rows, push_streams, quoted, read, read_behind};
+use crate::sqlite_cells::{STREAMS_PER_STATEMENT, insert_rows, read, read_behind};
 use crate::version_column::version_to_column;
 
 /// The shadow tables outside of the gate: each call is by itself.
@@ -166,10 +166,7 @@ async fn write(
         let replaced = change.rows.iter().filter_map(|row| row.before.as_ref()).filter(of_table);
         let replaced: Vec<StreamId> = replaced.map(Cells::stream_id).collect();
         for streams in replaced.chunks(STREAMS_PER_STATEMENT) {
-            let delete = format!("DELETE FROM {} WHERE {} IN ", quoted(&into), quoted(table.stream_column()));
-            let mut delete = QueryBuilder::<Sqlite>::new(delete);
-            push_streams(&mut delete, streams);
-            delete.build().execute(&mut *connection).await.map_err(unavailable)?;
+            shadow_sql::delete_asked(table, streams).build().execute(&mut *connection).await.map_err(unavailable)?;
         }
         let rows = change.rows.iter().map(|row| &row.after).chain(&change.lines);
         let rows: Vec<&Cells> = rows.filter(of_table).collect();

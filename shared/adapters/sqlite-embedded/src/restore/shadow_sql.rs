@@ -1,12 +1,37 @@
 //! The texts of the statements about a projection's shadow tables.
 
+use cqrs::StreamId;
 use projection::{AnyProjection, Column, Table, VERSION};
+use sqlx::{QueryBuilder, Sqlite};
 
 use super::tables::TableSet;
-use crate::sqlite_cells::{columns_of, has_a_place, quoted};
+use crate::sqlite_cells::{columns_of, has_a_place, push_streams, quoted};
 
 fn shadow_of(table: &Table) -> String {
     quoted(&TableSet::Shadow.name_of(table))
+}
+
+/// The number of rows that queries read.
+pub(super) fn count_rows(table: &Table) -> String {
+    format!("SELECT COUNT(*) FROM {}", quoted(table.name))
+}
+
+/// The version of a stream's row that queries read.
+pub(super) fn select_version(table: &Table) -> String {
+    format!("SELECT version FROM {} WHERE {} = ?", quoted(table.name), quoted(table.stream_column()))
+}
+
+/// Deletes the rows or the lines of a stream that queries read.
+pub(super) fn delete_stream(table: &Table) -> String {
+    format!("DELETE FROM {} WHERE {} = ?", quoted(table.name), quoted(table.stream_column()))
+}
+
+/// Deletes the rows of these streams.
+pub(super) fn delete_asked(table: &Table, streams: &[StreamId]) -> QueryBuilder<Sqlite> {
+    let mut delete =
+        QueryBuilder::new(format!("DELETE FROM {} WHERE {} IN ", shadow_of(table), quoted(table.stream_column())));
+    push_streams(&mut delete, streams);
+    delete
 }
 
 /// The row of one stream.

@@ -17,7 +17,7 @@ use super::shadow::{OpenShadow, SqliteGate};
 use super::tables::{self, TableSet, tables_of};
 use super::{bounds, corrupt, now_us, renew, shadow_sql, stream_from, unavailable};
 use crate::SqliteReadDb;
-use crate::sqlite_cells::{quoted, read};
+use crate::sqlite_cells::read;
 
 impl SqliteReadDb {
     /// IMMEDIATE: the rows that are read here decide the writes, so the write lock is taken first.
@@ -31,7 +31,7 @@ impl ShadowStore for SqliteReadDb {
     async fn count_rows(&self, scope: &[&'static dyn AnyProjection]) -> Result<u64, RestoreStoreError> {
         let mut rows = 0;
         for projection in scope {
-            let statement = format!("SELECT COUNT(*) FROM {}", quoted(projection.row_table().name));
+            let statement = shadow_sql::count_rows(projection.row_table());
             let count: i64 = sqlx::query_scalar(AssertSqlSafe(statement))
                 .fetch_one(&self.database.readers)
                 .await
