@@ -24,7 +24,7 @@ impl RowScan for MySqlReadDb {
     ) -> Result<Vec<ScannedRow>, ReadDbError> {
         let (from, up_to) = ends_of(range);
         let key = quoted(table.stream_column());
-        // The third condition is for the range of the index; the condition in brackets alone is no range.
+        // The third condition bounds the range in the index. The condition in brackets alone gives the index no range.
         let statement = format!(
             "SELECT {} FROM {} AS live WHERE live.{key} >= ? AND live.{key} <= ? AND live.{key} >= ? \
              AND (live.{key} > ? OR ?) ORDER BY live.{key} LIMIT ?",
@@ -79,7 +79,8 @@ impl RowScan for MySqlReadDb {
         Ok(scanned.collect())
     }
 
-    /// One statement, and so one moment. As texts, since no integer of the driver is as wide as a sum.
+    /// The totals come from one statement, and so from one moment. They are read as texts, because no integer of the
+    /// driver is as wide as a sum.
     async fn totals(
         &self,
         rows: &'static Table,
@@ -112,7 +113,7 @@ impl RowScan for MySqlReadDb {
             .collect()
     }
 
-    /// Any 16 bytes are an id in the order.
+    /// Answers with nothing: any 16 bytes are an id in the order.
     async fn misplaced(&self, _table: &'static Table, _limit: u32) -> Result<Vec<String>, ReadDbError> {
         Ok(Vec::new())
     }

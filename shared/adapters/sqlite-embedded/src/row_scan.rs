@@ -59,7 +59,7 @@ impl RowScan for SqliteReadDb {
         } else {
             ("0".to_owned(), format!("{key}, {version}"), "(?1, ?2)")
         };
-        // A version below nothing would never be seen.
+        // A version below zero is never reached.
         let (after_id, after_version, after_line) = match after {
             Some(LinePlace { stream_id, version, line }) => {
                 (stream_id.to_string(), version_to_column(version), version_to_column(line))
@@ -91,7 +91,7 @@ impl RowScan for SqliteReadDb {
             .collect()
     }
 
-    /// One statement, and so one moment.
+    /// The totals come from one statement, and so from one moment.
     async fn totals(
         &self,
         rows: &'static Table,
@@ -143,7 +143,7 @@ impl RowScan for SqliteReadDb {
     }
 }
 
-/// The end of a range as text; `~` is behind every digit.
+/// The end of a range as text. `~` sorts after every digit.
 fn before_text(range: StreamRange) -> String {
     range.before.map_or_else(|| "~".to_owned(), |before| before.to_string())
 }

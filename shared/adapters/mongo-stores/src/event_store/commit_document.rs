@@ -6,20 +6,20 @@
 //!   aggregate_type: 'account',
 //!   last_version: Long('2'),
 //!   occurred_at: ISODate('2026-11-24T13:06:22.123Z'),   // for people; cut to milliseconds
-//!   occurred_at_us: Long('1795525582123456'),           // what counts
+//!   occurred_at_us: Long('1795525582123456'),           // the exact time
 //!   caller: 'alice', correlation_id: '…', causation_id: '…',
 //!   idempotency: { key: '…64 hex digits…', request_fingerprint: '…' },   // only with a key
 //!   events: [ { event_id: UUID('…'), event_type: 'FundsDeposited', schema_version: Long('1'), data: { … },
-//!               personal: { members: [ 'holder' ], ciphertext: '…base64…' } } ],   // only where something is personal
+//!               personal: { members: [ 'holder' ], ciphertext: '…base64…' } } ],   // only with personal data
 //!   state: { state_version: Long('1'), data: { … } },
 //!   previous_hash: '…',                                 // not in a stream's first commit
 //!   hash: '…',
-//!   undelivered: true                                   // taken out once the bus has the commit
+//!   undelivered: true                                   // removed once the bus has the commit
 //! }
 //! ```
 //!
-//! `data` is a document that a shell can show and a query can look into. What BSON has no place for (see
-//! [`json_in_bson`](super::json_in_bson)) is JSON text in `data_json` instead.
+//! `data` is a document that a shell can show and a query can search. If BSON cannot hold it (see
+//! [`json_in_bson`](super::json_in_bson)), JSON text in `data_json` takes its place.
 
 use cqrs::{
     Commit, CommitDraft, Digest, Idempotency, Opening, RecordedEvent, RecordedState, SealedPersonalData, StreamId,
