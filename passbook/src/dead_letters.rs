@@ -13,7 +13,7 @@ use local_aws::dead_letters::{
 };
 use settings::{Settings, SettingsError};
 
-/// What the subcommand is told.
+/// The arguments of `passbook dead-letters`.
 #[derive(Debug, Args)]
 pub struct DeadLettersArguments {
     #[command(subcommand)]
@@ -22,30 +22,30 @@ pub struct DeadLettersArguments {
 
 #[derive(Debug, Subcommand)]
 enum DeadLettersCommand {
-    /// Show the letters that are open, with what they hold and why they are there.
+    /// Show the open letters, with their content and the reason of each.
     List {
-        /// One JSON object a line, for programs.
+        /// Print one JSON object in each line, for programs.
         #[arg(long)]
         json: bool,
     },
-    /// Publish the records of open letters again, each to the topic and partition that it came from.
+    /// Publish the records of open letters again, each to its original topic and partition.
     Redrive {
-        /// All that are open.
+        /// Redrive all open letters.
         #[arg(long, conflicts_with = "letters", required_unless_present = "letters")]
         all: bool,
-        /// These: as often as there are.
+        /// Redrive this letter; the option may be repeated.
         #[arg(long = "offset", value_name = "PARTITION:OFFSET")]
         letters: Vec<LetterPlace>,
     },
 }
 
-/// Why dead letters were not listed or not redriven. Letters that were redriven before stay so.
+/// The reason why dead letters were not listed or not redriven. Letters that were redriven before stay redriven.
 #[derive(Debug, thiserror::Error)]
 pub enum DeadLettersCommandError {
-    /// The environment is wrong. Handling: set it right and start again.
+    /// The environment is wrong. Handling: correct it and start again.
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    /// The brokers are not known. Handling: see [`ConnectError`].
+    /// The addresses of the brokers are not known. Handling: see [`ConnectError`].
     #[error(transparent)]
     Connect(#[from] ConnectError),
     /// The letters were not read or not published. Handling: see [`DeadLettersError`].
@@ -53,7 +53,7 @@ pub enum DeadLettersCommandError {
     DeadLetters(#[from] DeadLettersError),
 }
 
-/// Does what the arguments say, on the Kafka of the environment, and prints it.
+/// Runs the subcommand on the Kafka of the environment, and prints the result.
 ///
 /// # Errors
 /// See [`DeadLettersCommandError`].
@@ -65,7 +65,7 @@ pub async fn dead_letters(arguments: DeadLettersArguments) -> Result<ExitCode, D
     }
 }
 
-/// Prints the open letters, a record a line.
+/// Prints the open letters, with one line for each record.
 async fn list(connection: &KafkaConnection, as_json: bool) -> Result<ExitCode, DeadLettersCommandError> {
     let lines = letter_lines(&open_letters(connection).await?, &defect);
     if as_json {
@@ -80,8 +80,8 @@ async fn list(connection: &KafkaConnection, as_json: bool) -> Result<ExitCode, D
     Ok(ExitCode::SUCCESS)
 }
 
-/// Why the record cannot be applied, as far as the record itself shows it. Only an account's event is read to its last field. The
-/// function's own words are in its log.
+/// The reason why the record cannot be applied, as far as the record itself shows it. Only an account's event is read
+/// to its last field. The function's log has the function's own message.
 fn defect(record: &WholeRecord) -> Option<String> {
     match from_record(|name| record.header(name), record.value.as_deref().unwrap_or_default()) {
         Err(error) => Some(error.to_string()),
@@ -93,7 +93,7 @@ fn defect(record: &WholeRecord) -> Option<String> {
     }
 }
 
-/// Redrives these letters, or all open letters where none is named, and prints which.
+/// Redrives these letters, or all open letters if none is named, and prints them.
 async fn redrive(connection: &KafkaConnection, letters: &[LetterPlace]) -> Result<ExitCode, DeadLettersCommandError> {
     let mut print = |step: RedriveStep<'_>| match step {
         RedriveStep::LeftOpen { letter, reason } => eprintln!("{letter} is left open: {reason}"),
