@@ -23,17 +23,17 @@ pub(crate) struct Databases {
     embedded: Option<(SqliteEventStore, SqliteKeyStore, SqliteReadDb)>,
 }
 
-/// Why they could not be opened. Handling: fix what it names, then start again.
+/// The reason why the databases could not be opened. Handling: fix the fault that the error names, then start again.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabasesError {
     /// The environment is wrong.
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    /// There is nothing to restore from or to verify: opening the file would make an empty one, from which empty rows would
-    /// be made, and which is always as it was written.
+    /// A file is missing, so there is nothing to restore from or to verify. Opening it would make an empty file. A
+    /// restore would then make empty rows, and a verification would find no fault.
     #[error("there is no {}", path.display())]
     NoFile {
-        /// Which file.
+        /// The file's path.
         path: PathBuf,
     },
     /// A file could not be opened.
@@ -50,23 +50,23 @@ pub enum DatabasesError {
     #[cfg(feature = "servers")]
     #[error(transparent)]
     Keys(#[from] write_side::PersonalDataKeysError),
-    /// The read database's URL is none.
+    /// The URL is not a read database's URL.
     #[cfg(feature = "servers")]
     #[error(transparent)]
     ReadDb(#[from] mysql_read_db::ConnectError),
 }
 
-/// Which file a command makes where it is not there.
+/// The file that a command makes if it is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Missing {
-    /// None: there is nothing to look at.
+    /// No file: without a file there is nothing to read.
     None,
-    /// The read database: a restore fills it.
+    /// The read database, because a restore fills it.
     ReadDb,
 }
 
 impl Databases {
-    /// Those of `EVENT_STORE_URL` and `READ_DB_URL`, or those in the folder that `PASSBOOK_HOME` names.
+    /// Opens the databases of `EVENT_STORE_URL` and `READ_DB_URL`, or those in the folder that `PASSBOOK_HOME` names.
     pub(crate) async fn open_from_env(makes: Missing) -> Result<Self, DatabasesError> {
         let settings = Settings::from_env();
         if settings.event_store_url_if_set()?.is_some() || settings.read_db_url_if_set()?.is_some() {
@@ -74,7 +74,7 @@ impl Databases {
         }
         let home = Embedded::home(&settings)?;
         let (events_path, keys_path, read_path) = (home.join("events.db"), home.join("keys.db"), home.join("read.db"));
-        // Without the keys every name would be taken for an erased one.
+        // Without the keys every name would look erased.
         for path in [&events_path, &keys_path, &read_path] {
             let is_made = makes == Missing::ReadDb && path == &read_path;
             if !is_made && !path.exists() {
@@ -85,7 +85,8 @@ impl Databases {
         let key_store = SqliteKeyStore::open(&keys_path).await?;
         let read_db = SqliteReadDb::open(&read_path).await?;
         for projection in PROJECTIONS.all() {
-            // As `passbook serve` records it: the embedded bus brings a new projection every event.
+            // The record is the same as that of `passbook serve`, because the embedded bus brings a new projection
+            // every event.
             let built_version = Some(projection.version());
             read_db.record_projection(&ProjectionRecord { name: projection.name().to_owned(), built_version }).await?;
         }
@@ -102,7 +103,7 @@ impl Databases {
     #[cfg(feature = "servers")]
     async fn of_servers(settings: &Settings) -> Result<Self, DatabasesError> {
         let events = write_side::open_commit_scan(&settings.event_store_url()?).await?;
-        // With its limits: sums are one statement over all there is.
+        // The limits of a restore are used, because a sum is one statement over all rows.
         let read_db = mysql_read_db::MySqlReadDb::connect_for_restore(settings.read_db_url()?.expose())?;
         Ok(Self {
             events,
@@ -124,7 +125,7 @@ impl Databases {
         .into())
     }
 
-    /// The commits, opened.
+    /// The commits, with their personal data opened.
     pub(crate) fn opened_commits(&self) -> Arc<OpenedCommitScan> {
         Arc::new(OpenedCommitScan::new(self.events.clone(), self.personal_data.clone()))
     }

@@ -14,7 +14,7 @@ use local_aws::dead_letters::{
 use projection::sort_out_unread;
 use settings::{Settings, SettingsError};
 
-/// What the subcommand is told.
+/// The arguments of `passbook dead-letters`.
 #[derive(Debug, Args)]
 pub struct DeadLettersArguments {
     #[command(subcommand)]
@@ -23,30 +23,30 @@ pub struct DeadLettersArguments {
 
 #[derive(Debug, Subcommand)]
 enum DeadLettersCommand {
-    /// Show the letters that are open, with what they hold and why they are there.
+    /// Show the open letters, with their content and the reason of each.
     List {
-        /// One JSON object a line, for programs.
+        /// Print one JSON object in each line, for programs.
         #[arg(long)]
         json: bool,
     },
-    /// Publish the records of open letters again, each to the topic and partition that it came from.
+    /// Publish the records of open letters again, each to its original topic and partition.
     Redrive {
-        /// All that are open.
+        /// Redrive all open letters.
         #[arg(long, conflicts_with = "letters", required_unless_present = "letters")]
         all: bool,
-        /// These: as often as there are.
+        /// Redrive this letter; the option may be repeated.
         #[arg(long = "offset", value_name = "PARTITION:OFFSET")]
         letters: Vec<LetterPlace>,
     },
 }
 
-/// Why dead letters were not listed or not redriven. Letters that were redriven before stay so.
+/// The reason why dead letters were not listed or not redriven. Letters that were redriven before stay redriven.
 #[derive(Debug, thiserror::Error)]
 pub enum DeadLettersCommandError {
-    /// The environment is wrong. Handling: set it right and start again.
+    /// The environment is wrong. Handling: correct it and start again.
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    /// The brokers are not known. Handling: see [`ConnectError`].
+    /// The addresses of the brokers are not known. Handling: see [`ConnectError`].
     #[error(transparent)]
     Connect(#[from] ConnectError),
     /// The letters were not read or not published. Handling: see [`DeadLettersError`].
@@ -54,7 +54,7 @@ pub enum DeadLettersCommandError {
     DeadLetters(#[from] DeadLettersError),
 }
 
-/// Does what the arguments say, on the Kafka of the environment, and prints it.
+/// Runs the subcommand on the Kafka of the environment, and prints the result.
 ///
 /// # Errors
 /// See [`DeadLettersCommandError`].
@@ -66,7 +66,7 @@ pub async fn dead_letters(arguments: DeadLettersArguments) -> Result<ExitCode, D
     }
 }
 
-/// Prints the open letters, a record a line.
+/// Prints the open letters, with one line for each record.
 async fn list(connection: &KafkaConnection, as_json: bool) -> Result<ExitCode, DeadLettersCommandError> {
     let lines = letter_lines(&open_letters(connection).await?, &defect);
     if as_json {
@@ -98,7 +98,7 @@ fn unreadable(event: &EventEnvelope) -> Option<String> {
     error.map(|error| error.to_string()).or_else(|| unread.rejected.into_iter().next().map(|rejected| rejected.reason))
 }
 
-/// Redrives these letters, or all open letters where none is named, and prints which.
+/// Redrives these letters, or all open letters if none is named, and prints them.
 async fn redrive(connection: &KafkaConnection, letters: &[LetterPlace]) -> Result<ExitCode, DeadLettersCommandError> {
     let mut print = |step: RedriveStep<'_>| match step {
         RedriveStep::LeftOpen { letter, reason } => eprintln!("{letter} is left open: {reason}"),

@@ -1,6 +1,7 @@
-//! The wiring of what AWS runs between the two sides, on a person's machine: the projector behind the event source mapping, and
-//! the relay and the restore's worker on schedules. `passbook serve` runs the mapping and the relay beside the gateway.
-//! `passbook deliver` runs all of it by itself, for functions behind another Invoke API, such as that of `cargo lambda watch`.
+//! The wiring of the AWS services between the two sides, on a person's machine: the projector behind the event source
+//! mapping, and the relay and the restore's worker on schedules. `passbook serve` runs the mapping and the relay beside
+//! the gateway. `passbook deliver` runs all of them alone, for functions behind another Invoke API, such as that of
+//! `cargo lambda watch`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,21 +23,22 @@ const PROJECTOR: &str = "account-projector";
 /// The consumer group of the projector's mapping, unless the environment names another.
 const MAPPING_GROUP: &str = "passbook-account-projector";
 const RELAY: &str = "event-relay";
-/// How often the relay looks for commits that were left unpublished. On AWS a schedule's shortest interval is a minute.
+/// The interval at which the relay looks for commits that were left unpublished. On AWS a schedule's shortest interval
+/// is a minute.
 const RELAY_INTERVAL: Duration = Duration::from_secs(5);
 const RESTORE_WORKER: &str = "restore-worker";
-/// How often the worker looks for a restore that no process works on.
+/// The interval at which the worker looks for a restore that no process works on.
 const RESTORE_WORKER_INTERVAL: Duration = Duration::from_secs(60);
-/// How long an invocation may take, as for the functions on AWS.
+/// The time limit of an invocation, as for the functions on AWS.
 pub(crate) const INVOCATION_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Why delivery did not start. Handling: fix what it names, then start again.
+/// The reason why delivery did not start. Handling: fix the fault that the error names, then start again.
 #[derive(Debug, thiserror::Error)]
 pub enum DeliveryError {
     /// The environment is wrong.
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    /// It is not known where Kafka's brokers are.
+    /// The addresses of Kafka's brokers could not be found.
     #[error(transparent)]
     Kafka(#[from] kafka_events::ConnectError),
     /// The event source mapping did not start.
@@ -137,7 +139,7 @@ impl Delivery {
         Ok(Self { mapping, stop_schedule, schedule, _invoke_api: invoke_api })
     }
 
-    /// Stops both. Records that are done are committed.
+    /// Stops both. Finished records are committed.
     pub async fn stop(self) {
         // Sending fails only when the schedule has ended already.
         let _ = self.stop_schedule.send(());
@@ -146,7 +148,7 @@ impl Delivery {
     }
 }
 
-/// `passbook deliver`: until SIGTERM or SIGINT, to the functions behind `PASSBOOK_INVOKE_URL`.
+/// `passbook deliver`: delivers to the functions behind `PASSBOOK_INVOKE_URL`, until SIGTERM or SIGINT.
 ///
 /// # Errors
 /// See [`DeliveryError`].
@@ -156,7 +158,7 @@ pub async fn deliver() -> Result<(), DeliveryError> {
     let connection = KafkaConnection::connect(&settings.kafka()?).await?;
     let delivery = Delivery::through(&connection, &mapping_settings(&settings)?, &invoke_url)?;
     println!("delivering the topic {} to the functions behind {invoke_url}", connection.topic());
-    // Only here: in `passbook serve` a task of the process goes on with restores.
+    // This schedule exists only here: in `passbook serve` a task of the process continues restores.
     let schedule = Schedule {
         name: "passbook-restore-worker".to_owned(),
         function_name: RESTORE_WORKER.to_owned(),

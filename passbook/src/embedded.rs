@@ -13,24 +13,24 @@ use tokio::task::JoinHandle;
 
 const DEFAULT_HOME: &str = ".passbook";
 
-/// Everything of one data folder, running: the event store, the read database, and the bus between them.
+/// The running parts of one data folder: the event store, the read database, and the bus between them.
 pub struct Embedded {
     /// The data folder.
     pub home: PathBuf,
-    /// Where commits go.
+    /// The store of the commits.
     pub event_store: SqliteEventStore,
-    /// The keys of the personal data in them, as they are: who has the folder has it all.
+    /// The keys of personal data. They are not wrapped: a person who has the folder has all data.
     pub key_store: SqliteKeyStore,
-    /// What queries read.
+    /// The database that queries read.
     pub read_db: SqliteReadDb,
-    /// What brings events from the one to the other.
+    /// The bus that brings events from the event store to the read database.
     pub bus: EmbeddedBus,
     stop_bus: watch::Sender<()>,
     /// A task for each projection.
     bus_tasks: Vec<JoinHandle<()>>,
 }
 
-/// Why a data folder could not be opened. Handling: fix the folder or the setting, then start again.
+/// The reason why a data folder could not be opened. Handling: fix the folder or the setting, then start again.
 #[derive(Debug, thiserror::Error)]
 pub enum EmbeddedError {
     /// The environment is wrong.
@@ -53,7 +53,7 @@ impl Embedded {
         Ok(PathBuf::from(settings.optional("PASSBOOK_HOME")?.unwrap_or_else(|| DEFAULT_HOME.to_owned())))
     }
 
-    /// Opens the folder's databases, making what is missing, and starts the bus.
+    /// Opens the folder's databases, makes the missing ones, and starts the bus.
     ///
     /// # Errors
     /// See [`EmbeddedError`].
@@ -62,8 +62,8 @@ impl Embedded {
         let read_db = SqliteReadDb::open(&home.join("read.db")).await?;
         let key_store = SqliteKeyStore::open(&home.join("keys.db")).await?;
         let bus = EmbeddedBus::new(event_store.clone(), read_db.clone(), opened_by(&key_store));
-        // A projection that has no record yet has no checkpoint either: the bus brings it every event of the log, so that no build is
-        // due, whatever the log holds.
+        // A projection without a record has no checkpoint either. The bus brings it every event of the log, so no build
+        // is due, whatever the log holds.
         for projection in PROJECTIONS.all() {
             let built_version = Some(projection.version());
             read_db.record_projection(&ProjectionRecord { name: projection.name().to_owned(), built_version }).await?;
@@ -88,25 +88,25 @@ impl Embedded {
         Ok(Self { home: home.to_owned(), event_store, key_store, read_db, bus, stop_bus, bus_tasks })
     }
 
-    /// The event store as the functions take it.
+    /// The event store, for the functions.
     #[must_use]
     pub fn repository(&self) -> Arc<dyn EventStoreRepository> {
         Arc::new(self.event_store.clone())
     }
 
-    /// The keys as the function takes them that destroys some.
+    /// The key store, for the function that destroys keys.
     #[must_use]
     pub fn keys(&self) -> Arc<dyn KeyStore> {
         Arc::new(self.key_store.clone())
     }
 
-    /// What seals and opens personal data.
+    /// The port that seals and opens personal data.
     #[must_use]
     pub fn personal_data(&self) -> Arc<dyn PersonalData> {
         opened_by(&self.key_store)
     }
 
-    /// The bus as the functions take it.
+    /// The bus, for the functions.
     #[must_use]
     pub fn publisher(&self) -> Arc<dyn EventPublisher> {
         Arc::new(self.bus.clone())
@@ -114,7 +114,7 @@ impl Embedded {
 
     /// Stops the bus and closes the databases.
     pub async fn close(self) {
-        // Both fail only when a delivery has ended already.
+        // Both calls fail only when a delivery has ended already.
         let _ = self.stop_bus.send(());
         for task in self.bus_tasks {
             let _ = task.await;
@@ -125,7 +125,7 @@ impl Embedded {
     }
 }
 
-/// By the keys as they are: nothing wraps them here.
+/// Opens personal data with these keys, which are not wrapped.
 pub(crate) fn opened_by(key_store: &SqliteKeyStore) -> Arc<dyn PersonalData> {
     Arc::new(StreamKeys::new(Arc::new(key_store.clone()), KeyProtection::none()))
 }

@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use restore::RestoreLimits;
 
-/// How a restore works on the embedded stack. Its pages are short (some tens of milliseconds), with a pause after each, so that
-/// the bus gets its turn in between.
+/// The limits of a restore on the embedded stack. Its pages are short (some tens of milliseconds), with a pause after
+/// each, so that the bus can work in between.
 pub(crate) const EMBEDDED_LIMITS: RestoreLimits = RestoreLimits {
     readers: 4,
     page_commits: 1_000,

@@ -1,20 +1,20 @@
-//! The one program for people. Each subcommand is a module; `main.rs` only picks one. A module uses only modules of the groups
-//! above its own, so that there is no circle.
+//! The one program for people. Each subcommand is a module, and `main.rs` only chooses it. A module uses only modules
+//! of the groups above its own, so that there is no circle.
 
-// --- each by itself
+// --- modules that use no other
 mod embedded; // the event store, bus and read database of one data folder
-mod embedded_limits; // how a restore works on them
+mod embedded_limits; // the limits of a restore on them
 mod health_checks; // the bus's line in the health check
 #[cfg(feature = "servers")]
-mod mapping_variables; // what the environment changes about the event source mapping
+mod mapping_variables; // the environment's changes to the event source mapping
 mod stop_signal; // SIGTERM and SIGINT
 
-// --- what is opened or runs
-mod databases; // event store, keys and read database, without what runs between them
+// --- the parts that are opened or run
+mod databases; // event store, keys and read database, without the event delivery
 #[cfg(feature = "servers")]
-pub mod delivery; // which function is behind the mapping, and which are on a schedule: `passbook deliver`
+pub mod delivery; // the function behind the mapping, and the functions on a schedule: `passbook deliver`
 
-// --- MongoDB, Kafka and MySQL, and in AWS's place what runs between them
+// --- MongoDB, Kafka and MySQL, and the replacement for the AWS services between them
 #[cfg(feature = "servers")]
 mod servers;
 
@@ -23,14 +23,14 @@ mod stack;
 
 // --- the subcommands
 #[cfg(feature = "servers")]
-pub mod dead_letters; // `passbook dead-letters`: what could not be applied, listed and published again
+pub mod dead_letters; // `passbook dead-letters`: records that could not be applied, listed and published again
 pub mod gateway; // the routes, functions and files that the local gateway serves
 #[cfg(feature = "servers")]
-pub mod prepare; // what the functions must find on the servers
+pub mod prepare; // `passbook prepare`: the parts that the functions need on the servers
 pub mod restore; // `passbook restore`, and the same inside `passbook serve`
-pub mod verify; // `passbook verify`: every stored commit, and the rows against them
+pub mod verify; // `passbook verify`: checks every stored commit, and the rows against the commits
 
-// --- the subcommands that use others
+// --- the subcommands that use other modules
 pub mod import; // bank transactions from a CSV file, played as commands
 mod serve; // `passbook serve`
 

@@ -23,36 +23,37 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serve the API and the console on this machine: embedded, with nothing else installed, or on the servers that
-    /// EVENT_STORE_URL, READ_DB_URL and KAFKA_BOOTSTRAP_SERVERS name.
+    /// Serve the API and the console on this machine. The databases are embedded, with nothing else to install, or they
+    /// are the servers that EVENT_STORE_URL, READ_DB_URL and KAFKA_BOOTSTRAP_SERVERS name.
     ///
-    /// PORT (default 9000), PASSBOOK_HOME (the data folder, default .passbook), PASSBOOK_JWKS (a JSON Web Key
-    /// Set, or the path of one, to check tokens against) and PASSBOOK_BIND (the address to listen on, default
-    /// 127.0.0.1) are honoured.
+    /// These variables are read: PORT (default 9000), PASSBOOK_HOME (the data folder, default .passbook), PASSBOOK_JWKS
+    /// (a JSON Web Key Set to check tokens against, or its path) and PASSBOOK_BIND (the address to listen on, default
+    /// 127.0.0.1).
     Serve,
     /// Play bank transactions from a CSV file as commands, then compare the balances with those in the file.
     Import(Box<ImportArguments>),
-    /// Rebuild the read database from the events while the service runs, or one account of it; killed, it goes on from
-    /// where it was.
+    /// Rebuild the read database, or one account of it, from the events while the service runs. After an interruption,
+    /// a new start continues from the last progress.
     ///
-    /// EVENT_STORE_URL and READ_DB_URL, or PASSBOOK_HOME, are honoured.
+    /// EVENT_STORE_URL and READ_DB_URL are read, or PASSBOOK_HOME.
     Restore(RestoreArguments),
     /// Check every stored commit against its hash and the commit before it, and the read database against the events,
-    /// while the service runs. Ends with 1 where something was found, with 2 where it could not get to its end.
+    /// while the service runs. The exit code is 1 if there is a finding, and 2 if the check could not be completed.
     ///
-    /// EVENT_STORE_URL and READ_DB_URL, or PASSBOOK_HOME, are honoured.
+    /// EVENT_STORE_URL and READ_DB_URL are read, or PASSBOOK_HOME.
     Verify(VerifyArguments),
-    /// List what the projector could not apply, and publish it again.
+    /// List the records that the projector could not apply, and publish them again.
     ///
-    /// KAFKA_BOOTSTRAP_SERVERS, KAFKA_DEAD_LETTER_TOPIC and the other KAFKA_ variables are honoured.
+    /// KAFKA_BOOTSTRAP_SERVERS, KAFKA_DEAD_LETTER_TOPIC and the other KAFKA_ variables are read.
     #[cfg(feature = "servers")]
     DeadLetters(DeadLettersArguments),
-    /// Deliver Kafka's records to the projector and call the relay every few seconds, as AWS does: for functions behind
-    /// another Invoke API (PASSBOOK_INVOKE_URL), such as that of `make watch`. `passbook serve` does it by itself.
+    /// Deliver Kafka's records to the projector and call the relay every few seconds, as AWS does. This is for
+    /// functions behind another Invoke API (PASSBOOK_INVOKE_URL), such as that of `make watch`. `passbook serve` needs
+    /// no such delivery.
     #[cfg(feature = "servers")]
     Deliver,
-    /// Make what the functions must find on the servers: collection, indexes, tables and topics, of whichever the
-    /// environment names. A deploy step; again changes nothing.
+    /// Make the parts that the functions need on the servers: collections, indexes, tables and topics, on the servers
+    /// that the environment names. It is a deploy step. A repeated run changes nothing.
     #[cfg(feature = "servers")]
     Prepare(PrepareArguments),
 }
@@ -63,7 +64,8 @@ async fn main() -> ExitCode {
     match run(Arguments::parse().command).await {
         Ok(exit_code) => exit_code,
         Err(error) => {
-            // The whole chain of causes on one line; a backtrace tells whoever starts a program nothing.
+            // The message has the whole chain of causes on one line. A backtrace does not help a person who starts a
+            // program.
             eprintln!("passbook: {error:#}");
             ExitCode::FAILURE
         }

@@ -1,4 +1,4 @@
-//! `passbook prepare`: the deploy step that makes what the functions must find and have no right to make.
+//! `passbook prepare`: the deploy step that makes the parts that the functions need and have no right to make.
 
 use std::num::{NonZeroU16, NonZeroU32};
 use std::time::Duration;
@@ -14,28 +14,28 @@ use settings::{KeyStoreLocation, Settings, SettingsError};
 
 const SECONDS_A_DAY: u64 = 24 * 60 * 60;
 
-/// What `passbook prepare` is told.
+/// The arguments of `passbook prepare`.
 #[derive(Debug, Clone, Args)]
 pub struct PrepareArguments {
-    /// Partitions of the topics. An account's events are all in one; changing the number later would move accounts, and
-    /// so is refused.
+    /// Partitions of the topics. All events of an account are in one partition. A later change of the number would move
+    /// accounts, so it is refused.
     #[arg(long, default_value = "12")]
     pub partitions: NonZeroU16,
     /// Copies of each partition; 3 on a cluster that may lose a broker.
     #[arg(long, default_value = "1")]
     pub replication_factor: NonZeroU16,
-    /// How long Kafka keeps events. The event store keeps them for ever; this is how long the projector may be down.
+    /// Days for which Kafka keeps events. The event store keeps them for ever. The projector may be down for this long.
     #[arg(long, default_value = "7")]
     pub retention_days: NonZeroU32,
 }
 
-/// Why something could not be prepared. What was done before it is done; all of it can be done again.
+/// The reason why a part could not be prepared. Earlier parts stay prepared, and the whole step can be repeated.
 #[derive(Debug, thiserror::Error)]
 pub enum PrepareCommandError {
-    /// The environment is wrong. Handling: set it right.
+    /// The environment is wrong. Handling: correct it.
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    /// Nothing to prepare is named. Handling: set what is to be prepared.
+    /// The environment names no part to prepare. Handling: set the variables of the parts to prepare.
     #[error("set EVENT_STORE_URL, READ_DB_URL or KAFKA_BOOTSTRAP_SERVERS: what is set is prepared")]
     Nothing,
     /// There is no MongoDB client for a URL. Handling: fix the setting that the error names.
@@ -53,7 +53,7 @@ pub enum PrepareCommandError {
     /// The projections were not recorded. Handling: see its own error.
     #[error(transparent)]
     Projections(#[from] restore::PrepareError),
-    /// There is no Kafka client for the settings. Handling: fix them.
+    /// There is no Kafka client for the settings. Handling: fix the settings.
     #[error(transparent)]
     Kafka(#[from] kafka_events::ConnectError),
     /// The topics could not be made. Handling: see [`topics::PrepareError`].
@@ -61,8 +61,8 @@ pub enum PrepareCommandError {
     Topics(#[from] topics::PrepareError),
 }
 
-/// Makes the event store's collection and indexes, with them the key store's collection, the read database's tables, and
-/// the topics: whichever of the three the environment names. Doing it again changes nothing.
+/// Prepares the parts that the environment names: the event store's collection and indexes with the key store's
+/// collection, the read database's tables, and the topics. A repeated call changes nothing.
 ///
 /// # Errors
 /// See [`PrepareCommandError`].

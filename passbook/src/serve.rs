@@ -11,17 +11,17 @@ use crate::stack::{Stack, StackDescription, StackError, StackSettings};
 use crate::stop_signal::wait_for_stop_signal;
 
 const DEFAULT_PORT: u16 = 9000;
-/// How long requests under way may take once the process was told to stop.
+/// The time that requests under way may take after the process was told to stop.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// What `passbook serve` is told by the environment.
+/// The settings of `passbook serve` from the environment.
 #[derive(Debug, Clone)]
 pub struct ServeSettings {
-    /// Which databases and which bus.
+    /// The databases and the bus.
     pub stack: StackSettings,
-    /// Where to listen.
+    /// The address to listen on.
     pub address: SocketAddr,
-    /// The key set to check tokens against, or a path to one; without it there is one development caller.
+    /// The key set to check tokens against, or its path. Without it there is one development caller.
     pub jwks: Option<String>,
     /// The issuer that tokens must name.
     pub issuer: Option<String>,
@@ -29,7 +29,7 @@ pub struct ServeSettings {
     pub audience: Option<String>,
 }
 
-/// Why the gateway did not start, or stopped. Handling: the message names what to fix; start again.
+/// The reason why the gateway did not start, or stopped. Handling: fix the fault that the message names; start again.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// The environment is wrong.
@@ -44,23 +44,23 @@ pub enum ServeError {
     /// The address is taken or not allowed.
     #[error("cannot listen on {address}")]
     Listen {
-        /// Which.
+        /// The address.
         address: SocketAddr,
-        /// Why.
+        /// The operating system's error.
         source: std::io::Error,
     },
-    /// The server broke.
+    /// The server failed.
     #[error("the server stopped")]
     Server(#[source] std::io::Error),
 }
 
 impl ServeSettings {
-    /// Reads `PORT`, `PASSBOOK_BIND`, `PASSBOOK_JWKS`, `PASSBOOK_JWT_ISSUER`, `PASSBOOK_JWT_AUDIENCE`, and what
-    /// [`StackSettings::from_settings`] reads.
+    /// Reads `PORT`, `PASSBOOK_BIND`, `PASSBOOK_JWKS`, `PASSBOOK_JWT_ISSUER`, `PASSBOOK_JWT_AUDIENCE`, and the
+    /// variables of [`StackSettings::from_settings`].
     ///
     /// # Errors
-    /// [`SettingsError`] for what is not understood, and for an address other machines could reach without a
-    /// key set: whoever reached it would have every scope.
+    /// [`SettingsError`] for a value that is not understood. Also for an address that other machines can reach, if
+    /// there is no key set: every caller would have every scope.
     pub fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
         let port = match settings.optional("PORT")? {
             None => DEFAULT_PORT,
@@ -105,7 +105,7 @@ pub async fn serve(settings: ServeSettings) -> Result<(), ServeError> {
             "PASSBOOK_JWKS is not set: every request is the caller {DEVELOPMENT_CALLER:?} with every scope; this machine only"
         )
     };
-    // First the port: whoever starts it twice by mistake is told so, and the data is left alone.
+    // The port comes first. A second process that was started by mistake gets an error, and does not touch the data.
     let listener = TcpListener::bind(settings.address)
         .await
         .map_err(|source| ServeError::Listen { address: settings.address, source })?;
@@ -123,7 +123,7 @@ pub async fn serve(settings: ServeSettings) -> Result<(), ServeError> {
     let result = tokio::select! {
         result = server => result.map_err(ServeError::Server),
         () = async {
-            // Ends with an error once the sender is gone, which is the stop.
+            // The wait ends with an error once the sender is gone. That is the stop.
             let _ = stopped.changed().await;
             tokio::time::sleep(GRACE).await;
         } => {

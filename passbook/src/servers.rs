@@ -16,46 +16,47 @@ use write_side::{MongoAndKafka, PersonalDataKeysError, WriteSideError};
 use crate::delivery::{Delivery, DeliveryError, INVOCATION_TIMEOUT, mapping_settings};
 use crate::health_checks::KafkaCheck;
 
-/// Where the servers are.
+/// The addresses of the servers.
 #[derive(Debug, Clone)]
 pub struct ServersSettings {
-    /// MongoDB.
+    /// The URL of MongoDB.
     pub event_store_url: SecretUrl,
-    /// The keys of personal data.
+    /// The settings for the keys of personal data.
     pub key_store: KeyStoreSettings,
-    /// MySQL.
+    /// The URL of MySQL.
     pub read_db_url: SecretUrl,
-    /// Kafka.
+    /// The settings of Kafka.
     pub kafka: KafkaSettings,
-    /// How its records come to the projector.
+    /// The settings for the delivery of Kafka's records to the projector.
     pub mapping: MappingSettings,
-    /// Where the functions are that the gateway, Kafka and the schedule invoke; in this process where there is none.
+    /// The Invoke API of the functions that the gateway, Kafka and the schedule invoke. Without it, the functions are
+    /// in this process.
     pub invoke_url: Option<String>,
 }
 
-/// Why the servers cannot be used. Handling: fix the setting that it names, then start again.
+/// The reason why the servers cannot be used. Handling: fix the setting that the error names, then start again.
 #[derive(Debug, thiserror::Error)]
 pub enum ServersError {
-    /// Nothing would bring events from the one side to the other.
+    /// The delivery of events to the read side did not start.
     #[error(transparent)]
     Delivery(#[from] DeliveryError),
-    /// Of the write side's.
+    /// The write side could not be opened.
     #[error(transparent)]
     WriteSide(#[from] WriteSideError),
     /// The keys of personal data cannot be used.
     #[error(transparent)]
     PersonalDataKeys(#[from] PersonalDataKeysError),
-    /// Of the read side's.
+    /// The read side could not be opened.
     #[error(transparent)]
     ReadSide(#[from] ReadSideError),
 }
 
 impl ServersSettings {
-    /// Reads `EVENT_STORE_URL`, `READ_DB_URL`, `PASSBOOK_INVOKE_URL`, and what [`Settings::key_store`],
-    /// [`Settings::kafka`] and [`mapping_settings`] read.
+    /// Reads `EVENT_STORE_URL`, `READ_DB_URL`, `PASSBOOK_INVOKE_URL`, and the variables of [`Settings::key_store`],
+    /// [`Settings::kafka`] and [`mapping_settings`].
     ///
     /// # Errors
-    /// [`SettingsError`] for what is missing or not understood.
+    /// [`SettingsError`] for a variable that is missing or not understood.
     pub fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
         Ok(Self {
             event_store_url: settings.event_store_url()?,
@@ -68,7 +69,7 @@ impl ServersSettings {
     }
 }
 
-/// MongoDB, Kafka and MySQL, and in AWS's place what runs between them.
+/// MongoDB, Kafka and MySQL, and the replacement for the AWS services between them.
 pub struct Servers {
     settings: ServersSettings,
     write_side: MongoAndKafka,
@@ -80,7 +81,7 @@ pub struct Servers {
 }
 
 impl Servers {
-    /// A client of each, and delivery under way. None of the servers need be there yet.
+    /// Opens a client of each server, and starts the delivery. The servers may still be down.
     ///
     /// # Errors
     /// See [`ServersError`].
@@ -102,31 +103,31 @@ impl Servers {
         Ok(Self { settings: settings.clone(), write_side, keys, personal_data, read_side, restore_store, delivery })
     }
 
-    /// The event store as the functions take it.
+    /// The event store, for the functions.
     #[must_use]
     pub fn event_store(&self) -> Arc<dyn EventStoreRepository> {
         self.write_side.event_store.clone()
     }
 
-    /// The keys as the function takes them that destroys some.
+    /// The key store, for the function that destroys keys.
     #[must_use]
     pub fn keys(&self) -> Arc<dyn KeyStore> {
         self.keys.clone()
     }
 
-    /// What seals and opens personal data.
+    /// The port that seals and opens personal data.
     #[must_use]
     pub fn personal_data(&self) -> Arc<dyn PersonalData> {
         self.personal_data.clone()
     }
 
-    /// The bus as the functions take it.
+    /// The bus, for the functions.
     #[must_use]
     pub fn publisher(&self) -> Arc<dyn EventPublisher> {
         self.write_side.publisher()
     }
 
-    /// The read database as the functions take it.
+    /// The read database, for the functions.
     #[must_use]
     pub fn accounts(&self) -> BankAccountRepository {
         BankAccountRepository::new(self.read_side.rows.clone())
@@ -138,13 +139,13 @@ impl Servers {
         self.read_side.register.clone()
     }
 
-    /// The event store, for who reads all of it.
+    /// The event store, for a program that reads all of it.
     #[must_use]
     pub fn events(&self) -> Arc<dyn CommitScan> {
         self.write_side.event_store.clone()
     }
 
-    /// The read database, for who restores it.
+    /// The read database, for a restore.
     #[must_use]
     pub fn restore_store(&self) -> Arc<dyn RestoreStore> {
         self.restore_store.clone()
@@ -156,13 +157,13 @@ impl Servers {
         Arc::new(KafkaCheck { connection: self.write_side.connection.clone(), publisher: self.write_side.bus.clone() })
     }
 
-    /// A way to the functions, where they are not in this process.
+    /// A client of the functions, if they are not in this process.
     #[must_use]
     pub fn invoke_client(&self) -> Option<InvokeClient> {
         self.settings.invoke_url.as_deref().map(|url| InvokeClient::new(url, INVOCATION_TIMEOUT))
     }
 
-    /// Where the servers are, and the functions if they are elsewhere, for people.
+    /// The addresses of the servers, and of the functions if they are elsewhere, for people.
     #[must_use]
     pub fn addresses(&self) -> String {
         let kafka = match &self.settings.kafka.brokers {
@@ -174,7 +175,7 @@ impl Servers {
         format!("MongoDB {event_store}, Kafka {kafka}, MySQL {read_db}{functions}")
     }
 
-    /// Ends what runs.
+    /// Stops the delivery and closes the clients.
     pub async fn close(self) {
         self.delivery.stop().await;
     }

@@ -17,7 +17,7 @@ use crate::health_checks::BusCheck;
 #[cfg(feature = "servers")]
 use crate::servers::{Servers, ServersError, ServersSettings};
 
-/// Which databases and which bus, by the environment.
+/// The kind of databases and bus, from the environment.
 #[derive(Debug, Clone)]
 pub enum StackSettings {
     /// SQLite in one folder, and the bus between its two files.
@@ -30,27 +30,27 @@ pub enum StackSettings {
     Servers(Box<ServersSettings>),
 }
 
-/// Databases, a bus, and what brings events from the one side to the other, running.
+/// The databases, the bus, and the running delivery of events from the write side to the read side.
 pub struct Stack {
-    /// Where commits go.
+    /// The store of the commits.
     pub event_store: Arc<dyn EventStoreRepository>,
-    /// What is told of them.
+    /// The publisher that gets each stored commit.
     pub publisher: Arc<dyn EventPublisher>,
-    /// Where the keys of the personal data in them are.
+    /// The store of the keys of personal data.
     pub keys: Arc<dyn KeyStore>,
-    /// What seals and opens it.
+    /// The port that seals and opens personal data.
     pub personal_data: Arc<dyn PersonalData>,
-    /// What queries read.
+    /// The accounts that queries read.
     pub accounts: BankAccountRepository,
     /// The records of the projections.
     pub register: Arc<dyn ProjectionRegister>,
     /// The bus's line in the health check.
     pub bus_check: Arc<dyn DependencyCheck>,
-    /// The event store, for who reads all of it.
+    /// The event store, for a program that reads all of it.
     pub events: Arc<dyn CommitScan>,
-    /// The read database, for who restores it.
+    /// The read database, for a restore.
     pub restore_store: Arc<dyn RestoreStore>,
-    /// How a restore is done in it.
+    /// The limits of a restore in this stack.
     pub restore_limits: RestoreLimits,
     running: Running,
 }
@@ -61,7 +61,8 @@ enum Running {
     Servers(Box<Servers>),
 }
 
-/// Why the databases and the bus could not be opened. Handling: fix what it names, then start again.
+/// The reason why the databases and the bus could not be opened. Handling: fix the fault that the error names, then
+/// start again.
 #[derive(Debug, thiserror::Error)]
 pub enum StackError {
     /// The environment is wrong.
@@ -77,11 +78,11 @@ pub enum StackError {
 }
 
 impl StackSettings {
-    /// Servers where `EVENT_STORE_URL`, `READ_DB_URL` or a Kafka cluster is set, and then all of them must be; else
-    /// the folder that `PASSBOOK_HOME` names.
+    /// Chooses the servers if `EVENT_STORE_URL`, `READ_DB_URL` or a Kafka cluster is set; then all of them must be set.
+    /// Otherwise chooses the folder that `PASSBOOK_HOME` names.
     ///
     /// # Errors
-    /// [`SettingsError`] for what is missing or not understood.
+    /// [`SettingsError`] for a variable that is missing or not understood.
     pub fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
         let are_servers_named = settings.kafka_if_set()?.is_some()
             || settings.event_store_url_if_set()?.is_some()
@@ -102,7 +103,7 @@ impl StackSettings {
 }
 
 impl Stack {
-    /// Opens what the settings name, and starts what runs between the two sides.
+    /// Opens the databases and the bus that the settings name, and starts the delivery between the two sides.
     ///
     /// # Errors
     /// See [`StackError`].
@@ -144,14 +145,14 @@ impl Stack {
         }
     }
 
-    /// What does restores here.
+    /// The restorer for this stack's databases.
     #[must_use]
     pub fn restorer(&self) -> Restorer {
         let commits = Arc::new(OpenedCommitScan::new(self.events.clone(), self.personal_data.clone()));
         Restorer::new(commits, self.restore_store.clone(), PROJECTIONS, self.restore_limits)
     }
 
-    /// A way to the functions, where the settings say that they are processes of their own.
+    /// A client of the functions, if the settings say that they are processes of their own.
     #[cfg(feature = "servers")]
     #[must_use]
     pub fn invoke_client(&self) -> Option<InvokeClient> {
@@ -161,7 +162,7 @@ impl Stack {
         }
     }
 
-    /// What it is and where its data lies, as `passbook serve` greets with it.
+    /// The kind of the stack and the place of its data, for the greeting of `passbook serve`.
     #[must_use]
     pub fn description(&self) -> StackDescription {
         match &self.running {
@@ -176,7 +177,7 @@ impl Stack {
         }
     }
 
-    /// Stops what runs and closes the databases.
+    /// Stops the delivery and closes the databases.
     pub async fn close(self) {
         match self.running {
             Running::Embedded(embedded) => embedded.close().await,
@@ -189,7 +190,7 @@ impl Stack {
 /// See [`Stack::description`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StackDescription {
-    /// In a few words.
+    /// The kind, in a few words.
     pub kind: &'static str,
     /// A folder, or the servers' addresses without their passwords.
     pub data: String,

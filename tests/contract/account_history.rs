@@ -6,19 +6,19 @@ use uuid::Uuid;
 use super::commits::StreamEnd;
 use super::dice::Dice;
 
-/// An account's events, and what the read database must hold once it has them all. The row and the lines are
-/// reckoned here, beside the events and not from them, so that they are no copy of the projection's work.
+/// An account's events, and the content that the read database must have after all of them. The row and the lines are
+/// computed beside the events and not from them, so that they do not copy the projection's work.
 #[derive(Debug, Clone)]
 pub struct AccountHistory {
     pub account_id: AccountId,
-    /// From the first on.
+    /// All events, from the first.
     pub events: Vec<EventEnvelope>,
     pub row: BankAccountEntity,
-    /// Newest first, as a statement is read.
+    /// The lines, newest first, as a statement is read.
     pub statement: Vec<StatementLine>,
 }
 
-/// How an account begins.
+/// The start of an account.
 #[derive(Debug, Clone)]
 pub struct Opening {
     pub owner: String,
@@ -42,19 +42,19 @@ impl Default for Opening {
     }
 }
 
-/// So many microseconds after a time that is not on a full second.
+/// The time that is this number of microseconds after a time that is not a full second.
 pub fn at(micros: i64) -> Timestamp {
     Timestamp::from_unix_micros(1_764_000_000_123_456 + micros).expect("a time")
 }
 
-/// Any currency's money.
+/// Money of any currency.
 pub fn money(amount_minor: i64, currency: &str) -> Money {
     Money::new(amount_minor, currency.parse().expect("an active code")).expect("within the limit")
 }
 
 impl AccountHistory {
     pub fn open(opening: &Opening) -> Self {
-        // An id whose place in the order says nothing of when it was made.
+        // The id's place in the order does not depend on the time when it was made.
         let account_id = AccountId::derived_from(Digest::of(Uuid::now_v7().as_bytes()).as_bytes());
         let opening_balance = money(opening.balance_minor, opening.currency);
         let row = BankAccountEntity {
@@ -80,7 +80,7 @@ impl AccountHistory {
         history
     }
 
-    /// A microsecond after what was before.
+    /// A deposit one microsecond after the event before it.
     pub fn deposit(&mut self, amount_minor: i64, reference: Option<&str>) -> &mut Self {
         self.deposit_at(amount_minor, reference, self.next_time())
     }
@@ -114,7 +114,7 @@ impl AccountHistory {
         self
     }
 
-    /// Of the holder's name.
+    /// The erasure of the holder's name.
     pub fn erase(&mut self) -> &mut Self {
         let occurred_at = self.next_time();
         self.record(&AccountEvent::AccountHolderErased, occurred_at);
@@ -122,7 +122,7 @@ impl AccountHistory {
         self
     }
 
-    /// An account with that many events, of all kinds.
+    /// An account with this number of events, of all kinds.
     pub fn random(dice: &mut Dice, number_of_events: usize) -> Self {
         let mut history = Self::open(&Opening {
             owner: dice.pick(&["ann", "Ann", "bob", "李安"]).to_owned(),
@@ -136,7 +136,7 @@ impl AccountHistory {
             let reference = dice.pick(&[None, Some(""), Some("rent"), Some(" ré'f\u{1f600} ")]);
             let balance_minor = history.row.balance.amount_minor();
             let is_last = history.events.len() + 1 == number_of_events;
-            // Often several at one time, as the events of one command are.
+            // Often several events have one time, like the events of one command.
             let same_time = history.row.updated_at;
             match dice.below(4) {
                 0 if is_last && balance_minor == 0 => history.close(),
@@ -149,7 +149,7 @@ impl AccountHistory {
         history
     }
 
-    /// The events as an event store would hold them: those of one time are one commit.
+    /// The events as an event store would hold them: events of one time are one commit.
     pub fn commits(&self) -> Vec<Commit> {
         let mut end = StreamEnd::of_empty(StreamId(self.account_id.as_uuid()));
         let mut commits = Vec::new();

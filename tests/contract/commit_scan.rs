@@ -8,10 +8,10 @@ use uuid::Uuid;
 use super::commits::StreamEnd;
 use super::dice::Dice;
 
-/// What an adapter gives to be held to this suite: one store, empty at first.
+/// The subject of this suite: one store of an adapter, empty at first.
 #[async_trait]
 pub trait ScanUnderTest: Send + Sync {
-    /// Opens the store for who appends, and for who scans.
+    /// Opens the store for a writer that appends, and for a reader that scans.
     async fn open_both(&self) -> (Arc<dyn EventStoreRepository>, Arc<dyn CommitScan>);
 }
 
@@ -34,7 +34,7 @@ macro_rules! commit_scan_suite {
 }
 pub(crate) use commit_scan_suite;
 
-/// Some 60 streams of 1 to 12 commits of 1 to 3 events, with ids from all over, appended in turns.
+/// Some 60 streams of 1 to 12 commits of 1 to 3 events, with ids from the whole range, appended in turns.
 async fn fill(store: &dyn EventStoreRepository) -> BTreeMap<CommitPlace, Commit> {
     let mut dice = Dice::seeded(7);
     let edges = [Uuid::nil(), Uuid::max(), Uuid::from_u128(1), Uuid::from_u128(u128::MAX - 1)];

@@ -2,7 +2,7 @@ use cqrs::{Commit, CommitDraft, Digest, Idempotency, OpenedCommit, RecordedEvent
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// The end of a stream: where its next commit is chained on.
+/// The end of a stream, to which its next commit is chained.
 #[derive(Debug, Clone)]
 pub struct StreamEnd {
     pub stream_id: StreamId,
@@ -11,7 +11,7 @@ pub struct StreamEnd {
 }
 
 impl StreamEnd {
-    /// Of a stream that nobody has written to.
+    /// The end of a stream without commits.
     pub fn of_new_stream() -> Self {
         Self::of_empty(StreamId(Uuid::now_v7()))
     }
@@ -24,7 +24,7 @@ impl StreamEnd {
         Self { stream_id: commit.draft.stream_id, version: commit.last_version(), hash: Some(commit.hash) }
     }
 
-    /// What could come next. Every member can be told from every other by its content.
+    /// A possible next commit. Every member differs from every other by its content.
     pub fn draft(&self, events: Vec<RecordedEvent>) -> CommitDraft {
         let first_version = self.version + 1;
         let micros = 1_764_000_000_123_456 + i64::try_from(first_version).expect("small");
@@ -43,7 +43,7 @@ impl StreamEnd {
         }
     }
 
-    /// The next commit, with so many events; the end moves behind it.
+    /// The next commit, with this number of events. The end moves behind it.
     pub fn push(&mut self, number_of_events: u64) -> Commit {
         let commit = self.draft(counted(number_of_events)).seal();
         *self = Self::after(&commit);
@@ -51,12 +51,12 @@ impl StreamEnd {
     }
 }
 
-/// The commit as an opened one: it has no sealed part.
+/// The commit as an opened commit: it has no sealed part.
 pub fn opened(commit: &Commit) -> OpenedCommit {
     commit.clone().into_opened().expect("no sealed part")
 }
 
-/// So many events.
+/// This number of events.
 pub fn counted(number_of_events: u64) -> Vec<RecordedEvent> {
     (1..=number_of_events).map(|number| recorded(json!({ "number": number }))).collect()
 }
@@ -71,7 +71,7 @@ pub fn recorded(data: Value) -> RecordedEvent {
     }
 }
 
-/// A client's key, with a request that no other key has.
+/// A client's key, with a request that differs for each key.
 pub fn idempotency(key: &str) -> Idempotency {
     Idempotency::new("a caller", "/counters", key, format!("the request of {key}").as_bytes())
 }

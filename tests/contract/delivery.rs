@@ -19,8 +19,8 @@ use super::dice::Dice;
 use super::read_db::{ReadDb, assert_same_account};
 use crate::harness::eventually;
 
-/// One process of the service: a bus between an event store and a read database, which it may share with
-/// other processes.
+/// One process of the service: a bus between an event store and a read database. It may share them with other
+/// processes.
 #[derive(Clone)]
 pub struct Process {
     pub event_store: Arc<dyn EventStoreRepository>,
@@ -29,37 +29,37 @@ pub struct Process {
     pub read_db: ReadDb,
 }
 
-/// What runs in a process that delivers.
+/// The part of a process that delivers.
 #[async_trait]
 pub trait Bus: Send + Sync {
     /// Delivers to this consumer until `stop` is done.
     async fn run(&self, consumer: Arc<dyn EventConsumer>, stop: BoxFuture<'static, ()>);
 
-    /// Whether all that is stored by now has been delivered, for good.
+    /// Whether all events stored until now have been delivered, for good.
     async fn is_caught_up(&self) -> bool;
 
-    /// How many rejected events are kept aside.
+    /// The number of rejected events that are kept aside.
     async fn dead_letters(&self) -> u64;
 
-    /// What a person does, once another build runs, to have it given the rejected events: nothing with a bus that
-    /// begins with them by itself.
+    /// Delivers the rejected events again, as a person does once another build runs. With a bus that does so by itself,
+    /// it does nothing.
     async fn redrive(&self);
 }
 
-/// What an adapter gives to be held to this suite: databases and a bus, empty at first.
+/// The subject of this suite: databases and a bus of an adapter, empty at first.
 #[async_trait]
 pub trait DeliveryUnderTest: Send + Sync {
-    /// Starts one more process on them.
+    /// Starts a further process on them.
     async fn start_process(&self) -> Process;
 
     /// Ends all processes.
     async fn end_all(&self);
 
-    /// How long a bus may live and still be killed amid its work.
+    /// The longest life of a bus that still ends in the middle of its work.
     fn longest_life(&self) -> Duration;
 }
 
-/// Makes one test of each case, on what the expression gives.
+/// Makes one test of each case, with the subject that the expression gives.
 macro_rules! delivery_suite {
     ($new:expr) => {
         $crate::contract::delivery::delivery_suite! { $new;
@@ -96,7 +96,7 @@ pub async fn events_reach_the_consumer_in_the_order_of_their_stream(under_test: 
     let mut newest: BTreeMap<StreamId, u64> = BTreeMap::new();
     for (stream_id, version) in consumer.seen.lock().expect("no panic").iter() {
         let newest = newest.entry(*stream_id).or_default();
-        // A repeat is allowed, a gap is not.
+        // A repeat is allowed, but a gap is not.
         assert!(*version <= *newest + 1, "version {version} after {newest}");
         *newest = (*newest).max(*version);
     }
@@ -110,7 +110,7 @@ pub async fn what_was_stored_while_no_bus_ran_is_delivered_once_one_does(under_t
     let process = under_test.start_process().await;
     let mut dice = Dice::seeded(51);
     let histories = random_histories(&mut dice, 20, 10);
-    // Also told of: telling a bus that does not run must neither fail nor be needed.
+    // The bus is also told of the commits. If the bus does not run, telling it must neither fail nor be needed.
     store_and_publish(&process, &in_turns(&mut dice, &histories)).await;
     drop(process);
     under_test.end_all().await;
@@ -220,7 +220,7 @@ pub async fn commits_of_another_process_are_delivered_without_being_told_of(unde
 pub async fn rejected_events_are_kept_aside_and_delivered_again_to_the_next_build(under_test: &dyn DeliveryUnderTest) {
     let mut dice = Dice::seeded(57);
     let histories = random_histories(&mut dice, 10, 12);
-    // In two accounts one event is of a type that only the next build knows.
+    // In two accounts, one event has a type that only the next build knows.
     let of_next_build = histories.iter().map(|history| {
         let mut history = history.clone();
         if [histories[3].account_id, histories[7].account_id].contains(&history.account_id) {
@@ -245,7 +245,7 @@ pub async fn rejected_events_are_kept_aside_and_delivered_again_to_the_next_buil
     drop(process);
     under_test.end_all().await;
 
-    // The same build again understands no more than before, and keeps them.
+    // The same build understands no more than before, and keeps the events aside again.
     let process = under_test.start_process().await;
     let recorder = Arc::new(Recorder::to(&process.read_db));
     let running = RunningBus::start(&process, recorder.clone());
@@ -279,7 +279,7 @@ pub async fn all_of_10000_commits_are_delivered(under_test: &dyn DeliveryUnderTe
         }
         histories.push(history);
     }
-    // By 8 writers at once, each with accounts of its own.
+    // There are 8 writers at once, each with accounts of its own.
     let mut dice = Dice::seeded(58);
     let commits: Vec<Vec<Commit>> = histories.chunks(25).map(|histories| in_turns(&mut dice, histories)).collect();
     assert_eq!(commits.iter().map(Vec::len).sum::<usize>(), 10_000);
@@ -290,7 +290,7 @@ pub async fn all_of_10000_commits_are_delivered(under_test: &dyn DeliveryUnderTe
     assert_rows(&process, &histories).await;
 }
 
-// --- what the cases share
+// --- shared parts of the cases
 
 /// A bus that delivers in the background.
 pub struct RunningBus {
@@ -312,13 +312,13 @@ impl RunningBus {
         Self { stop, task }
     }
 
-    /// Tells it to stop and waits until it has.
+    /// Tells the bus to stop and waits until it has stopped.
     pub async fn stop(self) {
         self.stop.send(()).expect("it still runs");
         self.task.await.expect("does not panic");
     }
 
-    /// Ends it wherever it is, as a crash would.
+    /// Ends the bus at any point, as a crash would.
     pub async fn kill(self) {
         self.task.abort();
         let end = self.task.await.expect_err("it runs until it is stopped");
@@ -330,7 +330,7 @@ pub fn projector(process: &Process) -> Arc<dyn EventConsumer> {
     Arc::new(AccountEventConsumer::new(Arc::clone(&process.read_db.event_handler)))
 }
 
-/// Notes what it is given, in order, and passes it on.
+/// Notes its events in order, and passes them on.
 struct Recorder {
     seen: Mutex<Vec<(StreamId, u64)>>,
     inner: AccountEventConsumer,
@@ -351,7 +351,7 @@ impl EventConsumer for Recorder {
     }
 }
 
-/// A consumer whose database is away for a while.
+/// A consumer whose database is unavailable for a while.
 struct FailsAtFirst {
     failures_left: AtomicU32,
     inner: Arc<dyn EventConsumer>,
@@ -368,7 +368,7 @@ impl EventConsumer for FailsAtFirst {
     }
 }
 
-/// Applies one batch and is never heard of again.
+/// A consumer that applies one batch and never answers.
 struct DiesOnceApplied {
     applied: Mutex<Vec<(StreamId, u64)>>,
     inner: Arc<dyn EventConsumer>,
@@ -384,7 +384,7 @@ impl EventConsumer for DiesOnceApplied {
     }
 }
 
-/// Put before the name of an event's type, it makes one that this build does not know.
+/// A prefix that turns the name of an event's type into one that this build does not know.
 const OF_NEXT_BUILD: &str = "Next";
 
 /// A build that knows more types of events.
@@ -409,7 +409,7 @@ pub fn random_histories(dice: &mut Dice, how_many: usize, number_of_events: usiz
     (0..how_many).map(|_| AccountHistory::random(dice, number_of_events)).collect()
 }
 
-/// The commits of all these accounts, each account's in order, the accounts in turns as chance has it.
+/// The commits of all these accounts. Each account's commits are in order, and the accounts come in random turns.
 pub fn in_turns(dice: &mut Dice, histories: &[AccountHistory]) -> Vec<Commit> {
     let mut left: Vec<Vec<Commit>> = histories.iter().map(AccountHistory::commits).collect();
     left.iter_mut().for_each(|commits| commits.reverse());

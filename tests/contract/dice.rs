@@ -1,5 +1,5 @@
-/// Chance that is the same on every run, so that a failure can be looked at again: SplitMix64 (Steele, Lea and
-/// Flood, 2014).
+/// Random numbers that are the same on every run, so that a failure can be repeated: SplitMix64 (Steele, Lea and Flood,
+/// 2014).
 pub struct Dice {
     state: u64,
 }
@@ -17,19 +17,19 @@ impl Dice {
         mixed ^ (mixed >> 31)
     }
 
-    /// From 0 to below `end`.
+    /// A number from 0 to below `end`.
     pub fn below(&mut self, end: usize) -> usize {
         let end = u64::try_from(end).expect("an index");
         usize::try_from(self.roll() % end).expect("below an index")
     }
 
-    /// From 1 to `most`.
+    /// A number from 1 to `most`.
     pub fn amount_up_to(&mut self, most: i64) -> i64 {
         let most = u64::try_from(most).expect("at least 1");
         i64::try_from(self.roll() % most).expect("below an i64") + 1
     }
 
-    /// Once in so many times.
+    /// True once in this number of calls on average.
     pub fn once_in(&mut self, times: usize) -> bool {
         self.below(times) == 0
     }

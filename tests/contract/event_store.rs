@@ -9,13 +9,13 @@ use uuid::Uuid;
 
 use super::commits::{StreamEnd, counted, idempotency, recorded};
 
-/// What an adapter gives to be held to this suite: one store, empty at first.
+/// The subject of this suite: one store of an adapter, empty at first.
 #[async_trait]
 pub trait EventStoreUnderTest: Send + Sync {
-    /// Opens the store, as one more process would.
+    /// Opens the store, as a further process would.
     async fn open(&self) -> Arc<dyn EventStoreRepository>;
 
-    /// Ends all that have it open.
+    /// Ends all processes that have the store open.
     async fn close_all(&self);
 }
 
@@ -67,8 +67,9 @@ pub async fn a_commit_is_given_back_as_it_was_appended(under_test: &dyn EventSto
         CommitDraft { occurred_at: "9999-12-31T23:59:59.999999Z".parse().expect("a time"), ..new_stream(&plain) },
         CommitDraft { occurred_at: Timestamp::now(), ..new_stream(&plain) },
         CommitDraft {
-            // Two ways to write é, an emoji of several code points, text from right to left, a quote of each
-            // kind, what looks like the end of a string, and the one character that C cannot hold.
+            // The text has two ways to write é, an emoji of several code points, and text from right to left. It also
+            // has each kind of quote, a text that looks like the end of a string, and the one character that C cannot
+            // hold.
             caller: "Ann L\u{e9}e, Ann Le\u{301}e, 李安, 👩‍👩‍👧, עברית, 'a' \"b\" `c` \\ %s ? $1 \0 end".to_owned(),
             correlation_id: String::new(),
             causation_id: " blanks stay ".to_owned(),
@@ -85,7 +86,7 @@ pub async fn a_commit_is_given_back_as_it_was_appended(under_test: &dyn EventSto
             let found = store.commit_by_idempotency_key(commit.draft.stream_id, &idempotency.key).await;
             assert_eq!(found.expect("reads"), Some(commit.clone()));
         }
-        // What comes back is not only alike: it is what the hash was taken of.
+        // The commit that comes back must be exactly the hashed commit, and not only a similar one.
         let read = last(&*store, commit.draft.stream_id).await.expect("a commit");
         assert_eq!(read.draft.hash(), read.hash);
     }
@@ -121,7 +122,7 @@ pub async fn what_was_appended_is_there_after_every_process_has_ended(under_test
 
     let store = under_test.open().await;
     assert_eq!(commits_from(&*store, end.stream_id, 1, 100).await, commits);
-    // What keeps a version and a key from being taken twice has survived, too.
+    // The guards against a second use of a version and of a key still work, too.
     let again = store.append(&commits[20]).await;
     assert!(matches!(again, Err(AppendError::VersionTaken { .. })), "{again:?}");
     let key_again = CommitDraft { idempotency: keyed.idempotency, ..end.draft(counted(1)) };
@@ -132,7 +133,7 @@ pub async fn what_was_appended_is_there_after_every_process_has_ended(under_test
 pub async fn of_32_writers_of_one_version_exactly_one_gets_in(under_test: &dyn EventStoreUnderTest) {
     let store = under_test.open().await;
     let mut end = StreamEnd::of_new_stream();
-    // A stream's first version and a later one: what guards them need not be the same.
+    // A stream's first version and a later version may have different guards.
     for _ in 0..3 {
         let rivals: Vec<Commit> = (0..32).map(|_| end.draft(counted(1)).seal()).collect();
         let results = append_at_once(&store, &rivals).await;
@@ -153,7 +154,7 @@ pub async fn of_32_writers_of_one_version_exactly_one_gets_in(under_test: &dyn E
 
 pub async fn of_32_writers_of_one_idempotency_key_exactly_one_gets_in(under_test: &dyn EventStoreUnderTest) {
     let store = under_test.open().await;
-    // Each at a version of its own, so that the key alone is in the way.
+    // Each has a version of its own, so that only the key can refuse it.
     let mut end = StreamEnd::of_new_stream();
     let mut rivals = Vec::new();
     for _ in 0..32 {
@@ -177,7 +178,7 @@ pub async fn of_32_tries_of_one_request_exactly_one_gets_in(under_test: &dyn Eve
         .collect();
     let results = append_at_once(&store, &tries).await;
     let winner = only_winner(&tries, &results);
-    // Both the version and the key are taken, and either may be said.
+    // Both the version and the key are taken, and either error may be given.
     let is_either = |result: &Result<(), AppendError>| {
         matches!(result, Err(AppendError::VersionTaken { .. } | AppendError::IdempotencyKeyTaken { .. }))
     };
@@ -196,7 +197,7 @@ pub async fn a_stream_takes_an_idempotency_key_once(under_test: &dyn EventStoreU
     }
     let same_key = CommitDraft { idempotency: first.idempotency, ..end.draft(counted(1)) };
     assert_key_taken(&store.append(&same_key.seal()).await, end.stream_id);
-    // The key is what counts, not the request that came with it.
+    // The key decides, and not the request that came with it.
     let mut other_request = idempotency("another key");
     other_request.key = idempotency("a key").key;
     let same_key = CommitDraft { idempotency: Some(other_request), ..end.draft(counted(1)) };
@@ -232,7 +233,7 @@ pub async fn a_commit_that_did_not_get_in_leaves_nothing_behind(under_test: &dyn
     assert_eq!(commits_from(&*store, end.stream_id, 1, 100).await, [first]);
     let late_key = idempotency("a late key").key;
     assert_eq!(store.commit_by_idempotency_key(end.stream_id, &late_key).await.expect("reads"), None);
-    // Neither the version nor the key that were refused is taken by the refusal.
+    // A refusal takes neither the refused version nor the refused key.
     let next = CommitDraft { idempotency: Some(idempotency("a late key")), ..end.draft(counted(1)) };
     appended(&*store, &next).await;
 }
@@ -263,7 +264,7 @@ pub async fn commits_from_the_first_version_are_the_whole_stream_in_order(under_
     let store = under_test.open().await;
     let (mut end, mut other) = (StreamEnd::of_new_stream(), StreamEnd::of_new_stream());
     let mut commits = Vec::new();
-    // More than 10, so that versions ordered as texts would show.
+    // There are more than 10, so that an order of versions as texts would show.
     for number in 0..25 {
         commits.push(end.push(1 + number % 3));
         store.append(commits.last().expect("just pushed")).await.expect("appends");
@@ -306,7 +307,7 @@ pub async fn no_more_commits_are_given_than_asked_for(under_test: &dyn EventStor
     for commit in &commits {
         store.append(commit).await.expect("appends");
     }
-    // The limit counts commits, not events. None at all may be asked for, and "no limit" is not what it means.
+    // The limit counts commits, not events. A limit of 0 is allowed, and does not mean "no limit".
     for limit in [0, 1, 2, 9, 10] {
         let expected = &commits[..usize::try_from(limit).expect("small")];
         assert_eq!(commits_from(&*store, end.stream_id, 1, limit).await, expected, "limit {limit}");
@@ -340,7 +341,7 @@ pub async fn pages_over_1500_commits_hold_each_of_them_once_and_in_order(under_t
 
 pub async fn a_stream_that_nobody_wrote_to_has_no_commits(under_test: &dyn EventStoreUnderTest) {
     let store = under_test.open().await;
-    // Once in an empty store, and once beside another stream.
+    // The case runs once in an empty store, and once beside another stream.
     for _ in 0..2 {
         for stream_id in [StreamId(Uuid::now_v7()), StreamId(Uuid::nil()), StreamId(Uuid::max())] {
             assert_eq!(last(&*store, stream_id).await, None);
@@ -398,7 +399,7 @@ pub async fn two_processes_at_once_lose_nothing_and_see_each_others_commits(unde
             assert_eq!(whole_chain(&**store, stream_id).await.len(), 20);
         }
     }
-    // What the one has appended the other sees at once.
+    // A commit of one process is visible to the other at once.
     let [one, other] = stores;
     let commit = appended(&*one, &StreamEnd::of_new_stream().draft(counted(1))).await;
     assert_eq!(last(&*other, commit.draft.stream_id).await, Some(commit));
@@ -416,8 +417,8 @@ fn new_stream(draft: &CommitDraft) -> CommitDraft {
     CommitDraft { stream_id: StreamId(Uuid::now_v7()), ..draft.clone() }
 }
 
-/// Everything that JSON can hold and a commit may: numbers end at 2^53 - 1, past which not every reader of
-/// JSON is exact.
+/// Every kind of JSON that a commit may hold. Numbers end at 2^53 - 1, because beyond that not every reader of JSON is
+/// exact.
 fn any_json() -> serde_json::Value {
     json!({
         "integers": [0, 1, -1, 9_007_199_254_740_991_i64, -9_007_199_254_740_991_i64],
@@ -446,7 +447,7 @@ async fn commits_from(
     store.commits_from(stream_id, from_version, limit).await.expect("reads")
 }
 
-/// Appends all of them, as much at the same time as the machine can.
+/// Appends all of them, with as much concurrency as the machine has.
 async fn append_at_once(store: &Arc<dyn EventStoreRepository>, commits: &[Commit]) -> Vec<Result<(), AppendError>> {
     join_all(commits.iter().cloned().map(|commit| {
         let store = Arc::clone(store);
@@ -459,7 +460,7 @@ async fn spawned<T: Send + 'static>(work: impl Future<Output = T> + Send + 'stat
     tokio::spawn(work).await.expect("does not panic")
 }
 
-/// The one commit that got in.
+/// The only commit that was stored.
 fn only_winner<'a>(commits: &'a [Commit], results: &[Result<(), AppendError>]) -> &'a Commit {
     let winners: Vec<&Commit> =
         commits.iter().zip(results).filter(|(_, result)| result.is_ok()).map(|(commit, _)| commit).collect();
@@ -475,7 +476,7 @@ fn assert_key_taken(result: &Result<(), AppendError>, expected: StreamId) {
     }
 }
 
-/// Appends so many commits, deciding again whenever another writer was first.
+/// Appends this number of commits, and decides again whenever another writer was first.
 async fn keep_appending(store: &dyn EventStoreRepository, stream_id: StreamId, caller: &str, how_many: usize) {
     let mut done = 0;
     while done < how_many {
@@ -489,7 +490,7 @@ async fn keep_appending(store: &dyn EventStoreRepository, stream_id: StreamId, c
     }
 }
 
-/// The drafts of a stream from its first, once it is sure that none is missing and each follows on the one before.
+/// The drafts of a stream from its first. It asserts that none is missing, and that each follows the one before it.
 async fn whole_chain(store: &dyn EventStoreRepository, stream_id: StreamId) -> Vec<CommitDraft> {
     let commits = commits_from(store, stream_id, 1, 1_000).await;
     let mut end = StreamEnd::of_empty(stream_id);

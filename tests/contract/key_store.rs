@@ -7,13 +7,13 @@ use futures::future::join_all;
 use personal_data::{KeyStore, StoredKey, WrappedKey, Wrapping};
 use uuid::Uuid;
 
-/// What an adapter gives to be held to this suite: one store, empty at first.
+/// The subject of this suite: one store of an adapter, empty at first.
 #[async_trait]
 pub trait KeyStoreUnderTest: Send + Sync {
-    /// Opens the store, as one more process would.
+    /// Opens the store, as a further process would.
     async fn open(&self) -> Arc<dyn KeyStore>;
 
-    /// Ends all that have it open.
+    /// Ends all processes that have the store open.
     async fn close_all(&self);
 }
 

@@ -1,8 +1,7 @@
-//! One suite per port, run on each adapter.
+//! One suite for each port, run on each adapter.
 //!
-//! A suite is written against the port alone and is told by an adapter no more than how to open an empty
-//! database. Each of its cases is a test of its own on a database of its own. What only one adapter promises
-//! stands beside its list of suites.
+//! A suite uses the port alone. An adapter only gives it an empty database to open. Each case is a test of its own on a
+//! database of its own. Promises of one adapter alone stand beside its list of suites.
 
 // --- the suites
 mod commit_scan; // CommitScan
@@ -12,7 +11,7 @@ mod key_store; // KeyStore
 mod personal_data; // PersonalData, on a key store and with what its keys are wrapped with
 mod read_db; // EventHandler, BankAccountRepository and ProjectionRegister
 mod restore; // RestoreStore, with the work that goes through it
-// --- what they are told
+// --- the suites' data
 mod account_history; // events of an account, and by other arithmetic what must become of them
 mod commits; // commits, each chained to the one before
 mod dice; // chance that is the same on every run
@@ -35,10 +34,10 @@ mod on_mysql;
 mod on_servers; // MongoDB, Kafka and MySQL together
 mod on_sqlite;
 
-// What other modules' tests build on as well.
+// These parts are also used by other modules' tests.
 pub use account_history::AccountHistory;
 #[cfg(feature = "services")]
-pub use commits::{StreamEnd, counted, opened};
+pub use commits::{StreamEnd, counted};
 pub use dice::Dice;
 #[cfg(feature = "services")]
 pub use mysql_server::OnServer;

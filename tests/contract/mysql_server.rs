@@ -34,18 +34,18 @@ use super::read_db::{PROJECTIONS, ReadDb, ReadDbUnderTest, assert_rows, every_ki
 use super::restore::{Opened, RestoreUnderTest, job};
 use crate::harness::mysql_server_url;
 
-/// A database of one test's own on a server that is there, dropped with it.
+/// A database for one test alone on a running server. It is dropped with this value.
 pub struct OnServer {
-    /// Without a database.
+    /// The URL without a database.
     server_url: String,
     database: String,
     opened: Mutex<Vec<MySqlReadDb>>,
-    /// For an event store beside it.
+    /// The folder for an event store beside the database.
     home: TempDir,
 }
 
 impl OnServer {
-    /// Empty, with its tables.
+    /// An empty database with its tables.
     pub async fn new(variable: &'static str) -> Self {
         let server_url = mysql_server_url(variable);
         let database = format!("passbook_test_{}", Uuid::now_v7().simple());
@@ -79,7 +79,8 @@ impl OnServer {
 }
 
 impl Drop for OnServer {
-    /// Also after a failed test. A runtime of its own: the test's may be the one that is ending.
+    /// Drops the database, also after a failed test. It uses a runtime of its own, because the test's runtime may be
+    /// ending.
     fn drop(&mut self) {
         let (server_url, statement) = (self.server_url.clone(), format!("DROP DATABASE IF EXISTS {}", self.database));
         let dropping = std::thread::spawn(move || {
@@ -120,7 +121,7 @@ impl ReadDbUnderTest for OnServer {
 
 #[async_trait]
 impl RestoreUnderTest for OnServer {
-    /// A file: what is held to the suite here is the read database.
+    /// The event store is a file, because the suite's subject here is the read database.
     async fn open_event_store(&self) -> (Arc<dyn EventStoreRepository>, Arc<dyn CommitScan>) {
         let store = SqliteEventStore::open(&self.home.path().join("events.db")).await.expect("opens");
         (Arc::new(store.clone()), Arc::new(store))
@@ -159,7 +160,7 @@ fn event_handler(read_db: &MySqlReadDb) -> Arc<dyn EventHandler> {
     Arc::new(MySqlProjector::new(read_db.clone(), PROJECTIONS))
 }
 
-// --- what the adapter promises beside the ports
+// --- promises of the adapter beside the ports
 
 /// Makes one test of each promise, on the database that the expression gives.
 macro_rules! server_promises {
@@ -302,7 +303,7 @@ pub async fn every_statement_of_a_declared_table_is_one_that_the_server_can_prep
     }
 }
 
-/// Neither has a row to lock: one sees an event too early to apply, the other nothing that waits.
+/// Neither projector has a row to lock. One meets an event that is too early, and the other sees no waiting event.
 pub async fn an_early_event_and_the_opening_it_waits_for_never_miss_each_other(on_server: &OnServer) {
     let (one, other) = (on_server.connect(), on_server.connect());
     let mut dice = Dice::seeded(80);
@@ -422,7 +423,7 @@ pub async fn a_function_keeps_its_connection_until_that_is_too_old(on_server: &O
 }
 
 pub async fn a_server_that_is_not_there_fails_in_time(on_server: &OnServer) {
-    // One port where nobody listens, and one where nobody ever answers.
+    // On one port no server listens, and on the other none ever answers.
     let closed = TcpListener::bind("127.0.0.1:0").await.expect("binds").local_addr().expect("an address");
     let mute = TcpListener::bind("127.0.0.1:0").await.expect("binds");
     for address in [closed, mute.local_addr().expect("an address")] {
@@ -463,7 +464,7 @@ pub async fn a_worker_that_vanishes_behind_a_closed_gate_holds_projectors_up_for
     event_handler(&projecting).handle(&history.events).await.expect("handles");
     assert!((2..15).contains(&started.elapsed().as_secs()), "{:?}", started.elapsed());
     assert_rows(on_server, &as_ports(&projecting), &[history]).await;
-    // Whoever it was, the lock was not theirs any more when the projector went through.
+    // Whoever held the lock, it was released when the projector went through.
     way.is_open.store(true, Ordering::SeqCst);
     gate.swap().await.expect_err("its connection is gone");
     // And none of its other connections keeps a lock for longer than a minute.
@@ -484,7 +485,7 @@ pub async fn an_account_that_cannot_be_rebuilt_after_the_swap_is_told_of_and_fai
     let gate = opened.store.close_gate(&job(id, &lease), Duration::from_secs(5)).await.expect("closes");
     gate.swap().await.expect("swaps");
     opened.store.release_lease(id, &lease).await.expect("releases");
-    // Two that were ahead in the tables that went. The event store can be read to its end for one of them.
+    // Two accounts are ahead in the old tables. For one of them the event store can be read to its end.
     let damaged = AccountHistory::random(&mut Dice::seeded(36), 4);
     let mut stored = damaged.clone();
     stored.events[2].event_type = "FundsConjured".to_owned();
@@ -514,11 +515,12 @@ async fn assert_unavailable(read_db: &MySqlReadDb) {
     assert!(matches!(error, ReadDbError::Unavailable { .. }), "{error:?}");
     let error = event_handler(&read_db).handle(&history.events).await.expect_err("there is no server");
     assert!(matches!(error, EventHandlerError::Unavailable { .. }), "{error:?}");
-    // 1 s for a connection and 2 for the query, 1 for a connection and 2 for the batch; and a busy machine.
+    // The limits are 1 s for a connection and 2 s for the query, then 1 s for a connection and 2 s for the batch. The
+    // rest is for a busy machine.
     assert!(started.elapsed() < Duration::from_secs(9), "{:?}", started.elapsed());
 }
 
-/// A way to the server that can be closed like a broken network: connections stay, and nothing comes through.
+/// A way to the server that can be closed like a broken network: connections stay, but carry nothing.
 struct Way {
     address: SocketAddr,
     is_open: Arc<AtomicBool>,
@@ -569,7 +571,7 @@ impl OnServer {
 }
 
 pub async fn each_user_may_do_what_it_has_to_and_nothing_else(on_server: &OnServer) {
-    // Users are the whole server's: these are this test's own.
+    // Users belong to the whole server, so these names are for this test alone.
     let suffix = &Uuid::now_v7().simple().to_string()[20..];
     let named = |user: &str| format!("passbook_{user}_{suffix}");
     let (query, projector, restorer) = (named("query"), named("projector"), named("restorer"));
@@ -588,7 +590,7 @@ pub async fn each_user_may_do_what_it_has_to_and_nothing_else(on_server: &OnServ
     let (query_url, projector_url) = (url(&query, "of%20the%20query"), url(&projector, "of%20the%20projector"));
     let restorer_url = url(&restorer, "of%20the%20restorer");
 
-    // What they have to do.
+    // Each user can do its own work.
     let mut histories: Vec<AccountHistory> = Vec::new();
     let projecting = MySqlReadDb::connect(&projector_url).expect("a URL");
     for number in 0..3 {
@@ -618,7 +620,7 @@ pub async fn each_user_may_do_what_it_has_to_and_nothing_else(on_server: &OnServ
             .expect("runs");
         let record = looking.find(id).await.expect("reads").expect("recorded");
         assert_eq!(record.status, RestoreStatus::Succeeded, "{record:?}");
-        // Those that the rights were given for have gone; those that have come by their names are as open, and as closed.
+        // The tables with the granted rights are gone. The new tables under their names grant and refuse the same.
         assert_rows(on_server, &as_ports(&querying), &histories).await;
         event_handler(&projecting).handle(&histories[0].events).await.expect("handles");
     }
@@ -627,7 +629,7 @@ pub async fn each_user_may_do_what_it_has_to_and_nothing_else(on_server: &OnServ
     in_place.restore(PROJECTIONS.all()[0], stream_id).await.expect("restores");
     restoring.drop_old(PROJECTIONS.all()).await.expect("drops");
 
-    // Nothing else.
+    // No user can do more than its work.
     let error = event_handler(&querying).handle(&histories[0].events).await.expect_err("it only reads");
     assert!(matches!(error, EventHandlerError::Unavailable { .. }), "{error:?}");
     let of_both = [
@@ -686,9 +688,9 @@ pub async fn each_user_may_do_what_it_has_to_and_nothing_else(on_server: &OnServ
     administrator.execute(AssertSqlSafe(format!("DROP USER {query}, {projector}, {restorer}"))).await.expect("drops");
 }
 
-/// Not what the server plans to read but what it read, as it counts itself.
+/// Compares the rows that the server has read, by its own count, and not the rows that it plans to read.
 pub async fn queries_read_no_more_rows_than_they_have_to(on_server: &OnServer) {
-    // One connection, for the server counts by connection.
+    // There is one connection, because the server counts by connection.
     let read_db = on_server.connect_with(Limits { max_connections: 1, ..Limits::default() });
     let histories: Vec<AccountHistory> = (0..3_000)
         .map(|number| {
@@ -709,7 +711,7 @@ pub async fn queries_read_no_more_rows_than_they_have_to(on_server: &OnServer) {
     let opened: Vec<EventEnvelope> = histories.iter().map(|history| history.events[0].clone()).collect();
     event_handler(&read_db).handle(&opened).await.expect("handles");
     event_handler(&read_db).handle(&busy.events).await.expect("handles");
-    // The servers do so by themselves, but not at once.
+    // The servers analyze tables by themselves, but not at once.
     sqlx::raw_sql("ANALYZE TABLE bank_accounts, statement_lines").execute(read_db.pool()).await.expect("analyzes");
 
     let position = |number: usize| {
@@ -723,7 +725,7 @@ pub async fn queries_read_no_more_rows_than_they_have_to(on_server: &OnServer) {
         balance_at_least_minor: Some(2_980),
         ..AccountFilter::default()
     };
-    // Beside the answers at most one row: the one that shows where to stop.
+    // Besides the answers, at most one row is read: it shows where to stop.
     for (what, filter, after, limit, answers) in [
         ("all, the first page", AccountFilter::default(), None, 20, 20),
         ("all, a page in the middle", AccountFilter::default(), position(1_000), 20, 20),
@@ -736,7 +738,7 @@ pub async fn queries_read_no_more_rows_than_they_have_to(on_server: &OnServer) {
         let (rows, read) = counting(&read_db, repository(&read_db).accounts(&filter, page)).await;
         assert_eq!(rows.expect("reads").len(), answers, "{what}");
         let (answers, read_rows) = (u64::try_from(answers).expect("small"), read.values().sum::<u64>());
-        // Sorted by another order than the index's, the rows of the answer are read twice.
+        // If the order differs from the index's order, the rows of the answer are read twice.
         let allowed = if what == "the rich" { 4 * answers + 4 } else { answers + 2 };
         assert!(read_rows <= allowed, "{what}: {read:?}");
     }
@@ -753,11 +755,11 @@ pub async fn queries_read_no_more_rows_than_they_have_to(on_server: &OnServer) {
     }
     let (outcome, read) = counting(&read_db, read_db.projection_records()).await;
     outcome.expect("answers");
-    // Of the one row each step counts: that of the index, to the row, the row.
+    // Each step for the one row counts: the index entry, the way to the row, and the row.
     assert!(read.values().sum::<u64>() <= 3, "{read:?}");
 }
 
-/// What comes of it, and how many rows the server read for it, by the way in which it read them.
+/// The answer, and the number of rows that the server read for it, by the way of reading.
 async fn counting<T>(read_db: &MySqlReadDb, ask: impl Future<Output = T>) -> (T, BTreeMap<String, u64>) {
     let idle = {
         let before = rows_read(read_db).await;
@@ -766,7 +768,7 @@ async fn counting<T>(read_db: &MySqlReadDb, ask: impl Future<Output = T>) -> (T,
     let before = rows_read(read_db).await;
     let answer = ask.await;
     let read = difference(&before, &rows_read(read_db).await);
-    // Asking for the count reads rows, too.
+    // The query for the count reads rows, too.
     (answer, difference(&idle, &read))
 }
 
@@ -825,7 +827,7 @@ pub async fn texts_that_differ_in_blanks_at_the_end_differ(on_server: &OnServer)
     }
 }
 
-/// Whatever the server's own settings are.
+/// The promise must not depend on the server's own settings.
 pub async fn a_value_that_does_not_fit_its_column_is_refused(on_server: &OnServer) {
     let read_db = on_server.connect();
     let history = AccountHistory::open(&Opening::default());

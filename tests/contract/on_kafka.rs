@@ -22,7 +22,7 @@ use tokio::task::JoinHandle;
 use super::commits::{StreamEnd, opened, recorded};
 use crate::harness::{KafkaTopics, read_cloud_events, signed_in_by};
 
-/// One broker bears one replica.
+/// A plan with one replica, because there is one broker.
 fn plan(partitions: u16) -> TopicPlan {
     TopicPlan { partitions, replication_factor: 1, ..TopicPlan::default() }
 }
@@ -38,7 +38,7 @@ async fn publish(publisher: &KafkaEventPublisher, commit: &Commit) -> Result<(),
     }
 }
 
-/// The records of each stream in the order in which they lie in their partition.
+/// The records of each stream, in the order of their partition.
 fn by_key(records: Vec<Value>) -> BTreeMap<String, Vec<Value>> {
     let mut by_key: BTreeMap<String, Vec<Value>> = BTreeMap::new();
     for record in records {
@@ -54,7 +54,7 @@ fn text(value: &Value) -> String {
     value.as_str().expect("text").to_owned()
 }
 
-// --- what comes out at the other end
+// --- records as other clients read them
 
 #[tokio::test]
 async fn an_event_is_a_cloud_event_to_a_client_in_another_language() {
@@ -93,7 +93,7 @@ async fn an_event_is_a_cloud_event_to_a_client_in_another_language() {
     assert_eq!(record["attributes"], expected);
     assert_eq!(record["data"], data);
     assert_eq!(record["key"], json!(stream_id));
-    // The trace is the one that the client's request came with, and is under its plain name, too.
+    // The trace comes from the client's request. It is also under its plain name.
     assert!(traceparent.starts_with("00-4bf92f3577b34da6a3ce929d0e0e4736-"), "{traceparent}");
     let headers: Vec<(String, String)> = serde_json::from_value(record["headers"].clone()).expect("pairs of texts");
     assert!(headers.contains(&("traceparent".to_owned(), traceparent)), "{headers:?}");
@@ -130,7 +130,7 @@ async fn a_commit_s_events_come_in_order_and_a_stream_s_commits_on_the_partition
     assert!(used.len() > 3, "{used:?}");
 }
 
-/// Whoever publishes beside us by librdkafka, or did before us, finds a stream on the same partition.
+/// Other publishers that use librdkafka must find a stream on the same partition, now and in the past.
 #[tokio::test]
 async fn a_key_s_partition_is_the_one_that_librdkafka_s_murmur2_gives_it() {
     let topics = KafkaTopics::made(&plan(12)).await;
@@ -155,23 +155,23 @@ async fn a_key_s_partition_is_the_one_that_librdkafka_s_murmur2_gives_it() {
 
 // --- brokers that are away
 
-/// Short enough for a test to see each of them pass.
+/// The limits are short enough for a test to wait for each of them.
 const LIMITS: PublishLimits = PublishLimits { timeout: Duration::from_secs(1), pause: Duration::from_secs(2) };
 
-/// An address at which a broker may be, or not.
+/// An address with or without a broker.
 struct Address {
     port: u16,
     occupant: JoinHandle<()>,
 }
 
 impl Address {
-    /// Where nobody listens.
+    /// An address where no server listens.
     async fn deserted() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         Self { port: listener.local_addr().expect("bound").port(), occupant: tokio::spawn(async {}) }
     }
 
-    /// Where every connection is taken and nothing is ever said.
+    /// An address where every connection is accepted and never answered.
     async fn silent() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("bound").port();
@@ -184,10 +184,10 @@ impl Address {
         Self { port, occupant }
     }
 
-    /// Whoever was there goes, and the servers move in.
+    /// The former server leaves the address, and these servers take it.
     async fn is_taken_by(&mut self, servers: &str) {
         self.occupant.abort();
-        // It has let go of the port when it has ended.
+        // The task has released the port when it has ended.
         let _ = (&mut self.occupant).await;
         let listener = TcpListener::bind(("127.0.0.1", self.port)).await.expect("the port is free again");
         let servers = servers.to_owned();
@@ -226,7 +226,7 @@ async fn fails_in_time_and_goes_on(mut address: Address) {
     let topics = KafkaTopics::made(&plan(1)).await;
     let publisher = address.publisher(&topics).await;
     let mut end = StreamEnd::of_new_stream();
-    // Both wait: when they came, nothing had failed yet.
+    // Both wait, because nothing had failed when they came.
     let started = Instant::now();
     let (first, second) = (end.push(1), end.push(2));
     let (one, other) = tokio::join!(publish(&publisher, &first), publish(&publisher, &second));
@@ -241,7 +241,7 @@ async fn fails_in_time_and_goes_on(mut address: Address) {
     }
     assert!(started.elapsed() < Duration::from_millis(500), "{:?}", started.elapsed());
 
-    // One tries for all once the pause is over.
+    // One publisher tries for all once the pause is over.
     tokio::time::sleep(LIMITS.pause).await;
     let (probe, other) = (end.push(1), end.push(1));
     let (probe, other) = tokio::join!(publish(&publisher, &probe), publish(&publisher, &other));
@@ -259,7 +259,7 @@ async fn fails_in_time_and_goes_on(mut address: Address) {
         published = publish(&publisher, &commit).await.is_ok().then_some(commit);
         assert!(back.elapsed() < Duration::from_secs(15), "{tries} tries");
     }
-    // And for all the others at once.
+    // After that the others publish at once.
     for _ in 0..3 {
         publish(&publisher, &late.push(1)).await.expect("publishes");
     }
@@ -273,12 +273,12 @@ async fn fails_in_time_and_goes_on(mut address: Address) {
     }
 }
 
-// --- connections that are cut without a word
+// --- connections that are cut without a sign
 
-/// A way to the broker, also for who has been told by it where it is, that can swallow what goes by it.
+/// A way to the broker that can drop its traffic. Clients stay on it, even after the broker has told them its address.
 struct Way {
     port: u16,
-    /// Of the connections, in the order in which they came, those before this one carry nothing any more.
+    /// Connections are numbered in the order of their arrival. Connections before this number carry nothing any more.
     silent_before: Arc<AtomicUsize>,
     occupant: JoinHandle<()>,
 }
@@ -307,7 +307,7 @@ impl Way {
         Self { port, silent_before, occupant }
     }
 
-    /// New connections, too, where there are no more than so many.
+    /// Silences the first `connections` connections, and new ones too if there are fewer so far.
     fn silence(&self, connections: usize) {
         self.silent_before.store(connections, Ordering::SeqCst);
     }
@@ -328,14 +328,14 @@ impl Drop for Way {
     }
 }
 
-/// A broker's address as it tells it: the host with its length before it, and the port.
+/// A broker's address as the broker writes it: the host with its length before it, and the port.
 fn as_in_metadata(address: &str) -> Vec<u8> {
     let (host, port) = address.rsplit_once(':').expect("a port");
     let (length, port) = (u16::try_from(host.len()).expect("short"), port.parse::<i32>().expect("a number"));
     [&length.to_be_bytes()[..], host.as_bytes(), &port.to_be_bytes()].concat()
 }
 
-/// Carries everything on, another address for the broker's own, as long as nothing is swallowed.
+/// Carries the traffic and replaces the broker's own address, as long as the connection is not silenced.
 async fn carry(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
@@ -376,7 +376,7 @@ async fn a_connection_that_goes_silent_costs_one_commit_its_time_and_the_next_on
     let paused = publish(&publisher, &end.push(1)).await;
     assert!(matches!(paused, Err(KafkaPublishError::Paused)), "{paused:?}");
 
-    // The two that there were stay dead, as they do behind a firewall that has forgotten them.
+    // The two existing connections stay dead, as behind a firewall that has forgotten them.
     way.silence(2);
     tokio::time::sleep(LIMITS.pause).await;
     let commit = end.push(2);
@@ -387,7 +387,7 @@ async fn a_connection_that_goes_silent_costs_one_commit_its_time_and_the_next_on
     assert_eq!(last, expected);
 }
 
-/// As those of a function that Lambda had frozen.
+/// The connections are like those of a function that Lambda had frozen.
 #[tokio::test]
 async fn a_commit_that_finds_its_connections_dead_after_a_standstill_goes_by_others_within_its_limit() {
     let topics = KafkaTopics::made(&plan(1)).await;
@@ -448,7 +448,7 @@ async fn a_refusal_ends_the_pause_for_the_others_since_a_broker_has_answered() {
 async fn of_several_servers_one_that_answers_is_enough() {
     let topics = KafkaTopics::made(&plan(1)).await;
     let (deserted, silent) = (Address::deserted().await, Address::silent().await);
-    // Which of them is asked first is a matter of chance.
+    // The server that is asked first is a matter of chance.
     for _ in 0..10 {
         let servers = format!("127.0.0.1:{}, 127.0.0.1:{}, {}", silent.port, deserted.port, topics.servers());
         let settings = KafkaSettings { brokers: KafkaBrokers::BootstrapServers(servers), ..topics.settings.clone() };
@@ -458,7 +458,7 @@ async fn of_several_servers_one_that_answers_is_enough() {
     }
 }
 
-/// As of a program that starts while whoever deploys it makes the topic.
+/// The program starts while another process still makes the topic.
 #[tokio::test]
 async fn a_topic_that_is_made_while_a_commit_waits_takes_it_yet() {
     let topics = KafkaTopics::not_made();
@@ -508,7 +508,7 @@ async fn who_has_the_password_administers_publishes_and_consumes_over_tls() {
     }
 }
 
-/// As a function's that has just started.
+/// The client is like that of a function that has just started.
 #[tokio::test]
 async fn the_first_commit_of_a_new_publisher_waits_for_its_connections_and_for_no_timer() {
     let topics = KafkaTopics::made(&plan(4)).await;
@@ -537,7 +537,7 @@ async fn a_broker_whose_certificate_is_of_another_authority_is_refused() {
     let topics = KafkaTopics::made(&plan(1)).await;
     let signed_in = signed_in_by("passbook", &topics.settings);
     let another = concat!(env!("CARGO_MANIFEST_DIR"), "/harness/another_authority.pem");
-    // Nor is it one of those that everybody trusts.
+    // The authority is not one of the publicly trusted ones either.
     for ca_file in [Some(another.into()), None] {
         let trouble = trouble_with(&KafkaSettings { ca_file, ..signed_in.clone() }).await;
         assert!(trouble.contains("invalid peer certificate"), "{trouble}");
@@ -554,7 +554,7 @@ async fn a_file_of_authorities_that_is_not_there_is_found_out_at_the_start() {
     assert!(error.to_string().contains("KAFKA_CA_FILE, /nowhere/ca.pem"), "{error}");
 }
 
-/// What a commit that these settings do not let through fails with.
+/// The error of a commit that these settings refuse.
 async fn trouble_with(settings: &KafkaSettings) -> String {
     let connection = KafkaConnection::connect(settings).await.expect("brokers that are named");
     let publisher = KafkaEventPublisher::new(&connection).expect("a publisher");
@@ -629,7 +629,7 @@ async fn setting(topics: &KafkaTopics, topic: &str, name: &str) -> String {
     entry.value.clone().expect("a value")
 }
 
-/// As somebody may do by hand; the topic's other settings are left out, and so reset.
+/// Sets a setting as a person may do by hand. The topic's other settings are left out, and so reset.
 async fn set_on_topic(topics: &KafkaTopics, name: &str, value: &str) {
     let change = AlterConfig::new(ResourceSpecifier::Topic(&topics.settings.topic)).set(name, value);
     let changed = topics.admin().await.alter_configs([&change], &AdminOptions::new()).await.expect("an answer");

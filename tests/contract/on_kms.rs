@@ -12,7 +12,7 @@ use super::personal_data::open_one;
 use super::personal_data::{PersonalDataUnderTest, sealed};
 use crate::harness::Moto;
 
-/// Keys in a file of their own, wrapped by KMS: moto in its place.
+/// Keys in a file of their own, wrapped by moto in the place of KMS.
 struct OnKms {
     moto: Moto,
     key_id: String,
@@ -52,7 +52,7 @@ impl PersonalDataUnderTest for OnKms {
     }
 }
 
-/// The whole suite in one test, on one process of moto: it takes a second to start.
+/// The whole suite is one test on one process of moto, because moto takes a second to start.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keys_that_kms_wraps_are_held_to_the_suite_of_all_others() {
     use super::personal_data as suite;

@@ -39,7 +39,7 @@ mod commit_scan {
     crate::contract::commit_scan::commit_scan_suite!(super::OnMongodb::new());
 }
 
-/// A database of its own on the server, dropped in the end.
+/// A database of its own on the server, dropped at the end.
 pub struct OnMongodb {
     name: String,
     prepared: OnceCell<()>,
@@ -64,7 +64,7 @@ impl OnMongodb {
         MongoEventStore::connect(&self.url()).await.expect("a URL")
     }
 
-    /// The database as anyone may use it who does not keep to the port.
+    /// The database as a program uses it that ignores the port.
     pub async fn database(&self) -> Database {
         Client::with_uri_str(self.url()).await.expect("a URL").database(&self.name)
     }
@@ -75,7 +75,7 @@ impl OnMongodb {
 }
 
 impl Drop for OnMongodb {
-    /// On a runtime of its own: a test's may be on its way out.
+    /// Drops the database on a runtime of its own, because the test's runtime may be ending.
     fn drop(&mut self) {
         let (url, name) = (self.url(), self.name.clone());
         let dropping = std::thread::spawn(move || {
@@ -96,7 +96,7 @@ impl EventStoreUnderTest for OnMongodb {
         Arc::new(self.open().await)
     }
 
-    /// A client is gone with its last clone, and the server keeps nothing of it.
+    /// Does nothing: a client is gone with its last clone, and the server keeps nothing of it.
     async fn close_all(&self) {}
 }
 
@@ -130,7 +130,7 @@ impl PersonalDataUnderTest for OnMongodb {
     }
 }
 
-// --- the form of what is stored
+// --- the form of stored commits
 
 #[tokio::test]
 async fn a_commit_is_one_document_that_a_shell_can_show() {
@@ -207,7 +207,7 @@ async fn what_bson_or_the_server_has_no_place_for_is_given_back_all_the_same() {
         json!({ "\0": "\0" }),
         json!({ "$oid": "507f1f77bcf86cd799439011", "$ref": "a", "$id": 1 }),
         json!([-0.0, 5e-324, f64::MAX, 1.0]),
-        // Up to the number of levels that go as documents, and past it.
+        // The depths are up to the limit for documents, and beyond it.
         nested(89),
         nested(90),
         nested(91),
@@ -331,14 +331,14 @@ async fn every_read_goes_by_an_index_and_looks_at_no_more_than_it_gives() {
         [
             (by_id, 1, 1),
             (by_id, 10, 10),
-            // From within a commit: those behind it, then itself.
+            // From within a commit, the later commits are read first, then the commit itself.
             (by_id, 10, 10),
             (by_id, 1, 1),
             ("IXSCAN { _id.stream_id: 1, idempotency.key: 1 }", 1, 1),
             ("IXSCAN { occurred_at_us: 1, _id.first_version: 1 }", 10, 10),
         ]
     );
-    // A sort of its own would have to read all before it gives the first.
+    // A separate sort would have to read all documents before it gives the first.
     assert!(read.iter().all(|read| !read.contains_key("hasSortStage")));
 }
 
@@ -384,7 +384,8 @@ async fn undelivered_commits_come_oldest_first_and_each_stream_in_its_order() {
     let at = |micros| Timestamp::from_unix_micros(micros).expect("a time");
     let mut ends = [StreamEnd::of_new_stream(), StreamEnd::of_new_stream()];
     let mut commits = Vec::new();
-    // The first stream stands still in time for three commits, the second happens around it. Appended in another order.
+    // The first stream has one time for three commits, and the second has times around it. They are appended in another
+    // order.
     for (stream, micros) in [(1, 5), (0, 10), (0, 10), (0, 10), (1, 20)] {
         let commit = CommitDraft { occurred_at: at(micros), ..ends[stream].draft(counted(2)) }.seal();
         ends[stream] = StreamEnd::after(&commit);
@@ -404,15 +405,15 @@ async fn undelivered_commits_come_oldest_first_and_each_stream_in_its_order() {
     assert_eq!(undelivered(100, 0).await, []);
     let left = [commits[0].clone(), commits[2].clone(), commits[3].clone()];
     for _ in 0..2 {
-        // Once more is as good as once.
+        // A second marking has no further effect.
         for commit in [&commits[1], &commits[4]] {
             store.mark_delivered(commit.draft.stream_id, commit.draft.first_version).await.expect("marks");
         }
-        // A mark is not waited for until the majority has it, and so may be seen for a moment longer.
+        // The removal of a mark does not wait for the majority, so the mark may be seen for a moment longer.
         let are_unmarked = async || (undelivered(100, 10).await == left).then_some(());
         eventually("the marks are gone", are_unmarked).await;
     }
-    // What no commit starts at marks nothing.
+    // A version that starts no commit marks nothing.
     store.mark_delivered(ends[0].stream_id, 2).await.expect("is no error");
     store.mark_delivered(StreamId(Uuid::now_v7()), 1).await.expect("is no error");
     assert_eq!(undelivered(100, 10).await, left);
@@ -429,7 +430,7 @@ async fn a_marked_commit_that_cannot_be_read_keeps_no_other_from_being_delivered
         store.append(&commit).await.expect("appends");
         commits.push(commit);
     }
-    // A foreign hand, which the validator would stop.
+    // Another program causes the damage. The validator would stop it.
     let damage = doc! {
         "update": "commits", "bypassDocumentValidation": true,
         "updates": [{ "q": { "_id.first_version": 2_i64 }, "u": { "$set": { "hash": "none" } } }],
@@ -448,7 +449,7 @@ async fn a_marked_commit_that_cannot_be_read_keeps_no_other_from_being_delivered
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_is_not_there_is_unavailable_within_a_few_seconds() {
-    // A port that was free a moment ago.
+    // The port was free a moment ago.
     let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound").port();
     let url = format!("mongodb://127.0.0.1:{port}/nowhere?replicaSet=rs0");
     let store = MongoEventStore::connect(&url).await.expect("it connects when it must");
@@ -512,7 +513,7 @@ async fn assert_unavailable(store: &MongoEventStore, at_most: Duration) {
     assert!(matches!(pinged, Err(ReadError::Unavailable { .. })), "{pinged:?}");
 }
 
-/// As a shell reads it: not by way of serde, to which a member named `$oid` is an object id.
+/// The document as a shell reads it, without serde: serde takes a member named `$oid` for an object id.
 async fn raw_document(commits: &Collection<Document>, filter: Document) -> Document {
     let commits = commits.clone_with_type::<mongodb::bson::RawDocumentBuf>();
     let raw = commits.find_one(filter).await.expect("reads").expect("a document");
@@ -523,7 +524,7 @@ fn uuid(uuid: Uuid) -> Binary {
     Binary { subtype: BinarySubtype::Uuid, bytes: uuid.as_bytes().to_vec() }
 }
 
-// --- what a scan meets that no commit is
+// --- documents that are not commits, in a scan
 
 #[tokio::test]
 async fn given_documents_with_no_place_or_unreadable_then_the_scan_names_each_and_gives_the_others() {

@@ -22,7 +22,7 @@ mod delivery {
     crate::contract::delivery::delivery_suite!(super::OnServers::new());
 }
 
-/// Databases, topics and a consumer group, and all that has the read database open.
+/// Databases, topics and a consumer group, and all processes that have the read database open.
 struct OnServers {
     stack: ServersStack,
     read_dbs: Mutex<Vec<MySqlReadDb>>,
@@ -40,7 +40,7 @@ impl DeliveryUnderTest for OnServers {
         let event_store = MongoEventStore::connect(&self.stack.event_store_url()).await.expect("a URL");
         let event_store = Arc::new(event_store);
         let connection = KafkaConnection::connect(&self.stack.kafka_settings()).await.expect("brokers that are named");
-        // Here a commit that is not published in time fails its case, however busy the machine is.
+        // In these tests a commit that is not published in time fails its case, so the limit must suit a busy machine.
         let limits = PublishLimits { timeout: Duration::from_secs(20), ..PublishLimits::default() };
         let kafka = Arc::new(KafkaEventPublisher::with_limits(&connection, limits).expect("a producer"));
         let read_db = MySqlReadDb::connect(&self.stack.read_db_url()).expect("a URL");
@@ -75,25 +75,25 @@ impl DeliveryUnderTest for OnServers {
         }
     }
 
-    /// It joins its group first.
+    /// The life is longer, because the bus first joins its group.
     fn longest_life(&self) -> Duration {
         Duration::from_millis(1_200)
     }
 }
 
-/// What `passbook serve` runs between the two sides, and the marks by which it knows what is left to do.
+/// The parts that `passbook serve` runs between the two sides, and the marks that show the remaining work.
 struct MarksAndMapping {
     event_store: Arc<MongoEventStore>,
     connection: KafkaConnection,
     kafka: Arc<KafkaEventPublisher>,
     personal_data: Arc<dyn PersonalData>,
     mapping: MappingSettings,
-    /// For the program, when it is called.
+    /// The environment for a call of the program.
     environment: Vec<(String, String)>,
 }
 
 impl MarksAndMapping {
-    /// What `passbook dead-letters …` prints.
+    /// The output of `passbook dead-letters …`.
     async fn dead_letters(&self, arguments: &[&str]) -> String {
         let mut command = Command::new(passbook_program());
         without_settings(&mut command)
@@ -119,7 +119,7 @@ impl Bus for MarksAndMapping {
     }
 
     async fn is_caught_up(&self) -> bool {
-        // In this order: what has no mark any more is on the topic, and counts as lag until it is delivered.
+        // The order matters: a commit without a mark is on the topic, and counts as lag until it is delivered.
         let undelivered = self.event_store.undelivered(Timestamp::now(), 1).await.expect("reads");
         undelivered.commits.is_empty()
             && undelivered.unreadable.is_empty()

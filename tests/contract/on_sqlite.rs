@@ -62,7 +62,7 @@ mod delivery {
     crate::contract::delivery::delivery_suite!(super::OnSqlite::new());
 }
 
-/// A folder with the three files, and all that has them open.
+/// A folder with the three files, and all processes that have them open.
 struct OnSqlite {
     home: TempDir,
     key_stores: Mutex<Vec<SqliteKeyStore>>,
@@ -138,7 +138,7 @@ fn as_ports(read_db: &SqliteReadDb) -> ReadDb {
 /// The name by which the bus knows the projector of these tests.
 const PROJECTION: &str = "bank-accounts";
 
-/// The file as anyone may open it who does not keep to the ports.
+/// The file as a program opens it that ignores the ports.
 async fn connect(file: PathBuf) -> SqliteConnection {
     SqliteConnectOptions::new().filename(file).connect().await.expect("opens")
 }
@@ -358,7 +358,7 @@ async fn processes_that_start_at_once_on_an_empty_folder_all_open_its_files() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn processes_that_come_and_go_at_once_lose_nothing() {
-    // The last to leave folds the write-ahead log into the file and deletes it, while another comes.
+    // The last process to leave folds the write-ahead log into the file and deletes it, while another process comes.
     let on_sqlite = OnSqlite::new();
     let visits = (0..4).map(|_| {
         let file = on_sqlite.event_store_file();
@@ -395,7 +395,7 @@ async fn the_checkpoint_moves_with_the_log_and_an_idle_bus_leaves_it_where_it_is
     assert_eq!(bus.progress(PROJECTION).await.expect("reads"), at(0));
     let mut end = StreamEnd::of_new_stream();
     for position in 1..=5 {
-        // Several events are one commit, and so one place in the log.
+        // Several events are one commit, and so one place in the log. Other aggregates' events are delivered as well.
         store_and_publish(&process, &[end.push(3)]).await;
         caught_up(&process).await;
         assert_eq!(bus.progress(PROJECTION).await.expect("reads"), at(position));

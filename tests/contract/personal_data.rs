@@ -12,17 +12,17 @@ use serde_json::{Map, Value, json};
 
 use super::commits::{StreamEnd, counted, idempotency, opened};
 
-/// What is held to this suite: keys, wrapped in one of the ways there are.
+/// The subject of this suite: keys with one of the protections.
 #[async_trait]
 pub trait PersonalDataUnderTest: Send + Sync {
-    /// Where the keys are.
+    /// The key store.
     async fn keys(&self) -> Arc<dyn KeyStore>;
 
-    /// What they are wrapped with, as one more process is set up.
+    /// The protection of the keys, as a further process would set it up.
     fn protection(&self) -> KeyProtection;
 }
 
-/// Makes one test of each case, on what the expression gives.
+/// Makes one test of each case, with the subject that the expression gives.
 macro_rules! personal_data_suite {
     ($new:expr) => {
         $crate::contract::personal_data::personal_data_suite! { $new;
@@ -56,7 +56,7 @@ fn name() -> Map<String, Value> {
     json!({ "name": NAME }).as_object().expect("an object").clone()
 }
 
-/// A commit of a new stream whose first event has a name in it, as the core makes it before it is sealed.
+/// A commit of a new stream whose first event has a name in it, as the core makes it before sealing.
 fn draft() -> CommitDraft {
     let mut draft =
         CommitDraft { idempotency: Some(idempotency("a key")), ..StreamEnd::of_new_stream().draft(counted(2)) };
@@ -68,7 +68,7 @@ fn draft() -> CommitDraft {
     draft
 }
 
-/// The commit as it comes out of a database.
+/// The sealed commit as it comes out of a database.
 pub async fn sealed(personal_data: &dyn PersonalData) -> Commit {
     let mut draft = draft();
     personal_data.seal(&mut draft).await.expect("seals");
@@ -83,7 +83,7 @@ fn personal(commit: &mut Commit) -> &mut SealedPersonalData {
     commit.draft.events[0].personal.as_mut().expect("it has a name in it")
 }
 
-/// Opens one commit; the outer error says that the keys cannot be reached.
+/// Opens one commit. The outer error says that the keys cannot be reached.
 pub async fn open_one(
     personal_data: &dyn PersonalData,
     commit: Commit,
@@ -121,7 +121,7 @@ pub async fn what_was_sealed_is_opened_by_another_process(under_test: &dyn Perso
     let read = open_one(&open_keys(under_test).await, stored).await.expect("keys").expect("opens");
     assert_eq!(read.commit(), &written);
     assert_eq!(read_name(&read), json!(NAME));
-    // An event without personal data is as it was.
+    // An event without personal data is unchanged.
     let event = &read.commit().draft.events[1];
     assert_eq!(event.readable_data(), event.data);
 }
@@ -199,7 +199,7 @@ pub async fn a_damaged_key_is_its_own_streams_matter_alone(under_test: &dyn Pers
     let (personal_data, keys) = (open_keys(under_test).await, under_test.keys().await);
     let intact = sealed(&personal_data).await;
     let wrapping = under_test.protection().wrapping();
-    // Too short for a key, and long enough to be a wrapped one.
+    // One key is too short, and the other is long enough for a wrapped key.
     for length in [5, 61] {
         let mut commit = sealed(&personal_data).await;
         commit.draft.stream_id = StreamEnd::of_new_stream().stream_id;
@@ -211,7 +211,7 @@ pub async fn a_damaged_key_is_its_own_streams_matter_alone(under_test: &dyn Pers
         let mut draft = CommitDraft { stream_id, ..draft() };
         let result = personal_data.seal(&mut draft).await;
         assert!(matches!(result, Err(PersonalDataError::Corrupt { .. })), "{result:?}");
-        // It can be destroyed like any other.
+        // The key can be destroyed like any other.
         keys.destroy(stream_id).await.expect("destroys");
         let erased = open_one(&personal_data, commit).await.expect("keys").expect("finds it erased");
         assert_eq!(read_name(&erased), Value::Null);

@@ -6,7 +6,7 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-/// Stands between a client and a MongoDB server, and lets happen on purpose what networks do by chance.
+/// A proxy between a client and a MongoDB server. It causes on purpose the faults that networks cause by chance.
 pub struct Proxy {
     port: u16,
     faults: Arc<Faults>,
@@ -23,7 +23,7 @@ struct Faults {
 const LENGTH_BYTES: usize = 4;
 
 impl Proxy {
-    /// To the first server that the URL names.
+    /// A proxy to the first server that the URL names.
     pub async fn to(url: &str) -> Self {
         let hosts = url.strip_prefix("mongodb://").and_then(|behind| behind.split(['/', ',']).next());
         let faults = Arc::new(Faults {
@@ -38,18 +38,18 @@ impl Proxy {
         Self { port, faults }
     }
 
-    /// A URL of the server by way of this. A direct connection: the members of the replica set would name
-    /// themselves, and be asked past this.
+    /// A URL of the server through this proxy. It asks for a direct connection. Otherwise the members of the replica
+    /// set would give their own addresses, and the client would go around the proxy.
     pub fn url(&self, database: &str) -> String {
         format!("mongodb://127.0.0.1:{}/{database}?directConnection=true", self.port)
     }
 
-    /// Nothing goes through, and no connection breaks, until it is told to go on.
+    /// Stops all traffic without breaking a connection, until it is told to go on.
     pub fn stand_still(&self, stands_still: bool) {
         self.faults.stands_still.send_replace(stands_still);
     }
 
-    /// The server gets the next insert and its answer is lost with the connection.
+    /// Passes the next insert to the server, and loses its answer with the connection.
     pub fn lose_next_answer_to_an_insert(&self) {
         self.faults.lose_next_answer.store(true, Ordering::SeqCst);
     }
@@ -69,7 +69,7 @@ async fn accept(listener: TcpListener, faults: Arc<Faults>) {
             let (from_client, to_client) = client.into_split();
             let (from_server, to_server) = server.into_split();
             let loses_answer = Arc::new(AtomicBool::new(false));
-            // Both ways end with the first that does, and with them the connections.
+            // When one direction ends, both end, and the connections with them.
             tokio::select! {
                 () = requests(from_client, to_server, &faults, &loses_answer) => {}
                 () = answers(from_server, to_client, &faults, &loses_answer) => {}
@@ -108,7 +108,7 @@ async fn answers(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, faults: &Fault
 /// Waits while nothing may go through.
 async fn goes_on(faults: &Faults) {
     let mut stands_still = faults.stands_still.subscribe();
-    // Its sender lives as long as the faults do.
+    // The sender lives as long as the faults do.
     let _ = stands_still.wait_for(|stands_still| !stands_still).await;
 }
 

@@ -18,12 +18,12 @@ use uuid::Uuid;
 use super::account_history::{AccountHistory, Opening, at, money};
 use super::dice::Dice;
 
-/// A read database as one process has it open.
+/// A read database as opened by one process.
 #[derive(Clone)]
 pub struct ReadDb {
-    /// What writes it.
+    /// The port that writes it.
     pub event_handler: Arc<dyn EventHandler>,
-    /// What reads it.
+    /// The port that reads it.
     pub repository: BankAccountRepository,
     /// What knows of which version its rows are.
     pub register: Arc<dyn ProjectionRegister>,
@@ -89,16 +89,16 @@ pub async fn record_projections(register: &dyn ProjectionRegister) {
     }
 }
 
-/// What an adapter gives to be held to this suite: one read database, empty at first.
+/// The subject of this suite: one read database of an adapter, empty at first.
 #[async_trait]
 pub trait ReadDbUnderTest: Send + Sync {
-    /// Opens the database, as one more process would.
+    /// Opens the database, as a further process would.
     async fn open(&self) -> ReadDb;
 
-    /// Ends all that have it open.
+    /// Ends all processes that have the database open.
     async fn close_all(&self);
 
-    /// How many events the database keeps until it is their turn. No port tells.
+    /// The number of events that the database keeps until their turn. No port gives this number.
     async fn kept_early(&self) -> u64;
 }
 
@@ -171,7 +171,7 @@ pub async fn an_empty_batch_changes_nothing(under_test: &dyn ReadDbUnderTest) {
 pub async fn repeated_events_are_applied_once(under_test: &dyn ReadDbUnderTest) {
     let read_db = under_test.open().await;
     let history = AccountHistory::random(&mut Dice::seeded(2), 10);
-    // Within a batch, and from batch to batch.
+    // The repeats come within a batch, and in a later batch.
     let twice = [history.events.clone(), history.events.clone()].concat();
     let outcome = handled(&read_db, &twice).await;
     assert_eq!(outcome, HandledBatch { applied: 10, repeated: 10, ..HandledBatch::default() });
@@ -191,7 +191,7 @@ pub async fn events_in_reverse_wait_for_their_turn_and_end_in_the_same_rows(unde
     }
     assert_eq!(under_test.kept_early().await, 9);
     assert_eq!(read_db.repository.account(history.account_id).await.expect("reads"), None);
-    // Those that wait already are no news.
+    // Events that wait already count as repeats.
     let outcome = handled(&read_db, &history.events[1..]).await;
     assert_eq!(outcome, HandledBatch { repeated: 9, ..HandledBatch::default() });
     assert_eq!(under_test.kept_early().await, 9);
@@ -208,7 +208,7 @@ pub async fn a_gap_holds_back_what_is_behind_it_until_it_closes(under_test: &dyn
     let events = |versions: &[usize]| -> Vec<EventEnvelope> {
         versions.iter().map(|version| history.events[version - 1].clone()).collect()
     };
-    // Two gaps, closed one after the other.
+    // There are two gaps, closed one after the other.
     let outcome = handled(&read_db, &events(&[1, 2, 4, 5, 7, 8])).await;
     assert_eq!(outcome, HandledBatch { applied: 2, kept_early: 4, ..HandledBatch::default() });
     assert_eq!((version().await, under_test.kept_early().await), (Some(2), 4));
@@ -286,7 +286,7 @@ pub async fn a_poison_event_is_rejected_others_go_on_and_once_mended_nothing_is_
         assert_rejected(&outcome, &[3]);
         let row = read_db.repository.account(poisoned.account_id).await.expect("reads").expect("a row");
         assert_eq!(row.version, 3);
-        // It is rejected however often it comes.
+        // The event is rejected each time it comes.
         let outcome = handled(&read_db, &events[3..4]).await;
         assert_eq!(outcome.applied, 0);
         assert_rejected(&outcome, &[0]);
@@ -303,7 +303,7 @@ pub async fn a_poison_event_and_its_mended_form_in_one_batch_lose_nothing(under_
     let mut dice = Dice::seeded(8);
     let mut histories = Vec::new();
     for poison in POISONS {
-        // In either order: which came first says nothing about which is good.
+        // Both orders are tried: the order does not show which form is good.
         for mended_first in [false, true] {
             let history = AccountHistory::random(&mut dice, 6);
             let mut poisoned = history.events[2].clone();
@@ -323,13 +323,13 @@ pub async fn an_event_that_waited_and_does_not_fit_gives_way_to_its_mended_form(
     let mut histories = Vec::new();
     for also_mended_while_it_waits in [false, true] {
         let history = AccountHistory::random(&mut dice, 6);
-        // It can be read, and so it is kept; that it does not fit shows only when its turn comes.
+        // The event can be read, so it is kept. Only at its turn it shows that it does not fit.
         let mut poisoned = history.events[3].clone();
         withdraws_more_than_there_is(&mut poisoned);
         let outcome = handled(&read_db, &[poisoned, history.events[4].clone()]).await;
         assert_eq!(outcome, HandledBatch { kept_early: 2, ..HandledBatch::default() });
         if also_mended_while_it_waits {
-            // Which form is right cannot be told yet. One waits here, so the other must be kept by the bus.
+            // It is not known yet which form is right. One form waits here, so the bus must keep the other.
             assert_rejected(&handled(&read_db, &history.events[3..4]).await, &[0]);
         }
         assert_eq!(handled(&read_db, &history.events[..3]).await.applied, 3);
@@ -369,7 +369,7 @@ pub async fn two_processes_with_overlapping_batches_end_in_the_same_rows(under_t
     overlapping_batches_end_in_the_same_rows(under_test, &processes).await;
 }
 
-/// Each delivers every event, in an order and in batches of its own.
+/// Each deliverer delivers every event, in an order and in batches of its own.
 async fn overlapping_batches_end_in_the_same_rows(under_test: &dyn ReadDbUnderTest, deliverers: &[ReadDb]) {
     let mut dice = Dice::seeded(30);
     let histories: Vec<AccountHistory> = (0..30).map(|_| AccountHistory::random(&mut dice, 10)).collect();
@@ -388,7 +388,7 @@ async fn overlapping_batches_end_in_the_same_rows(under_test: &dyn ReadDbUnderTe
         }
     }))
     .await;
-    // Each event by one of them, and once.
+    // Each event was applied once, by one of them.
     assert_eq!(applied.iter().sum::<u64>(), 300, "{applied:?}");
     assert_rows(under_test, &deliverers[0], &histories).await;
 }
@@ -433,7 +433,7 @@ pub async fn balances_reach_from_nothing_to_the_limit(under_test: &dyn ReadDbUnd
 
 pub async fn an_account_that_was_not_opened_has_no_row_and_no_statement(under_test: &dyn ReadDbUnderTest) {
     let read_db = under_test.open().await;
-    // Once in an empty database, and once beside another account.
+    // The case runs once in an empty database, and once beside another account.
     for _ in 0..2 {
         let account_id = AccountId::generate();
         assert_eq!(read_db.repository.account(account_id).await.expect("reads"), None);
@@ -491,7 +491,7 @@ pub async fn each_filter_and_all_of_them_together_choose_the_accounts_that_they_
     handled(&read_db, &events).await;
     let rows = in_list_order(&histories);
 
-    // Every choice of criteria, for some accounts that fit all of them.
+    // Every choice of criteria is tried, for some accounts that fit all of them.
     for row in rows.iter().step_by(30) {
         for choice in 0_u8..128 {
             let chosen = |criterion: u8| choice & (1 << criterion) != 0;
@@ -501,14 +501,14 @@ pub async fn each_filter_and_all_of_them_together_choose_the_accounts_that_they_
                 currency: chosen(2).then(|| row.balance.currency()),
                 kind: chosen(3).then_some(row.kind),
                 status: chosen(4).then_some(row.status),
-                // Bounds go with a currency.
+                // Bounds require a currency.
                 balance_at_least_minor: (chosen(2) && chosen(5)).then(|| row.balance.amount_minor()),
                 balance_at_most_minor: (chosen(2) && chosen(6)).then(|| row.balance.amount_minor()),
             };
             let expected: Vec<BankAccountEntity> = rows.iter().filter(|row| fits(&filter, row)).cloned().collect();
             assert!(expected.contains(row));
             assert_eq!(accounts(&read_db, &filter, None, 1_000).await, expected, "{filter:?}");
-            // The same, page by page.
+            // The same result comes page by page.
             assert_eq!(all_pages(&read_db, &filter, 7).await, expected, "{filter:?}");
         }
     }
@@ -523,8 +523,8 @@ pub async fn each_filter_and_all_of_them_together_choose_the_accounts_that_they_
 
 pub async fn a_holder_or_owner_is_matched_to_the_letter(under_test: &dyn ReadDbUnderTest) {
     let read_db = under_test.open().await;
-    // Names that a database may take for the same: by case, by accents, by two ways to write one letter, by
-    // white space, by width, by letters that sort alike, by what is a pattern.
+    // A database may take some of these names for the same: by case, accents, two ways to write one letter, white
+    // space, width, letters that sort alike, or patterns.
     let names = [
         "Ann Lee",
         "ann lee",
@@ -599,7 +599,7 @@ pub async fn accounts_come_by_opening_time_then_id_and_pages_hold_each_once(unde
     let mut histories: Vec<AccountHistory> = (0..60)
         .map(|number| AccountHistory::open(&Opening { opened_at: at(number / 6), ..Opening::default() }))
         .collect();
-    // Neither the order of arrival nor what happens later counts.
+    // Neither the order of arrival nor later events change the order.
     dice.shuffle(&mut histories);
     for history in histories.iter_mut().step_by(2) {
         history.deposit(1, None);
@@ -612,7 +612,7 @@ pub async fn accounts_come_by_opening_time_then_id_and_pages_hold_each_once(unde
         assert_eq!(all_pages(&read_db, &AccountFilter::default(), page_size).await, rows, "pages of {page_size}");
     }
     assert_eq!(accounts(&read_db, &AccountFilter::default(), None, 0).await, []);
-    // A place where no account is, is a place all the same.
+    // A place without an account is a valid place.
     let nowhere = AccountPosition { opened_at: at(4), account_id: AccountId::derived_from(&[0; 32]) };
     let behind: Vec<BankAccountEntity> = rows.iter().filter(|row| row.opened_at >= at(4)).cloned().collect();
     assert_eq!(accounts(&read_db, &AccountFilter::default(), Some(nowhere), 1_000).await, behind);
@@ -636,7 +636,7 @@ pub async fn pages_hold_each_account_once_while_new_ones_are_opened(under_test: 
         assert!(page.iter().all(|row| !seen.contains(row)), "an account twice");
         seen.extend(page);
         if page_number < 15 {
-            // One account before this place, one behind it, and one at the same time, which may be either.
+            // One account comes before this place, one after it, and one at the same time, which may be on either side.
             let here = last.opened_at.unix_micros() - at(0).unix_micros();
             open_at(here - 1).await;
             must_be_seen.push(open_at(here + 1).await);
@@ -653,7 +653,7 @@ pub async fn pages_hold_each_account_once_while_new_ones_are_opened(under_test: 
 
 pub async fn a_statement_is_cut_by_time_version_and_limit_newest_first(under_test: &dyn ReadDbUnderTest) {
     let read_db = under_test.open().await;
-    // Three movements at each time, and an account beside it that must not show.
+    // There are three movements at each time, and another account that must not show.
     let mut history = AccountHistory::open(&Opening { balance_minor: 5, ..Opening::default() });
     for number in 0..30 {
         history.deposit_at(1 + number, None, at(number / 3 * 10));
@@ -700,9 +700,9 @@ pub async fn a_database_tells_of_which_version_its_rows_are(under_test: &dyn Rea
     }
 }
 
-// --- what the cases share
+// --- shared parts of the cases
 
-/// Ways in which an event cannot be applied.
+/// The ways in which an event cannot be applied.
 const POISONS: [fn(&mut EventEnvelope); 5] = [
     |event| event.event_type = "FundsConjured".to_owned(),
     |event| event.schema_version = 99,
@@ -714,7 +714,7 @@ const POISONS: [fn(&mut EventEnvelope); 5] = [
 fn withdraws_more_than_there_is(event: &mut EventEnvelope) {
     event.event_type = "FundsWithdrawn".to_owned();
     event.schema_version = 1;
-    // In a currency that no account of these tests has, so that it never fits.
+    // No account of these tests has this currency, so the event never fits.
     event.data = json!({ "amount_minor": MAX_AMOUNT_MINOR, "currency": "CZK", "reference": null });
 }
 
@@ -729,7 +729,7 @@ fn count(events: &[EventEnvelope]) -> u64 {
     u64::try_from(events.len()).expect("a count")
 }
 
-/// All of their events in any order, some of them twice.
+/// All of their events in random order, some of them twice.
 fn shuffled_with_repeats(dice: &mut Dice, histories: &[AccountHistory]) -> Vec<EventEnvelope> {
     let mut events: Vec<EventEnvelope> = histories.iter().flat_map(|history| history.events.clone()).collect();
     let repeats: Vec<EventEnvelope> = events.iter().filter(|_| dice.once_in(4)).cloned().collect();
@@ -742,7 +742,7 @@ async fn handled(read_db: &ReadDb, batch: &[EventEnvelope]) -> HandledBatch {
     read_db.event_handler.handle(batch).await.expect("handles")
 }
 
-/// As a bus delivers: again, when the database gave up on the transaction.
+/// Delivers like a bus: again, when the database ended the transaction.
 async fn delivered(read_db: &ReadDb, batch: &[EventEnvelope]) -> HandledBatch {
     for _ in 0..20 {
         match read_db.event_handler.handle(batch).await {
@@ -754,7 +754,7 @@ async fn delivered(read_db: &ReadDb, batch: &[EventEnvelope]) -> HandledBatch {
     panic!("given up on, every time")
 }
 
-/// The rows, the lines and the list are those of these accounts and no others, and no event waits.
+/// Asserts that the rows, the lines and the list belong exactly to these accounts, and that no event waits.
 pub async fn assert_rows(under_test: &dyn ReadDbUnderTest, read_db: &ReadDb, histories: &[AccountHistory]) {
     for history in histories {
         assert_same_account(&read_db.repository, history).await;
@@ -763,7 +763,7 @@ pub async fn assert_rows(under_test: &dyn ReadDbUnderTest, read_db: &ReadDb, his
     assert_eq!(under_test.kept_early().await, 0);
 }
 
-/// The account's row and lines are what its history says.
+/// Asserts that the account's row and lines match its history.
 pub async fn assert_same_account(repository: &BankAccountRepository, history: &AccountHistory) {
     let row = repository.account(history.account_id).await.expect("reads");
     assert_eq!(row.as_ref(), Some(&history.row));
@@ -778,7 +778,7 @@ fn in_list_order(histories: &[AccountHistory]) -> Vec<BankAccountEntity> {
     rows
 }
 
-/// What a filter means, in so many words.
+/// The meaning of a filter, in plain code.
 fn fits(filter: &AccountFilter, row: &BankAccountEntity) -> bool {
     let AccountFilter { owner, holder, currency, kind, status, balance_at_least_minor, balance_at_most_minor } = filter;
     let balance_minor = row.balance.amount_minor();
@@ -804,12 +804,12 @@ async fn accounts(
     read_db.repository.accounts(filter, AccountsPage { after, limit }).await.expect("reads")
 }
 
-/// Page after page until one is not full.
+/// Reads page after page until a page is not full.
 async fn all_pages(read_db: &ReadDb, filter: &AccountFilter, page_size: u32) -> Vec<BankAccountEntity> {
     let mut rows: Vec<BankAccountEntity> = Vec::new();
     loop {
         let page = accounts(read_db, filter, rows.last().map(position), page_size).await;
-        // Else a page that begins with its own end would be read for ever.
+        // Otherwise a page that begins with its own end would be read for ever.
         assert!(page.iter().all(|row| !rows.contains(row)), "an account twice");
         let is_last = page.len() < usize::try_from(page_size).expect("a count");
         rows.extend(page);

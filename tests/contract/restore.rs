@@ -18,22 +18,22 @@ use super::delivery::{in_turns, random_histories};
 use super::dice::Dice;
 use super::read_db::{PROJECTIONS, ReadDb, ReadDbUnderTest, assert_rows, assert_same_account};
 
-/// What an adapter gives to be held to this suite: one read database and one event store, empty at first.
+/// The subject of this suite: one read database and one event store of an adapter, empty at first.
 #[async_trait]
 pub trait RestoreUnderTest: ReadDbUnderTest {
-    /// Opens the event store for who appends, and for who scans.
+    /// Opens the event store for a writer that appends, and for a reader that scans.
     async fn open_event_store(&self) -> (Arc<dyn EventStoreRepository>, Arc<dyn CommitScan>);
 
-    /// What opens the event store's personal data.
+    /// The port that opens the event store's personal data.
     async fn open_keys(&self) -> Arc<dyn PersonalData>;
 
-    /// Opens the read database for who restores it.
+    /// Opens the read database for a restore.
     async fn open_restore_store(&self) -> Arc<dyn RestoreStore>;
 
-    /// An account's id as it stands in a statement.
+    /// An account's id in the form for an SQL statement.
     fn literal(&self, account_id: AccountId) -> String;
 
-    /// What another hand does to the read database: how many rows it touched.
+    /// Runs a statement of another program on the read database. Answers the number of changed rows.
     async fn execute(&self, statement: &str) -> u64;
 }
 
@@ -83,7 +83,7 @@ pub const SMALL_PAGES: RestoreLimits = RestoreLimits {
     is_forced: false,
 };
 
-/// Everything of one test, open.
+/// All parts of one test, open.
 pub struct Opened<'a> {
     pub under_test: &'a dyn RestoreUnderTest,
     event_store: Arc<dyn EventStoreRepository>,
@@ -111,11 +111,11 @@ impl<'a> Opened<'a> {
         self.read_db.event_handler.handle(events).await.expect("handles");
     }
 
-    /// Stored, and in the rows.
+    /// Makes histories that are stored and projected.
     pub async fn with_histories(&self, seed: u64, how_many: usize) -> Vec<AccountHistory> {
         let mut dice = Dice::seeded(seed);
         let mut histories = random_histories(&mut dice, how_many, 12);
-        // One that is longer than many pages.
+        // One history is longer than many pages.
         histories.push(AccountHistory::random(&mut dice, 150));
         self.append(&in_turns(&mut dice, &histories)).await;
         for history in &histories {
@@ -140,7 +140,7 @@ impl<'a> Opened<'a> {
         id
     }
 
-    /// To its end, in one run.
+    /// A restore to its end, in one run.
     async fn restore(&self, kind: RestoreKind) -> RestoreRecord {
         let id = self.request(kind).await;
         let record = finished(self.restorer(SMALL_PAGES).run("a worker", None).await.expect("runs"));
@@ -149,13 +149,13 @@ impl<'a> Opened<'a> {
         record
     }
 
-    /// A run that has no time: it gets one step on.
+    /// A run without time: it does one step.
     async fn step(&self) {
         let outcome = self.restorer(SMALL_PAGES).run("a step", Some(Instant::now())).await.expect("runs");
         assert_eq!(outcome, RunOutcome::CutShort);
     }
 
-    /// A restore that is to be swapped next.
+    /// A restore whose next step is the swap.
     pub async fn verified(&self) -> RestoreId {
         let id = self.request(RestoreKind::Rebuild).await;
         loop {
@@ -213,7 +213,7 @@ pub async fn a_restore_of_what_is_right_changes_no_row(under_test: &dyn RestoreU
     assert_eq!(record.streams_repaired, 0);
     assert!(record.finished_at >= Some(record.started_at));
     opened.assert_rows(&histories).await;
-    // And once more, from tables that a restore has made.
+    // The restore is repeated, from tables that a restore has made.
     assert_eq!(opened.restore(RestoreKind::Rebuild).await.status, RestoreStatus::Succeeded);
     opened.assert_rows(&histories).await;
 }
@@ -228,7 +228,7 @@ pub async fn an_empty_read_database_is_filled(under_test: &dyn RestoreUnderTest)
     let record = opened.restore(RestoreKind::Rebuild).await;
     assert_eq!((record.status, record.streams_repaired), (RestoreStatus::Succeeded, 40));
     opened.assert_rows(&histories).await;
-    // What the bus brings now is nothing new.
+    // Events that the bus brings now are repeats.
     for history in &histories {
         let outcome = opened.read_db.event_handler.handle(&history.events).await.expect("handles");
         assert_eq!((outcome.applied, outcome.repeated), (0, 9));
@@ -254,7 +254,7 @@ pub async fn damaged_missing_and_extra_rows_are_made_right(under_test: &dyn Rest
     }
     let record = opened.restore(RestoreKind::Rebuild).await;
     assert_eq!(record.status, RestoreStatus::Succeeded, "{record:?}");
-    // A row that is only behind is no difference, though the lines beyond it count for nothing either.
+    // A row that is only behind is no difference. The lines after its version do not count either.
     assert_eq!(record.streams_repaired, 7, "{record:?}");
     opened.assert_rows(&histories).await;
 }
@@ -264,7 +264,7 @@ pub async fn what_waited_for_a_turn_that_has_come_is_dropped(under_test: &dyn Re
     let history = AccountHistory::random(&mut Dice::seeded(5), 8);
     opened.append(&history.commits()).await;
     opened.project(&history.events[..2]).await;
-    // The third never comes.
+    // The third event never comes.
     opened.project(&history.events[3..]).await;
     assert_eq!(under_test.kept_early().await, 5);
     assert_eq!(opened.restore(RestoreKind::Rebuild).await.status, RestoreStatus::Succeeded);
@@ -302,30 +302,31 @@ pub async fn writes_projection_and_early_events_go_on_meanwhile(under_test: &dyn
             for commits in dice.cut(meanwhile, 6) {
                 opened.append(&commits).await;
                 let mut events: Vec<EventEnvelope> = envelopes_of(&commits);
-                // Out of order, with repeats, and some of them not at all for now.
+                // Events come out of order, with repeats, and some of them not at all for now.
                 dice.shuffle(&mut events);
                 let repeated = delivered.iter().rev().take(5).cloned().collect::<Vec<_>>();
                 let reaching = events.len().saturating_sub(dice.below(3));
                 opened.project(&[&events[..reaching], &repeated[..]].concat()).await;
                 held_back.extend(events.split_off(reaching));
                 delivered.extend(events);
-                // Queries are answered all the while.
+                // Queries are answered all the time.
                 opened.read_db.repository.account(first_id).await.expect("reads");
             }
-            // And on until the swap is done, so that it meets projectors under way.
+            // The load goes on until the swap is done, so that the swap meets projectors under way.
             while !is_over.load(Ordering::SeqCst) {
                 let history = AccountHistory::random(&mut dice, 3);
                 opened.append(&history.commits()).await;
                 opened.project(&history.events).await;
                 histories.push(history);
-                // Each of them is one more to restore in the next round of this test.
+                // Each account is one more to restore in the next round of this test.
                 tokio::time::sleep(Duration::from_millis(30)).await;
             }
         };
         let (outcome, ()) = tokio::join!(restoring, serving);
         let record = finished(outcome.expect("runs"));
         assert_eq!(record.status, RestoreStatus::Succeeded, "{record:?}");
-        // What was held back comes, too, and nothing else: what had come is in the rows, wherever the swap met it.
+        // The delayed events come too, and no others are needed: the rows have all earlier events, at any moment of the
+        // swap.
         dice.shuffle(&mut held_back);
         for batch in dice.cut(&held_back, 80) {
             opened.project(&batch).await;
@@ -349,7 +350,7 @@ pub async fn a_worker_that_is_gone_at_any_moment_leaves_a_restore_that_goes_on(u
         for attempt in 0.. {
             let store = under_test.open_restore_store().await;
             let restorer = Restorer::new(opened.opened_scan.clone(), store, PROJECTIONS, limits);
-            // Longer and longer, so that it ends.
+            // The lives become longer and longer, so that the test ends.
             let lives = Duration::from_micros(1_000 * dice.below(15 + 4 * attempt * attempt) as u64);
             let worker = format!("worker {attempt}");
             match timeout(lives, restorer.run(&worker, None)).await {
@@ -357,10 +358,10 @@ pub async fn a_worker_that_is_gone_at_any_moment_leaves_a_restore_that_goes_on(u
                     assert_eq!(record.status, RestoreStatus::Succeeded, "{record:?}");
                     break;
                 }
-                // The last one's lease.
+                // The last worker still has the lease.
                 Ok(Ok(RunOutcome::HeldByAnother(_))) => tokio::time::sleep(Duration::from_millis(10)).await,
                 Ok(Ok(other)) => panic!("{other:?}"),
-                // On a busy machine a lease as short as these ends by itself.
+                // On a busy machine a lease as short as this one ends by itself.
                 Ok(Err(error)) => println!("given up: {error}"),
                 Err(_elapsed) => lost += 1,
             }
@@ -386,7 +387,7 @@ pub async fn a_run_whose_time_is_up_goes_on_in_the_next(under_test: &dyn Restore
             }
             outcome => {
                 let record = finished(outcome);
-                // Nothing was read twice.
+                // No event was read twice.
                 assert_eq!((record.status, record.events_replayed), (RestoreStatus::Succeeded, events_of(&histories)));
                 assert!(run > 1, "it was not cut short at all");
                 break;
@@ -400,7 +401,7 @@ pub async fn runs_whose_time_is_up_before_they_begin_come_to_an_end(under_test: 
     let opened = Opened::new(under_test).await;
     let histories = opened.with_histories(34, 40).await;
     opened.request(RestoreKind::Rebuild).await;
-    // A page of each reader's or a range that is verified is a step.
+    // A page of each reader is a step, and so is a range that is verified.
     for run in 1..=200 {
         match opened.restorer(SMALL_PAGES).run("a worker", Some(Instant::now())).await.expect("runs") {
             RunOutcome::CutShort => {}
@@ -474,7 +475,7 @@ pub async fn a_worker_that_was_thought_dead_writes_nothing_more(under_test: &dyn
     opened.store.release_lease(id, &alive).await.expect("releases");
     assert_eq!(opened.run().await.status, RestoreStatus::Succeeded);
     opened.assert_rows(&histories).await;
-    // Nor does it take away what the other has put aside.
+    // It does not take away the tables that the other has put aside.
     lost(swap().await);
     assert_eq!(opened.restore(RestoreKind::Rollback).await.status, RestoreStatus::Succeeded);
     opened.assert_rows(&histories).await;
@@ -495,7 +496,7 @@ pub async fn nobody_projects_while_the_gate_is_closed(under_test: &dyn RestoreUn
         tokio::time::sleep(Duration::from_millis(400)).await;
         assert!(!projecting.is_finished());
         assert_eq!(opened.read_db.repository.account(history.account_id).await.expect("reads"), None);
-        // Those that wait go on in the tables that are there by then.
+        // Waiting projectors go on in the tables that exist by then.
         if swaps {
             gate.swap().await.expect("swaps");
         } else {
@@ -530,12 +531,12 @@ pub async fn an_event_store_that_is_empty_or_anothers_fails_the_restore_and_leav
     assert_eq!(record.status, RestoreStatus::Failed);
     assert!(record.failure.expect("a reason").contains("at least 11 of 30 rows have events that are not in"));
     opened.assert_rows(&histories).await;
-    // Ten are damage, which a restore mends.
+    // Ten such rows are damage, which a restore repairs.
     opened.append(&event_store_of(&others[..1])).await;
     let record = opened.restore(RestoreKind::Rebuild).await;
     assert_eq!((record.status, record.streams_repaired), (RestoreStatus::Succeeded, 10), "{record:?}");
     opened.assert_rows(&histories[..20]).await;
-    // And a person may say that it is the right event store.
+    // A person may also declare that it is the right event store.
     let more = random_histories(&mut Dice::seeded(29), 20, 4);
     for history in &more {
         opened.project(&history.events).await;
@@ -549,7 +550,7 @@ pub async fn an_event_store_that_is_empty_or_anothers_fails_the_restore_and_leav
     opened.assert_rows(&histories[..20]).await;
 }
 
-/// The erasure's event, stored and projected, of every fourth account from this one on that is not closed.
+/// Stores and projects the erasure of every fourth open account, starting with this one.
 async fn erase(opened: &Opened<'_>, histories: &mut [AccountHistory], from: usize) {
     for history in histories.iter_mut().skip(from).step_by(4) {
         let known = history.commits().len();
@@ -563,7 +564,7 @@ pub async fn a_name_that_is_erased_meanwhile_is_in_no_row_afterwards(under_test:
     let opened = Opened::new(under_test).await;
     let mut histories = opened.with_histories(30, 40).await;
     let id = opened.request(RestoreKind::Rebuild).await;
-    // Some are in the shadow tables by now with their names, and some are not.
+    // By now some accounts are in the shadow tables with their names, and some are not.
     while opened.store.find(id).await.expect("reads").expect("recorded").events_replayed < 200 {
         opened.step().await;
     }
@@ -574,11 +575,11 @@ pub async fn a_name_that_is_erased_meanwhile_is_in_no_row_afterwards(under_test:
             break;
         }
     }
-    // All are, and only the swap is left to do.
+    // All accounts are there, and only the swap is left to do.
     erase(&opened, &mut histories, 1).await;
     assert_eq!(opened.run().await.status, RestoreStatus::Succeeded);
     opened.assert_rows(&histories).await;
-    // The tables that were put aside have them all.
+    // The old tables have all of the accounts.
     erase(&opened, &mut histories, 2).await;
     assert_eq!(opened.restore(RestoreKind::Rollback).await.status, RestoreStatus::Succeeded);
     opened.assert_rows(&histories).await;
@@ -589,8 +590,8 @@ pub async fn a_name_that_is_erased_meanwhile_is_in_no_row_afterwards(under_test:
 pub async fn a_way_back_goes_on_from_the_middle_of_a_commit(under_test: &dyn RestoreUnderTest) {
     let opened = Opened::new(under_test).await;
     let mut histories = opened.with_histories(31, 5).await;
-    // Of one commit's events the projector has had the first when the tables are put aside. One stream is longer than what
-    // is looked back by at first.
+    // The projector has had only the first of one commit's events when the tables are put aside. One stream is longer
+    // than the first step back.
     for (early_deposits, later) in [(0, false), (3, true), (150, true)] {
         let mut history = AccountHistory::open(&Opening::default());
         for _ in 0..early_deposits {
@@ -625,7 +626,7 @@ pub async fn old_tables_of_another_form_are_no_way_back(under_test: &dyn Restore
     };
     no_way_back_after("CREATE INDEX another ON bank_accounts (balance_minor, account_id)").await;
     opened.assert_rows(&histories).await;
-    // The tables of the next restore are of the new form, and so are those that it puts aside.
+    // The tables of the next restore have the new form, and so have the tables that it puts aside.
     assert_eq!(opened.restore(RestoreKind::Rebuild).await.status, RestoreStatus::Succeeded);
     assert_eq!(opened.restore(RestoreKind::Rollback).await.status, RestoreStatus::Succeeded);
     opened.assert_rows(&histories).await;
@@ -637,7 +638,7 @@ pub async fn a_restore_that_nobody_is_at_is_given_up(under_test: &dyn RestoreUnd
     let histories = opened.with_histories(33, 10).await;
     let give_up = async || opened.restorer(SMALL_PAGES).abandon("a person").await.expect("answers");
     assert_eq!(give_up().await, RunOutcome::NothingToDo);
-    // From each stage, and each kind.
+    // Each stage and each kind is given up.
     let id = opened.request(RestoreKind::Rebuild).await;
     let lease = Lease { holder: "somebody".to_owned(), duration: Duration::from_secs(60) };
     opened.store.take_lease(&lease).await.expect("answers");
@@ -653,10 +654,10 @@ pub async fn a_restore_that_nobody_is_at_is_given_up(under_test: &dyn RestoreUnd
     opened.step().await;
     assert_eq!(finished(give_up().await).status, RestoreStatus::Failed);
     opened.assert_rows(&histories).await;
-    // What it would have brought back is put aside again, and comes back the next time.
+    // The tables of the rollback are put aside again, and come back the next time.
     assert_eq!(opened.restore(RestoreKind::Rollback).await.status, RestoreStatus::Succeeded);
     opened.assert_rows(&histories).await;
-    // Swapped is swapped.
+    // After the swap, the restore counts as successful.
     let id = opened.verified().await;
     opened.store.take_lease(&lease).await.expect("answers");
     let gate = opened.store.close_gate(&job(id, &lease), Duration::from_secs(5)).await.expect("closes");
@@ -676,7 +677,7 @@ pub async fn a_restore_is_rolled_back_with_what_happened_since(under_test: &dyn 
     assert_eq!(opened.restore(RestoreKind::Rebuild).await.streams_repaired, 1);
     opened.assert_rows(&histories).await;
 
-    // Life goes on, for the damaged one and for others.
+    // More events come, for the damaged account and for others.
     let more = AccountHistory::random(&mut Dice::seeded(13), 6);
     opened.append(&more.commits()).await;
     opened.project(&more.events).await;
@@ -696,7 +697,7 @@ pub async fn a_restore_is_rolled_back_with_what_happened_since(under_test: &dyn 
     let mut as_before = histories.clone();
     as_before[3].row.holder = "Nobody".to_owned();
     opened.assert_rows(&as_before).await;
-    // And what it put aside itself comes back the same way.
+    // The tables that the rollback put aside come back the same way.
     assert_eq!(opened.restore(RestoreKind::Rollback).await.status, RestoreStatus::Succeeded);
     opened.assert_rows(&histories).await;
 }
@@ -718,12 +719,12 @@ pub async fn without_old_tables_there_is_no_way_back(under_test: &dyn RestoreUnd
     opened.assert_rows(&histories).await;
 }
 
-/// A restore that has built a part and been cut short.
+/// A restore that has built a part and was then cut short.
 async fn cut_short(opened: &Opened<'_>) -> RestoreId {
     let id = opened.request(RestoreKind::Rebuild).await;
     loop {
         run_for_a_moment(opened).await;
-        // All of a run may have gone into making the tables.
+        // The whole run may have been used for making the tables.
         if opened.store.find(id).await.expect("reads").expect("recorded").events_replayed > 0 {
             return id;
         }
@@ -747,7 +748,7 @@ pub async fn a_write_that_went_wrong_fails_the_restore_and_leaves_the_rows_alone
         ("UPDATE statement_lines_shadow SET amount_minor = amount_minor", false),
     ] {
         cut_short(&opened).await;
-        // Until there is a row that it changes.
+        // The loop ends when there is a row that the statement changes.
         while opened.execute(statement.to_owned()).await == 0 && is_found {
             run_for_a_moment(&opened).await;
         }
@@ -779,14 +780,14 @@ pub async fn shadow_tables_that_are_gone_or_of_another_form_are_begun_anew(under
 pub async fn a_restore_takes_no_account_back(under_test: &dyn RestoreUnderTest) {
     let opened = Opened::new(under_test).await;
     let mut histories = opened.with_histories(17, 5).await;
-    // Its events are in the rows, and one of them is not to be read in the event store.
+    // The account's events are in the rows, and one of them is unreadable in the event store.
     let mut history = AccountHistory::open(&Opening::default());
     history.deposit(1, None).deposit(2, None).deposit(3, None);
     opened.project(&history.events).await;
     let mut damaged = history.clone();
     damaged.events[2].event_type = "FundsConjured".to_owned();
     opened.append(&damaged.commits()).await;
-    // The same within a commit, at the end of its stream.
+    // The same damage within a commit, at the end of its stream.
     let mut at_the_end = AccountHistory::open(&Opening::default());
     let same_time = at_the_end.row.updated_at;
     at_the_end.deposit_at(1, None, same_time).deposit_at(2, None, same_time);
@@ -801,7 +802,7 @@ pub async fn a_restore_takes_no_account_back(under_test: &dyn RestoreUnderTest) 
     let names = |history: &AccountHistory| failure.contains(&history.account_id.to_string());
     assert!(names(&history) || names(&at_the_end), "{failure}");
     opened.assert_rows(&histories).await;
-    // Each by itself as well.
+    // Each account is also restored alone.
     let literal = under_test.literal(history.account_id);
     opened.execute(format!("UPDATE bank_accounts SET version = 1 WHERE account_id = {literal}")).await;
     let record = opened.restore(RestoreKind::Rebuild).await;
@@ -812,7 +813,7 @@ pub async fn a_restore_takes_no_account_back(under_test: &dyn RestoreUnderTest) 
     assert!(matches!(alone, Err(StreamRestoreError::WouldTakeBack { live_version: 4, reached: 2, .. })), "{alone:?}");
     opened.assert_rows(&histories).await;
 
-    // Without the row there is nothing to lose: what can be read is there.
+    // Without the row nothing can be lost, so the readable part is restored.
     for damaged in [&history, &at_the_end] {
         let literal = under_test.literal(damaged.account_id);
         opened.execute(format!("DELETE FROM bank_accounts WHERE account_id = {literal}")).await;
@@ -820,7 +821,7 @@ pub async fn a_restore_takes_no_account_back(under_test: &dyn RestoreUnderTest) 
     assert_eq!(opened.restore(RestoreKind::Rebuild).await.status, RestoreStatus::Succeeded);
     let row = opened.read_db.repository.account(history.account_id).await.expect("reads").expect("a row");
     assert_eq!(row.version, 2);
-    // And once it is mended it goes on.
+    // After the repair the restore goes on.
     opened.project(&history.events).await;
     opened.project(&at_the_end.events).await;
     opened.assert_rows(&histories).await;
@@ -835,7 +836,7 @@ pub async fn one_account_is_restored_in_its_place(under_test: &dyn RestoreUnderT
         "UPDATE bank_accounts SET holder = 'Nobody', version = 77 WHERE account_id = {}",
         "UPDATE bank_accounts SET version = 2 WHERE account_id = {}",
     ] {
-        // The long one as well.
+        // The long history is restored as well.
         for history in [&histories[0], histories.last().expect("a long one")] {
             let statement = damage.replace("{}", &under_test.literal(history.account_id));
             assert!(opened.execute(statement).await > 0);
@@ -844,12 +845,12 @@ pub async fn one_account_is_restored_in_its_place(under_test: &dyn RestoreUnderT
             opened.assert_rows(&histories).await;
         }
     }
-    // An account that nobody has opened has no row afterwards.
+    // An account that was never opened has no row afterwards.
     let extra = AccountHistory::random(&mut Dice::seeded(19), 5);
     opened.project(&extra.events).await;
     assert_eq!(opened.restore_alone(&extra).await.expect("restores"), 0);
     opened.assert_rows(&histories).await;
-    // A gap is closed, and what waited behind it dropped.
+    // A gap is closed, and the events that waited behind it are dropped.
     let gap = AccountHistory::random(&mut Dice::seeded(20), 6);
     opened.append(&gap.commits()).await;
     opened.project(&gap.events[2..]).await;

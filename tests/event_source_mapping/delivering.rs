@@ -12,7 +12,7 @@ use crate::contract::{AccountHistory, Dice, OnServer, ReadDb, ReadDbUnderTest as
 use crate::harness::eventually;
 use crate::lambda_runtime::FunctionPool;
 
-/// Accounts, and all their events: each account's in its order, the accounts mixed.
+/// Accounts and all their events. Each account's events are in order, and the accounts are mixed.
 fn accounts(seed: u64, number: usize, events_each: usize) -> (Vec<AccountHistory>, Vec<EventEnvelope>) {
     let mut dice = Dice::seeded(seed);
     let histories: Vec<_> = (0..number).map(|_| AccountHistory::random(&mut dice, events_each)).collect();
@@ -38,7 +38,7 @@ async fn rows_arrive_through_the_projector_in_this_process() {
     let (topics, on_server) = (Topics::new().await, OnServer::new("READ_DB_URL").await);
     let (projector, read_db) = Projector::on(&on_server, Fails::Never).await;
     let (histories, events) = accounts(100, 10, 8);
-    // Some are there before the mapping, some come while it runs.
+    // Some events are there before the mapping, and some come while it runs.
     topics.publish(&events[..40]).await;
     let running = topics.start(&topics.settings(), projector.clone()).await;
     topics.publish(&events[40..]).await;
@@ -68,8 +68,8 @@ async fn records_twice_in_disorder_and_with_gaps_end_in_the_same_rows_over_12_pa
     let pool = FunctionPool::start("account-projector", 4, &environment).await;
     let (histories, events) = accounts(108, 40, EVENTS_EACH);
     let mut dice = Dice::seeded(109);
-    // Every event twice and in any order, but for a tenth that comes last and backwards: until then nearly every account has
-    // a gap. And to any partition, so that all four processes write the same accounts at once.
+    // Every event comes twice and in any order, except a tenth that comes last and backwards. Until then nearly every
+    // account has a gap. The events go to any partition, so that all four processes write the same accounts at once.
     let (mut first, mut last): (Vec<EventEnvelope>, Vec<EventEnvelope>) =
         events.into_iter().partition(|_| !dice.once_in(10));
     first.extend(first.clone());
@@ -112,7 +112,7 @@ async fn what_was_applied_and_not_committed_is_delivered_again_and_changes_nothi
     let (projector, read_db) = Projector::on(&on_server, Fails::FallsSilent).await;
     let (histories, events) = accounts(103, 6, 5);
     topics.publish(&events).await;
-    // Large enough for all of a partition.
+    // The batch size is large enough for all records of a partition.
     let settings = MappingSettings { batch_size: 100, pollers: 1, ..topics.settings() };
     let killed = topics.start(&settings, projector.clone()).await;
     eventually("a batch was delivered", async || (projector.number_of_batches() > 0).then_some(())).await;
@@ -147,7 +147,7 @@ async fn a_mapping_that_was_stopped_goes_on_where_it_was() {
     let (projector, read_db) = Projector::on(&on_server, Fails::Never).await;
     let (histories, events) = accounts(104, 6, 10);
     topics.publish(&events[..30]).await;
-    // One poller, so that no partition changes hands but by the stop.
+    // There is one poller, so that partitions change hands only by the stop.
     let settings = MappingSettings { pollers: 1, ..topics.settings() };
     let running = topics.start(&settings, projector.clone()).await;
     eventually("some were delivered", async || (projector.number_of_batches() > 0).then_some(())).await;
@@ -168,7 +168,7 @@ async fn two_mappings_of_one_group_share_the_partitions_and_one_takes_over() {
     let (histories, events) = accounts(105, 12, 10);
     let running_one = topics.start(&settings, one.clone()).await;
     let running_other = topics.start(&settings, other.clone()).await;
-    // Both are given work, once the group has settled.
+    // Both get work, once the group has settled.
     let mut published = 0;
     while one.number_of_batches().min(other.number_of_batches()) == 0 && published < events.len() {
         topics.publish(&events[published..published + 6]).await;
@@ -179,7 +179,7 @@ async fn two_mappings_of_one_group_share_the_partitions_and_one_takes_over() {
     let before = one.deliveries().len();
     running_other.stop().await;
     topics.publish(&events[published..]).await;
-    // Each partition once more: one that has left the group leaves none of them alone.
+    // Each partition gets one more record. A member that has left the group must not leave a partition unserved.
     for partition in 0..PARTITIONS {
         topics.publish_record(partition, &foreign(10)).await;
     }
@@ -196,7 +196,7 @@ async fn partitions_that_change_hands_again_and_again_lose_nothing() {
     let (topics, on_server) = (Topics::new().await, OnServer::new("READ_DB_URL").await);
     let (projector, read_db) = Projector::on(&on_server, Fails::Never).await;
     let (histories, events) = accounts(106, 20, 20);
-    // Batches that wait for long, so that something is always under way when the partitions go.
+    // Batches wait long, so that some work is always under way when the partitions go.
     let settings = MappingSettings { batching_window: Duration::from_millis(150), pollers: 1, ..topics.settings() };
     let running = topics.start(&settings, projector.clone()).await;
     let publish = async {
@@ -209,7 +209,7 @@ async fn partitions_that_change_hands_again_and_again_lose_nothing() {
         for turn in 0..6 {
             let guest = topics.start(&settings, projector.clone()).await;
             tokio::time::sleep(Duration::from_millis(1_700)).await;
-            // Every other one as if it were killed.
+            // Every second guest ends as if it were killed.
             if turn % 2 == 0 { guest.stop().await } else { drop(guest) }
         }
     };
@@ -222,7 +222,7 @@ async fn partitions_that_change_hands_again_and_again_lose_nothing() {
 async fn records_that_are_too_large_together_come_in_several_events() {
     let (topics, on_server) = (Topics::new().await, OnServer::new("READ_DB_URL").await);
     let (projector, _) = Projector::on(&on_server, Fails::Never).await;
-    // 10.7 MB in Base64.
+    // The records are 10.7 MB in Base64.
     for _ in 0..10 {
         topics.publish_record(1, &foreign(800_000)).await;
     }
@@ -235,7 +235,7 @@ async fn records_that_are_too_large_together_come_in_several_events() {
     assert_eq!(projector.deliveries().len(), 10);
 }
 
-/// Another system's event, so large.
+/// Another system's event of this size.
 fn foreign(bytes: usize) -> KafkaRecord {
     KafkaRecord {
         key: "k".to_owned(),

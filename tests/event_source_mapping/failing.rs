@@ -11,13 +11,13 @@ use crate::contract::{AccountHistory, Dice, OnServer, ReadDb, ReadDbUnderTest as
 use crate::harness::eventually;
 use crate::lambda_runtime::FunctionPool;
 
-/// Accounts with an account or more on each partition, each with so many events.
+/// Accounts with at least one account on each partition, each with this number of events.
 fn accounts(seed: u64, events_each: usize) -> Vec<AccountHistory> {
     let mut dice = Dice::seeded(seed);
     (0..12).map(|_| AccountHistory::random(&mut dice, events_each)).collect()
 }
 
-/// Round by round, so that each account's neighbours are other accounts.
+/// Publishes round by round, so that each account's neighbours are other accounts.
 async fn publish(topics: &Topics, histories: &[AccountHistory]) {
     for round in 0..histories[0].events.len() {
         let events: Vec<EventEnvelope> = histories.iter().map(|history| history.events[round].clone()).collect();
@@ -46,7 +46,7 @@ async fn a_record_that_fails_ends_as_a_dead_letter_and_once_mended_is_redriven_w
     // when
     let running = topics.start(&topics.settings(), projector.clone()).await;
     topics.all_are_committed().await;
-    // then: the others are applied, the account stands still, and the letter says what it is
+    // then: the other events are applied, the account stands still, and the letter describes the event
     assert_versions(&read_db, &histories[1..], 5).await;
     assert_eq!(version(&read_db, &histories[0]).await, 1);
     assert_eq!(on_server.kept_early().await, 3);
@@ -58,7 +58,7 @@ async fn a_record_that_fails_ends_as_a_dead_letter_and_once_mended_is_redriven_w
     let reason = letter["reason"].as_str().expect("a text");
     assert!(reason.starts_with("RetriesExhausted after 3 invocations"), "{reason}");
 
-    // when: the function is mended, and the letter redriven
+    // when: the function works again, and the letter is redriven
     projector.fails(Fails::Never);
     let place = letter["letter"].as_str().expect("a place");
     let (success, output, log) = topics.dead_letters(&["redrive", "--offset", place]).await;
@@ -74,7 +74,8 @@ async fn a_record_that_fails_ends_as_a_dead_letter_and_once_mended_is_redriven_w
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn damaged_records_amid_good_ones_end_as_dead_letters_with_their_reasons() {
-    // given: between good records on two partitions, one without a header and one whose data is none of its type
+    // given: between good records on two partitions, one record without a header and one whose data does not fit its
+    // type
     let (topics, on_server) = (Topics::new().await, OnServer::new("READ_DB_URL").await);
     let environment = [("READ_DB_URL".to_owned(), on_server.url())];
     let pool = FunctionPool::start("account-projector", 2, &environment).await;
@@ -145,7 +146,7 @@ async fn a_partition_that_is_tried_without_an_end_holds_up_no_other() {
     .await;
     assert_eq!(version(&read_db, &histories[0]).await, 0);
     assert!(!free.is_empty() && !stuck.is_empty());
-    // Nothing is given up, and all is applied once the function can.
+    // No record is given up, and all are applied once the function works.
     assert_eq!(topics.open_letters().await, Vec::<Value>::new());
     projector.fails(Fails::Never);
     topics.all_are_committed().await;

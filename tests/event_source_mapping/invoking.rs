@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 
 use crate::harness::eventually;
 
-/// Does what the event says.
+/// A function that does as the event says.
 #[derive(Default)]
 struct Obedient {
     running: AtomicUsize,
@@ -30,7 +30,8 @@ impl EventFunction for Obedient {
                 tokio::time::sleep(Duration::from_secs(30)).await;
                 Ok(Value::Null)
             }
-            // A schedule's event. It takes longer than the schedule's pause, and fails every second time.
+            // The event comes from a schedule. The function takes longer than the schedule's pause, and fails every
+            // second time.
             None if event["source"] == "aws.scheduler" => {
                 let running = self.running.fetch_add(1, Ordering::SeqCst) + 1;
                 self.most_at_once.fetch_max(running, Ordering::SeqCst);

@@ -1,5 +1,5 @@
-//! The event source mapping on the real Kafka, before the projector on the real MySQL: in this process behind the
-//! Invoke API, and as the function's own processes.
+//! The event source mapping on the real Kafka, before the projector on the real MySQL. The projector runs in this
+//! process behind the Invoke API, or as the function's own processes.
 
 mod delivering; // rows arrive, whatever happens on the way
 mod failing; // records that cannot be applied, and what becomes of them

@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 
 use crate::contract::{OnServer, ReadDb, ReadDbUnderTest as _};
 
-/// The projector, which fails as it is told to, and remembers what it was given.
+/// The projector, which fails on command and remembers its input.
 pub struct Projector {
     function: AccountProjectorFunction,
     fails: Mutex<Fails>,
@@ -21,12 +21,12 @@ pub struct Projector {
     answers_never: Notify,
 }
 
-/// What happens to a batch.
+/// The effect on a batch.
 #[derive(Debug, Clone, Default)]
 pub enum Fails {
     #[default]
     Never,
-    /// For so many more batches: the function errs.
+    /// For this number of further batches, the function fails.
     Times(usize),
     /// It panics over the record with this event.
     PanicsOver(EventEnvelope),
@@ -57,7 +57,7 @@ impl Projector {
         self.batches.lock().expect("no panic").len()
     }
 
-    /// How often each record was delivered.
+    /// The number of deliveries of each record.
     pub fn deliveries(&self) -> BTreeMap<(i32, i64), usize> {
         let mut deliveries = BTreeMap::new();
         for record in self.batches.lock().expect("no panic").iter().flatten() {
@@ -66,7 +66,7 @@ impl Projector {
         deliveries
     }
 
-    /// Each partition's records came in their order, but for those that came again.
+    /// Asserts that each partition's records came in their order, apart from repeats.
     pub fn assert_in_order(&self) {
         let mut next: BTreeMap<i32, i64> = BTreeMap::new();
         for (partition, offset) in self.batches.lock().expect("no panic").iter().flatten() {
@@ -118,7 +118,7 @@ fn records(event: &Value) -> Vec<(i32, i64)> {
         .collect()
 }
 
-/// Takes out the records with this event, and answers which they were.
+/// Removes the records with this event, and answers them.
 fn take_out(batch: &mut Value, event: &EventEnvelope) -> Vec<Value> {
     let id = json!({"ce_id": event.event_id.to_string().as_bytes()});
     let mut taken = Vec::new();

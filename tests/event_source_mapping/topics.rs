@@ -20,7 +20,7 @@ use crate::harness::{eventually, kafka_bootstrap_servers, kafka_settings, lag, p
 pub const PARTITIONS: i32 = 3;
 pub const FUNCTION: &str = "account-projector";
 
-/// A topic and its dead-letter topic, of one test's own and gone with it.
+/// A topic and its dead-letter topic, for one test alone. Both are removed with this value.
 pub struct Topics {
     name: String,
     partitions: i32,
@@ -42,7 +42,7 @@ impl Topics {
         Self { name, partitions: partitions.into(), connection, producer }
     }
 
-    /// Of this test alone, quick to try again.
+    /// Settings of this test alone, with short pauses between tries.
     pub fn settings(&self) -> MappingSettings {
         MappingSettings {
             batch_size: 20,
@@ -53,7 +53,7 @@ impl Topics {
         }
     }
 
-    /// To the partition of its stream: the same for each of a stream's events.
+    /// Publishes each event to the partition of its stream, which is the same for all events of the stream.
     pub async fn publish(&self, events: &[EventEnvelope]) {
         for event in events {
             let partition = i32::from(event.stream_id.0.as_bytes()[15]) % self.partitions;
@@ -70,7 +70,7 @@ impl Topics {
         self.producer.send(message, Timeout::Never).await.expect("acknowledged");
     }
 
-    /// A mapping to this function in this process, by way of the Invoke API.
+    /// Starts a mapping to this function in this process, through the Invoke API.
     pub async fn start(&self, settings: &MappingSettings, function: Arc<dyn EventFunction>) -> Running {
         let api = InvokeApi::serve([(FUNCTION.to_owned(), function)]).await.expect("a port");
         let client = InvokeClient::new(&api.base_url(), Duration::from_secs(20));
@@ -78,7 +78,7 @@ impl Topics {
         Running { mapping, _api: api }
     }
 
-    /// How far the group is behind the topic's end.
+    /// The number of records that the group is behind the topic's end.
     pub fn lag(&self) -> i64 {
         lag(&self.connection, &self.name)
     }
@@ -88,7 +88,7 @@ impl Topics {
             .await;
     }
 
-    /// `passbook dead-letters …` as a process: whether it ended well, its output, and what it said beside it.
+    /// Runs `passbook dead-letters …` as a process. Answers whether it succeeded, its output, and its error output.
     pub async fn dead_letters(&self, arguments: &[&str]) -> (bool, String, String) {
         let mut command = std::process::Command::new(passbook_program());
         without_settings(&mut command)
@@ -118,7 +118,7 @@ impl Drop for Topics {
             let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
             runtime.block_on(admin.delete_topics(&topics, &AdminOptions::new())).expect("deletes");
         });
-        // A topic that is left behind harms nobody.
+        // A topic that is left behind does no harm.
         let _ = dropping.join();
     }
 }
@@ -129,7 +129,7 @@ fn client() -> ClientConfig {
     config
 }
 
-/// A mapping and the function behind it. Dropped it ends like a process that is killed.
+/// A mapping and the function behind it. If it is dropped, it ends like a process that is killed.
 pub struct Running {
     mapping: EventSourceMapping,
     _api: InvokeApi,

@@ -1,5 +1,5 @@
-//! The events of `tests/events/`, one a function, as AWS sends them: what `make invoke` sends to a function by hand, each
-//! function's own binary is sent here, on the real servers.
+//! The events of `tests/events/`, one for each function, as AWS sends them. `make invoke` sends them to a function by
+//! hand. Here each function's own binary gets its event, on the real servers.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -21,7 +21,7 @@ pub fn event_fixture(function: &str) -> Value {
     serde_json::from_str(&text).expect("JSON")
 }
 
-/// A record's headers as Lambda hands them on: an object for each, with the value's bytes as numbers.
+/// A record's headers as Lambda hands them on: an object for each header, with the value's bytes as numbers.
 pub fn headers_of(record: &Value) -> Vec<(String, Vec<u8>)> {
     let headers = record["headers"].as_array().expect("headers").iter();
     headers
@@ -83,7 +83,8 @@ async fn every_function_answers_its_event_on_the_real_servers() {
         let (status, body) = answer(&answer_of(function).await);
         assert_eq!((status, body.pointer(member)), (200, Some(&expected)), "{function}: {body}");
     }
-    // The two that invoke the worker are given an address where nobody listens: what is recorded is found all the same.
+    // The two functions that invoke the worker get an address where no server listens. The recorded restore is found
+    // nevertheless.
     let mut of_restores = environment.clone();
     of_restores.extend(
         [
@@ -105,13 +106,13 @@ async fn every_function_answers_its_event_on_the_real_servers() {
         "restore_id": begun["restore_id"], "status": "succeeded", "events_replayed": 5, "events_total": 5,
     });
     assert_eq!((status, &body), (200, &expected));
-    // The commands have published all five themselves; but their processes ended as soon as they had answered, and may have left
-    // marks, which the relay looks at once they are old enough.
+    // The commands have published all five commits themselves. But their processes ended right after their answers, and
+    // may have left marks. The relay looks at marks once they are old enough.
     let report = answer_of("event-relay").await;
     assert!(report["failed"] == json!(0) && report["delivered"].as_u64().is_some_and(|count| count <= 5), "{report}");
 }
 
-/// What API Gateway sends to its route `$default`.
+/// The event is one that API Gateway sends to its route `$default`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_request_that_no_route_is_for_is_answered_as_the_contract_says() {
     let process = FunctionProcess::start_with("api-description", &[]).await;

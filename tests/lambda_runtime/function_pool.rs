@@ -5,7 +5,8 @@ use tokio::sync::{Mutex, mpsc};
 
 use super::runtime_api::FunctionProcess;
 
-/// Some processes of one function, each with one event at a time, as Lambda has them; whoever finds all busy waits.
+/// Several processes of one function, each with one event at a time, as Lambda runs them. If all are busy, a caller
+/// waits.
 pub struct FunctionPool {
     idle: Mutex<mpsc::Receiver<FunctionProcess>>,
     back: mpsc::Sender<FunctionProcess>,
@@ -21,7 +22,7 @@ impl FunctionPool {
         Self { idle: Mutex::new(idle), back }
     }
 
-    /// What the next process that is idle answers, or the error that it reports.
+    /// The answer of the next idle process, or the error that it reports.
     pub async fn answer(&self, event: Value) -> Result<Value, Value> {
         let process = self.idle.lock().await.recv().await.expect("the pool keeps the other end");
         let answer = process.try_invoke(&event).await;

@@ -1,5 +1,6 @@
-//! Processes that die at any moment (SIGKILL): a command function around its insert and its publishing, the projector around
-//! its commit and the mapping's. What was acknowledged is there, once, and the rows are what the events make.
+//! Processes that die at any moment (SIGKILL): a command function around its insert and its publishing, the projector
+//! around its commit and the mapping's commit. Every acknowledged command is stored once, and the rows are those that
+//! the events give.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,7 +26,7 @@ use crate::harness::{ServersStack, eventually, eventually_within};
 const KILLS: u64 = 200;
 const ACCOUNTS: usize = 4;
 
-/// A projector whose process is killed at a random moment of an invocation, again and again, and then left alone.
+/// A projector whose process is killed at a random moment of an invocation, repeatedly, and then left alone.
 struct DyingProjector {
     environment: Vec<(String, String)>,
     process: Mutex<Option<FunctionProcess>>,
@@ -41,11 +42,11 @@ impl EventFunction for DyingProjector {
             Some(running) => running,
             None => FunctionProcess::start_with("account-projector", &self.environment).await,
         };
-        // From before it has read the batch to after it has answered.
+        // The kill comes at any moment from before the batch is read to after it is answered.
         let lives = Duration::from_micros(500 * self.dice.lock().await.below(120) as u64);
         if self.kills.load(Ordering::Relaxed) < KILLS {
             let answered = tokio::time::timeout(lives, running.try_invoke(&batch)).await;
-            // It may have answered; the mapping is not told.
+            // The process may have answered, but the mapping does not get the answer.
             drop((answered, running));
             self.kills.fetch_add(1, Ordering::Relaxed);
             return Err("the process was killed".into());
@@ -62,7 +63,7 @@ fn deposit(account_id: &str, key: &str) -> Value {
     event("POST", &format!("/accounts/{account_id}/deposits"), Some(account_id), &headers, Some(&body))
 }
 
-/// How often each reference was deposited, the stream's version, and the balance that its events make.
+/// The number of deposits with each reference, the stream's version, and the balance that its events give.
 async fn folded(store: &MongoEventStore, account_id: AccountId) -> (BTreeMap<String, u64>, u64, i64) {
     let commits = store.commits_from(StreamId(account_id.as_uuid()), 1, 10_000).await.expect("reads");
     let (mut deposits, mut version, mut balance_minor) = (BTreeMap::new(), 0, 0);
@@ -92,8 +93,8 @@ async fn processes_killed_200_times_each_lose_nothing_and_double_nothing() {
         account_ids.push(opened["account_id"].as_str().expect("an id").to_owned());
     }
 
-    // The command function, killed from before it has read the request to after it has answered. Four at a time, each with
-    // an account of its own.
+    // The command function is killed at any moment from before it has read the request to after it has answered. Four
+    // run at a time, each with an account of its own.
     let killing = account_ids.iter().enumerate().map(|(number, account_id)| {
         let environment = environment.clone();
         async move {
@@ -102,8 +103,9 @@ async fn processes_killed_200_times_each_lose_nothing_and_double_nothing() {
             for round in 0..KILLS / ACCOUNTS as u64 {
                 let key = format!("{number}-{round}");
                 let process = FunctionProcess::start_with("deposit-funds", &environment).await;
-                // Warm: what is to be cut off is the command, not the start. And a measure of how fast this machine is just
-                // now: a look for an account that is not there is a part of what a deposit takes.
+                // The process is warmed up first, because the kill must hit the command and not the start. The first
+                // search also measures the present speed of this machine: a search for a missing account is a part of
+                // the time of a deposit.
                 let nobodys = deposit("00000000-0000-7000-8000-000000000000", "warm");
                 process.invoke(&nobodys).await;
                 let started_at = Instant::now();
@@ -140,7 +142,7 @@ async fn processes_killed_200_times_each_lose_nothing_and_double_nothing() {
         "{stored} of {KILLS} commands were stored: the kills came all too soon or too late"
     );
 
-    // The relay, once the marks are old enough for it.
+    // The relay runs once the marks are old enough for it.
     let relay = FunctionProcess::start_with("event-relay", &environment).await;
     eventually("the relay has published what was left", async || {
         relay.invoke(&json!({"source": "aws.scheduler"})).await;
@@ -148,7 +150,7 @@ async fn processes_killed_200_times_each_lose_nothing_and_double_nothing() {
     })
     .await;
 
-    // The projector.
+    // Now the projector is killed.
     let projector = Arc::new(DyingProjector {
         environment: environment.clone(),
         process: Mutex::default(),
@@ -168,7 +170,7 @@ async fn processes_killed_200_times_each_lose_nothing_and_double_nothing() {
     let running = EventSourceMapping::start(&connection, &client, &mapping).expect("starts");
     let read_db = MySqlReadDb::connect(&stack.read_db_url()).expect("a URL");
     let accounts = BankAccountRepository::new(Arc::new(read_db.clone()));
-    // On a busy machine a process takes its time to start.
+    // On a busy machine a process starts slowly.
     eventually_within(Duration::from_secs(180), "the projector was killed so often", async || {
         (projector.kills.load(Ordering::Relaxed) >= KILLS).then_some(())
     })

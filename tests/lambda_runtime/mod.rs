@@ -1,6 +1,6 @@
-//! Each function's own binary as a process behind the Lambda Runtime API, as Lambda runs it: the event comes
-//! as API Gateway writes it, the answer goes back as API Gateway reads it. The databases are the files that
-//! the URLs name; the projector runs beside them in this process.
+//! Each function's own binary as a process behind the Lambda Runtime API, as Lambda runs it. The event comes as API
+//! Gateway writes it, and the answer goes back as API Gateway reads it. The databases are the files that the URLs name.
+//! The projector runs beside them in this process.
 
 #[cfg(feature = "services")]
 mod event_fixtures; // the events of tests/events/, on the real servers
@@ -52,7 +52,7 @@ pub fn event(method: &str, path: &str, account_id: Option<&str>, headers: &Value
     })
 }
 
-/// A function's answer: the status and the body, as a text where it is no JSON by its own word.
+/// A function's answer: the status and the body. The body is a text if its media type is not JSON.
 pub fn answer(response: &Value) -> (u64, Value) {
     let status = response["statusCode"].as_u64().unwrap_or_else(|| panic!("no status in {response}"));
     let body = match response["body"].as_str().filter(|body| !body.is_empty()) {
@@ -76,7 +76,7 @@ async fn every_function_answers_the_contract_from_its_own_binary() {
     let (status, opened) = answer(&open.invoke(&opening).await);
     assert_eq!((status, &opened["balance"]), (201, &json!("10.00")));
     let id = opened["account_id"].as_str().expect("an id");
-    // A warm second invocation, which is a retry.
+    // The second invocation is warm, and is a retry.
     assert_eq!(answer(&open.invoke(&opening).await), (201, opened.clone()));
 
     let path = format!("/accounts/{id}");
@@ -119,7 +119,7 @@ async fn every_function_answers_the_contract_from_its_own_binary() {
     }
     let as_of = FunctionProcess::start("get-account-as-of", &[&event_store]).await;
     let mut request = event("GET", &format!("{path}/as-of/2999-01-01T00:00:00Z"), Some(id), &json!({}), None);
-    // As the time is percent-encoded or not: who decodes it is the gateway's own affair.
+    // The time may be percent-encoded or not, because gateways differ in decoding it.
     for time in ["2999-01-01T00:00:00Z", "2999-01-01T00%3A00%3A00%2B00%3A00"] {
         request["pathParameters"]["time"] = json!(time);
         let (status, answered) = answer(&as_of.invoke(&request).await);

@@ -6,13 +6,13 @@ use super::runtime_api::FunctionProcess;
 use crate::contract::{StreamEnd, counted};
 use crate::harness::{ServersStack, eventually, workspace_folder};
 
-/// The members of the lines that have this one at their top.
+/// The members of the log lines that have this member at their top.
 fn lines_with(member: &str, log: &str) -> Vec<Value> {
     let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     lines.filter(|line| line.get(member).is_some()).collect()
 }
 
-/// The one line of one run of the relay's.
+/// The only such line of one run of the relay.
 async fn line_of_a_run(environment: &[(String, String)], member: &str) -> Value {
     let relay = FunctionProcess::start_with("event-relay", environment).await;
     relay.invoke(&json!({"source": "aws.scheduler"})).await;
@@ -44,7 +44,7 @@ async fn the_relay_ends_each_run_with_the_line_that_its_alarm_reads() {
     let line = line_of_a_run(&stack.environment(), &member).await;
     assert_eq!((&line[&member], &line["level"]), (&json!(0), &json!("INFO")), "{line}");
 
-    // Stored 100 s ago, and nobody takes it.
+    // The commit was stored 100 s ago, and no bus takes it.
     let store = MongoEventStore::connect(&stack.event_store_url()).await.expect("a URL");
     let stored_at = Timestamp::from_unix_micros(Timestamp::now().unix_micros() - 100_000_000).expect("a time");
     let draft = CommitDraft { occurred_at: stored_at, ..StreamEnd::of_new_stream().draft(counted(1)) };
@@ -56,7 +56,7 @@ async fn the_relay_ends_each_run_with_the_line_that_its_alarm_reads() {
     let age_s = line[&member].as_u64().unwrap_or_else(|| panic!("no number in {line}"));
     assert!((100..160).contains(&age_s), "{line}");
 
-    // Kafka takes it.
+    // Now Kafka takes the commit.
     let line = line_of_a_run(&stack.environment(), &member).await;
     assert_eq!((&line[&member], &line["delivered"]), (&json!(0), &json!(1)), "{line}");
 }

@@ -1,5 +1,5 @@
-//! A restore by the three functions that it takes, each in its own binary: asked for, done in parts by a worker that has
-//! itself invoked again, and told of.
+//! A restore by its three functions, each in its own binary. It is requested, done in parts by a worker that has itself
+//! invoked again, and its status is queried.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use super::runtime_api::{FunctionProcess, REQUEST_ID};
 use super::{answer, event};
 
-/// In Lambda's place: takes invocations and answers at once. Each comes out at the other end.
+/// A replacement for Lambda: it takes invocations and answers at once. The receiver gets each invocation.
 async fn lambda() -> (String, mpsc::Receiver<String>) {
     let (invoked, invocations) = mpsc::channel(100);
     let invoked = Arc::new(invoked);
@@ -36,7 +36,7 @@ async fn lambda() -> (String, mpsc::Receiver<String>) {
     (address, invocations)
 }
 
-/// The functions' settings: the folder's databases, and this in Lambda's place.
+/// The functions' settings: the folder's databases, and this replacement for Lambda.
 fn environment(folder: &Path, endpoint: String) -> Vec<(String, String)> {
     [
         ("EVENT_STORE_URL", format!("sqlite://{}", folder.join("events.db").display())),
@@ -79,7 +79,7 @@ async fn a_restore_is_asked_for_done_by_the_worker_and_told_of() {
     assert_eq!((status, &begun["status"]), (202, &json!("running")));
     let invoked = "Event /2015-03-31/functions/passbook-restore-worker/invocations";
     assert_eq!(invocations.recv().await.as_deref(), Some(invoked));
-    // The same again, and another while it runs: neither begins anything.
+    // The same request again, and another request during the restore, begin nothing new.
     let replayed = restore.invoke(&first).await;
     assert_eq!(answer(&replayed), (202, begun));
     assert_eq!(replayed["headers"]["idempotency-replayed"], "true", "{replayed}");
@@ -102,7 +102,7 @@ async fn a_restore_is_asked_for_done_by_the_worker_and_told_of() {
     let expected = json!({"restore_id": id, "status": "succeeded", "events_replayed": 1, "events_total": 1});
     assert_eq!(done, expected);
     assert_eq!(worker.invoke(&json!({})).await, json!({"outcome": "nothing_to_do", "restore_id": null}));
-    // What is over is out of the way, and is answered as at first.
+    // A finished restore does not block others, and the repeated request gets its first answer.
     assert_eq!(answer(&restore.invoke(&first).await).1["restore_id"], json!(id));
     assert_eq!(answer(&restore.invoke(&other).await).0, 202);
     let nobody = tokio::time::timeout(Duration::from_secs(5), invocations.recv()).await.expect("one for the second");
@@ -118,12 +118,13 @@ async fn a_request_that_is_delivered_twice_has_one_worker_and_one_without_a_dead
     let worker = FunctionProcess::start_with("restore-worker", &environment(folder.path(), endpoint)).await;
     let id = RestoreId::generate();
     embedded.read_db.request(id, RestoreKind::Rebuild, None).await.expect("records");
-    // The first delivery is at it.
+    // The first delivery holds the lease.
     let lease = Lease { holder: REQUEST_ID.to_owned(), duration: Duration::from_secs(60) };
     embedded.read_db.take_lease(&lease).await.expect("answers");
     assert_eq!(worker.invoke(&json!({})).await, json!({"outcome": "held_by_another", "restore_id": id.to_string()}));
     embedded.read_db.release_lease(id, &lease).await.expect("releases");
-    // As `cargo lambda watch` gives it to every invocation: ten minutes after the beginning of 1970.
+    // The deadline is the one that `cargo lambda watch` gives to every invocation: ten minutes after the beginning of
+    // 1970.
     let report = worker.try_invoke_until(&json!({}), Some(600_000)).await.expect("answers");
     assert_eq!(report, json!({"outcome": "succeeded", "restore_id": id.to_string()}));
     embedded.close().await;

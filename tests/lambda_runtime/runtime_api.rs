@@ -14,7 +14,7 @@ use tokio::sync::{Mutex, mpsc, watch};
 
 use crate::harness::function_program;
 
-/// A function's binary as a process, and the Runtime API that it asks for events
+/// A function's binary as a process, and the Runtime API from which it gets its events
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>).
 pub struct FunctionProcess {
     process: Child,
@@ -25,18 +25,18 @@ pub struct FunctionProcess {
     answers: Mutex<mpsc::Receiver<Result<Value, Value>>>,
 }
 
-/// In milliseconds since 1970, or what AWS gives: a time to come.
+/// The deadline in milliseconds since 1970. `None` gives a time in the future, as AWS does.
 type DeadlineMs = Option<i64>;
 
 struct RuntimeApi {
-    /// When the function first asked for an event, which is the end of its start.
+    /// The time at which the function first asked for an event. Its start ends there.
     first_asked_at: watch::Sender<Option<Instant>>,
     events: Mutex<mpsc::Receiver<(Value, DeadlineMs)>>,
-    /// An error is what the function reported as one.
+    /// The answers. An error is an error that the function reported.
     answers: mpsc::Sender<Result<Value, Value>>,
 }
 
-/// Of every invocation: Lambda repeats one where it delivers a request again.
+/// The id of every invocation. Lambda repeats an id if it delivers a request again.
 pub const REQUEST_ID: &str = "invocation";
 
 impl FunctionProcess {
@@ -51,7 +51,7 @@ impl FunctionProcess {
         Self::start_and_find(None, function, environment).await
     }
 
-    /// The same, with an event waiting for it; [`answer`](Self::answer) has what it makes of that.
+    /// Starts the binary with an event that waits for it. [`answer`](Self::answer) gives the answer to that event.
     pub async fn start_for(event: Value, function: &str, environment: &[(String, String)]) -> Self {
         Self::start_and_find(Some(event), function, environment).await
     }
@@ -91,12 +91,12 @@ impl FunctionProcess {
         Self { process, started_at, first_asked_at, log, events, answers: Mutex::new(answers) }
     }
 
-    /// What it has logged by now, a line each.
+    /// The log so far, in lines.
     pub fn log(&self) -> String {
         self.log.lock().expect("nobody panicked").clone()
     }
 
-    /// From the start of the process to its first request for an event.
+    /// The time from the start of the process to its first request for an event.
     pub async fn time_to_first_request(&self) -> Duration {
         let mut first_asked_at = self.first_asked_at.clone();
         let asked = tokio::time::timeout(Duration::from_secs(30), first_asked_at.wait_for(Option::is_some));
@@ -104,12 +104,12 @@ impl FunctionProcess {
         asked_at - self.started_at
     }
 
-    /// Since the start of the process.
+    /// The time since the start of the process.
     pub fn age(&self) -> Duration {
         self.started_at.elapsed()
     }
 
-    /// The most memory that the process has had so far, in KiB, as Linux counts it.
+    /// The most memory that the process has used so far, in KiB, as Linux counts it.
     pub fn peak_memory_kib(&self) -> u64 {
         let id = self.process.id().expect("it runs");
         let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("Linux tells of its processes");
@@ -122,23 +122,23 @@ impl FunctionProcess {
         self.process.kill().await.expect("it runs");
     }
 
-    /// Hands it one event and waits for its answer.
+    /// Hands the process one event and waits for its answer.
     pub async fn invoke(&self, event: &Value) -> Value {
         self.try_invoke(event).await.unwrap_or_else(|error| panic!("the function failed: {error}"))
     }
 
-    /// Hands it one event and waits for its answer, or for the error that it reports.
+    /// Hands the process one event and waits for its answer, or for the error that it reports.
     pub async fn try_invoke(&self, event: &Value) -> Result<Value, Value> {
         self.try_invoke_until(event, None).await
     }
 
-    /// The same with this deadline.
+    /// As [`try_invoke`](Self::try_invoke), with this deadline.
     pub async fn try_invoke_until(&self, event: &Value, deadline_ms: DeadlineMs) -> Result<Value, Value> {
         self.events.send((event.clone(), deadline_ms)).await.expect("the function asks");
         self.next_answer().await
     }
 
-    /// Waits for the answer to the event that it was started for.
+    /// Waits for the answer to the event with which the process was started.
     pub async fn answer(&self) -> Value {
         self.next_answer().await.unwrap_or_else(|error| panic!("the function failed: {error}"))
     }
@@ -149,11 +149,11 @@ impl FunctionProcess {
         answer.expect("an answer")
     }
 
-    /// Runs the binary with this environment and no other, until it ends: whether well, and what it said.
+    /// Runs the binary with this environment and no other, until it ends. Answers whether it succeeded, and its output.
     pub async fn run(function: &str, environment: &[(String, String)]) -> (bool, String) {
         let mut command = command(function);
         command.envs(environment.iter().map(|(name, value)| (name, value)));
-        // Nobody listens there; the function is not to come so far.
+        // No server listens there. The function must end before it would connect.
         command.env("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9");
         let output = tokio::time::timeout(Duration::from_secs(30), command.kill_on_drop(true).output());
         let output = output.await.expect("it ends by itself").expect("it starts");
@@ -207,7 +207,7 @@ async fn error(State(api): State<Arc<RuntimeApi>>, Path(_id): Path<String>, body
 }
 
 async fn answer(api: &RuntimeApi, answer: Result<Value, Value>) -> http::StatusCode {
-    // The test may have ended.
+    // The send fails if the test has ended.
     let _ = api.answers.send(answer).await;
     http::StatusCode::ACCEPTED
 }

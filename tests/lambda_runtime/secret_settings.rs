@@ -1,5 +1,5 @@
-//! Functions that are given the ARNs of their secrets and no URL, as `template.yaml` gives them, with moto in the place of
-//! Secrets Manager and KMS.
+//! Functions that get the ARNs of their secrets and no URL, as `template.yaml` sets them. Moto replaces Secrets Manager
+//! and KMS.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,10 +17,10 @@ use super::runtime_api::FunctionProcess;
 use super::{answer, event};
 use crate::harness::{Moto, ServersStack, address, event_store_url, eventually, mysql_server_url, read_cloud_events};
 
-/// In every secret here, and nowhere else.
+/// The password is in every secret here, and in no other place.
 const PASSWORD: &str = "s3cret-Kq7Zw";
 
-/// Some secrets in moto, and what a function is given beside their ARNs.
+/// Some secrets in moto, and the functions' other settings.
 struct Secrets {
     moto: Moto,
 }
@@ -30,14 +30,15 @@ impl Secrets {
         (variable.to_owned(), self.moto.make_secret(variable, text).await)
     }
 
-    /// What Lambda gives by itself, these, and a log of everything.
+    /// Lambda's own variables, these variables, and a log of everything.
     fn environment(&self, variables: &[(String, String)]) -> Vec<(String, String)> {
         let everything = ("PASSBOOK_LOG".to_owned(), "trace".to_owned());
         self.moto.environment().into_iter().chain([everything]).chain(variables.iter().cloned()).collect()
     }
 }
 
-/// A user of the read database with this password, who may read and write this stack's tables; gone with this.
+/// A user of the read database with this password, who may read and write this stack's tables. It is dropped with this
+/// value.
 struct ReadDbUser {
     name: String,
     url: String,
@@ -45,7 +46,7 @@ struct ReadDbUser {
 
 impl ReadDbUser {
     async fn of(stack: &ServersStack) -> Self {
-        // 32 characters at most.
+        // A name may have at most 32 characters.
         let name = format!("u_{}", &stack.topic()[stack.topic().len() - 24..]);
         let user = Self { url: with_user(&stack.read_db_url(), &name, PASSWORD), name };
         let name = &user.name;
@@ -71,7 +72,7 @@ async fn as_root(statement: String) {
     connection.close().await.expect("closes");
 }
 
-/// The secret's text has the word in a place where the server has no use for it.
+/// A secret with the word in a place that the server does not use.
 fn with_a_secret_word(mongodb_url: &str) -> String {
     let separator = if mongodb_url.contains('?') { '&' } else { '?' };
     format!("{mongodb_url}{separator}appName={PASSWORD}")
@@ -82,7 +83,7 @@ async fn secrets_are_read_from_secrets_manager_in_their_own_region() {
     let secrets = Secrets { moto: Moto::start() };
     let url = format!("mysql://app:{PASSWORD}@db/passbook");
     let variables = [
-        // Not where the secrets are.
+        // The region differs from that of the secrets.
         ("AWS_REGION".to_owned(), "eu-west-1".to_owned()),
         ("KAFKA_BOOTSTRAP_SERVERS".to_owned(), "one:9096".to_owned()),
         ("KAFKA_SIGN_IN".to_owned(), "scram".to_owned()),
@@ -110,7 +111,7 @@ async fn a_command_the_projector_and_a_query_run_on_secrets_alone_and_show_none(
     let user = ReadDbUser::of(&stack).await;
     let name = stack.topic();
 
-    // A command: MongoDB twice, KMS, and Kafka by a password.
+    // A command uses MongoDB twice, KMS, and Kafka by a password.
     let credentials = json!({"username": "passbook", "password": "passbook"}).to_string();
     let variables = [
         secrets.named(EVENT_STORE_URL_SECRET_ARN, Some(&with_a_secret_word(&stack.event_store_url()))).await,
@@ -129,7 +130,7 @@ async fn a_command_the_projector_and_a_query_run_on_secrets_alone_and_show_none(
     let (status, opened) = answer(&open.invoke(&event("POST", "/accounts", None, &json!({}), Some(&body))).await);
     assert_eq!((status, &opened["balance"]), (201, &json!("100.00")), "{opened}");
     let id = opened["account_id"].as_str().expect("an id");
-    // It was published there: a signed-out client reads the same topic.
+    // The commit was published there: a client without a sign-in reads the same topic.
     let records = eventually("the record is there", async || {
         let records = read_cloud_events(&crate::harness::kafka_bootstrap_servers(), &name).await;
         (!records.is_empty()).then_some(records)
@@ -137,7 +138,7 @@ async fn a_command_the_projector_and_a_query_run_on_secrets_alone_and_show_none(
     .await;
     assert_eq!(records[0]["key"], json!(id));
 
-    // The projector, behind its mapping.
+    // The projector runs behind its mapping.
     let variables = [secrets.named(READ_DB_URL_SECRET_ARN, Some(&user.url)).await];
     let read_side = secrets.environment(&variables);
     let projector = Arc::new(Projector(FunctionProcess::start_with("account-projector", &read_side).await));
@@ -148,7 +149,7 @@ async fn a_command_the_projector_and_a_query_run_on_secrets_alone_and_show_none(
     let client = InvokeClient::new(&invoke_api.base_url(), Duration::from_secs(20));
     let running = EventSourceMapping::start(&connection, &client, &mapping).expect("starts");
 
-    // A query.
+    // A query reads the account.
     let get = FunctionProcess::start_with("get-account", &read_side).await;
     let request = event("GET", &format!("/accounts/{id}"), Some(id), &json!({"passbook-min-version": "1"}), None);
     let account = eventually("the row is there", async || {
@@ -168,7 +169,7 @@ async fn a_command_the_projector_and_a_query_run_on_secrets_alone_and_show_none(
     user.drop().await;
 }
 
-/// One process, which the mapping invokes.
+/// One process that the mapping invokes.
 struct Projector(FunctionProcess);
 
 #[async_trait::async_trait]

@@ -1,6 +1,6 @@
-//! One account's way through everything, each hop a process of its own: an HTTP event in, the document in MongoDB, the
-//! records on Kafka as a client in another language reads them, the projector behind its event source mapping, the rows
-//! in MySQL, an HTTP answer out.
+//! One account's way through all parts, each hop in a process of its own: an HTTP event in, the document in MongoDB,
+//! the records on Kafka as a client in another language reads them, the projector behind its event source mapping, the
+//! rows in MySQL, an HTTP answer out.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,7 +43,7 @@ async fn a_command_becomes_a_document_a_record_a_row_and_an_answer_each_hop_a_pr
     let (status, deposited) = answer(&deposit.invoke(&request).await);
     assert_eq!((status, &deposited["version"]), (200, &json!(2)), "{deposited}");
 
-    // MongoDB: a document a command, neither of them marked any more.
+    // MongoDB has one document for each command, and neither is marked any more.
     let is_published = |commit: &Document| !commit.contains_key("undelivered");
     let stored = eventually("both commits are there and published", async || {
         let stored = commits(&stack).await;
@@ -56,7 +56,7 @@ async fn a_command_becomes_a_document_a_record_a_row_and_an_answer_each_hop_a_pr
         .collect();
     assert_eq!(first_versions, [1, 2]);
 
-    // Kafka: CloudEvents, by another client's reading.
+    // Kafka has CloudEvents, as another client reads them.
     let records = read_cloud_events(&kafka_bootstrap_servers(), &stack.topic()).await;
     let seen: Vec<(&Value, &Value, &Value)> = records
         .iter()
@@ -73,7 +73,7 @@ async fn a_command_becomes_a_document_a_record_a_row_and_an_answer_each_hop_a_pr
     let trace = records[1]["attributes"]["traceparent"].as_str().expect("text");
     assert!(trace.starts_with("00-4bf92f3577b34da6a3ce929d0e0e4736-"), "{trace}");
 
-    // The projector, in two processes, behind the mapping.
+    // The projector runs in two processes, behind the mapping.
     let pool = FunctionPool::start("account-projector", 2, &environment).await;
     let mapping = MappingSettings::new("account-projector", stack.topic());
     let invoke_api = InvokeApi::serve([(mapping.function_name.clone(), Arc::new(pool) as _)]).await.expect("a port");
@@ -113,7 +113,7 @@ async fn the_gateway_hands_requests_to_functions_that_are_processes_behind_an_in
     let server = tokio::task::block_in_place(|| Server::start_with(&environment));
     let client = server.client();
 
-    // The claims are the gateway's, the answer with its headers is the function's, the row the projector's.
+    // The claims come from the gateway, the answer with its headers from the function, the row from the projector.
     let body = json!({"holder": "Zoë 李", "kind": "checking", "currency": "EUR", "opening_balance": "100"});
     let opened = client.post("/accounts", &body).await;
     opened.expect(201);
@@ -126,7 +126,7 @@ async fn the_gateway_hands_requests_to_functions_that_are_processes_behind_an_in
     assert_eq!((account.text("holder"), account.header("etag")), ("Zoë 李", Some("\"1\"")));
     let refused = client.get(&format!("{path}/transactions?limit=0")).await;
     refused.expect_problem(400, "malformed_request");
-    // What no function is there for, and what no route is there for.
+    // The first route has no running function, and the second path has no route.
     client.get("/accounts").await.expect_problem(503, "unavailable");
     client.get("/nowhere").await.expect_problem(404, "not_found");
 }

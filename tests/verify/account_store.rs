@@ -17,7 +17,7 @@ use crate::contract::Dice;
 
 const AGGREGATES: &[&dyn AnyAggregate] = &[&KnownAggregate::<AccountAggregate>::NEW];
 
-/// Both sides of one test.
+/// Both databases of one test.
 pub struct AccountStore {
     pub event_store: Arc<dyn EventStoreRepository>,
     pub scan: Arc<dyn CommitScan>,
@@ -40,7 +40,7 @@ impl Keys {
     }
 }
 
-/// What a verification said.
+/// The reports of a verification.
 #[derive(Debug, Default)]
 pub struct Heard {
     pub findings: Vec<Finding>,
@@ -65,8 +65,8 @@ fn eur(amount_minor: i64) -> Money {
 }
 
 impl AccountStore {
-    /// So many accounts with 6 to 12 commits each, of which some hold two events and some have a key, written by the
-    /// write side's own code and projected.
+    /// Fills the store with this number of accounts, each with 6 to 12 commits. Some commits hold two events, and some
+    /// have a key. The write side's own code writes them, and they are projected.
     pub async fn fill(&self, projector: &dyn EventHandler, accounts: usize) {
         let mut dice = Dice::seeded(11);
         let handler: EventSourcingHandler<AccountAggregate> =
@@ -112,7 +112,7 @@ impl AccountStore {
         scanned.into_iter().filter_map(|found| found.commit.ok()).collect()
     }
 
-    /// All of it, without patience for what is behind.
+    /// Verifies the whole store, without patience for rows that are behind.
     pub async fn verify(&self, anchor: Option<HeadsFile>) -> (Heard, Outcome) {
         let mut heard = Heard::default();
         let opened = Arc::new(OpenedCommitScan::new(self.scan.clone(), self.keys.personal_data.clone()));
@@ -122,7 +122,7 @@ impl AccountStore {
         (heard, outcome)
     }
 
-    /// Fails unless nothing is found.
+    /// Fails if there is a finding.
     pub async fn expect_clean(&self, when: &str) {
         let (heard, _) = self.verify(None).await;
         assert_eq!(heard.findings, [], "{when}");

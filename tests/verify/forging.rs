@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::contract::Dice;
 
-/// A member of the commit, or of what is in it, with another value; the hash stays.
+/// The members of the commit, and of its content, that get another value. The hash stays.
 pub const FIELDS: &[&str] = &[
     "aggregate_type",
     "events: one less or one more",
@@ -95,7 +95,8 @@ pub fn edited(draft: &CommitDraft, field: &str, dice: &mut Dice) -> CommitDraft 
             let balance = &mut draft.state.data["opened"]["balance_minor"];
             *balance = json!(balance.as_i64().expect("a balance") + 1);
         }
-        // The first commit of a stream has none, and a table may insist on that.
+        // The first commit of a stream has no previous hash, and a table may require that. Then another member is
+        // changed.
         "previous_hash" if draft.previous_hash.is_some() => draft.previous_hash = Some(Digest::of(b"another")),
         "previous_hash" => "bob".clone_into(&mut draft.caller),
         _ => panic!("no field {field}"),
@@ -103,8 +104,8 @@ pub fn edited(draft: &CommitDraft, field: &str, dice: &mut Dice) -> CommitDraft 
     draft
 }
 
-/// A whole stream's commits with versions, states and hashes as their events make them: as its own writer would have
-/// written them.
+/// A whole stream's commits with versions, states and hashes as their events give them. Its own writer would have
+/// written them so.
 pub fn rewritten(stream: &[Commit]) -> Vec<Commit> {
     let mut aggregate = AccountAggregate::default();
     let mut next_version = 1;

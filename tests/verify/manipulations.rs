@@ -9,33 +9,33 @@ use super::account_store::AccountStore;
 use super::forging::{FIELDS, edited, rewritten};
 use crate::contract::Dice;
 
-/// The event store as somebody may use it who does not keep to the port.
+/// The event store as a writer uses it that ignores the port.
 #[async_trait]
 pub trait Tampering: Send + Sync {
-    /// Takes a commit out.
+    /// Removes a commit.
     async fn remove(&self, place: CommitPlace);
 
-    /// Puts one in where none is. In the log it stands where the store's own commit of that place stood.
+    /// Inserts a commit in an empty place. In the log it gets the position of the store's own commit of that place.
     async fn put(&self, commit: &Commit);
 }
 
-/// What was done, and where it must be found.
+/// A manipulation, and the place where it must be found.
 struct Manipulation {
     name: String,
-    /// Taken out.
+    /// The removed commits.
     removed: Vec<CommitPlace>,
-    /// Put in, once that is out.
+    /// The commits inserted after the removal.
     put: Vec<Commit>,
     stream_id: StreamId,
-    /// The version, where it can only be one.
+    /// The version, if only one is possible.
     version: Option<u64>,
-    /// Whether it takes the heads of before to find it.
+    /// Whether the manipulation is found only with the earlier heads.
     by_heads: bool,
 }
 
 const KINDS: usize = 20;
 
-/// 200 manipulations, each by itself and then undone.
+/// Does 200 manipulations, each alone and then undone.
 pub async fn each_of_200_manipulations_is_named(store: &AccountStore, tampering: &dyn Tampering) {
     store.expect_clean("before").await;
     let commits = store.commits().await;
@@ -93,7 +93,7 @@ fn manipulation(round: usize, commits: &[Commit], dice: &mut Dice) -> Manipulati
     let stream = streams[dice.below(streams.len())];
     let other = streams.iter().find(|other| other[0].draft.stream_id != stream[0].draft.stream_id).expect("another");
     let (first, last) = (&stream[0], &stream[stream.len() - 1]);
-    // Neither the first nor the last.
+    // The commit is neither the first nor the last.
     let middle = 1 + dice.below(stream.len() - 2);
     let any = dice.below(stream.len());
     let done = |name: &str, removed: Vec<&Commit>, put: Vec<Commit>, version: Option<u64>| Manipulation {
@@ -106,7 +106,7 @@ fn manipulation(round: usize, commits: &[Commit], dice: &mut Dice) -> Manipulati
     };
     let version_of = |commit: &Commit| Some(commit.draft.first_version);
     match round % KINDS {
-        // Most often, since there are as many as there are fields.
+        // This kind comes most often, because there are many fields.
         0..6 => {
             let field = FIELDS[(round / KINDS * 6 + round % KINDS) % FIELDS.len()];
             let commit = &stream[any];
@@ -128,7 +128,7 @@ fn manipulation(round: usize, commits: &[Commit], dice: &mut Dice) -> Manipulati
             done("edited the hash", vec![commit], vec![put], version_of(commit))
         }
         9 => {
-            // The edited event and all that follow it, as if they had been written so.
+            // The edited event and all later ones look as if they had been written so.
             let mut forged = stream.to_vec();
             forged[any].draft = edited(&forged[any].draft, "amount_minor", dice);
             let put = rewritten(&forged).split_off(any);

@@ -1,4 +1,4 @@
-//! What `passbook verify` is made of: every manipulation of a store is named, and none in a clean one.
+//! Tests of the parts of `passbook verify`: it names every manipulation of a store, and finds none in a clean store.
 
 mod account_store; // accounts in an event store, with their rows
 mod forging; // commits as somebody would write them who wants not to be found

@@ -19,7 +19,7 @@ struct OnServers {
     event_store: Arc<MongoEventStore>,
     commits: Collection<Document>,
     store: AccountStore,
-    // Dropped last, and the databases with them.
+    // This field is dropped last, and the databases with it.
     _mongodb: OnMongodb,
     _mysql: OnServer,
 }
@@ -37,7 +37,7 @@ impl OnServers {
         };
         store.fill(&MySqlProjector::new(read_db, PROJECTIONS), accounts).await;
         let database = mongodb.database().await;
-        // Whoever may write may also tell the server to let anything in.
+        // A user with write access may also switch the validator off.
         database.run_command(doc! { "collMod": "commits", "validator": {} }).await.expect("changes it");
         Self { event_store, commits: database.collection("commits"), store, _mongodb: mongodb, _mysql: mysql }
     }
@@ -68,7 +68,7 @@ async fn each_of_200_manipulations_of_a_collection_is_named_and_none_in_a_clean_
     each_of_200_manipulations_is_named(&on_servers.store, &on_servers).await;
 }
 
-/// Each member, as anyone may set it; what no hash covers, too.
+/// Each member is changed, as any writer could do it; also members that no hash covers.
 #[tokio::test]
 async fn an_edit_of_any_member_of_a_document_is_named() {
     let on_servers = OnServers::filled(3).await;
@@ -116,7 +116,7 @@ async fn an_edit_of_any_member_of_a_document_is_named() {
         on_servers.commits.replace_one(filter.clone(), &original).await.expect("replaces");
     }
     on_servers.store.expect_clean("after all was undone").await;
-    // The mark of what is not on the bus yet is no part of the commit.
+    // The mark of a commit that is not yet on the bus is not part of the commit.
     let unmark = doc! { "$unset": { "undelivered": true } };
     on_servers.commits.update_one(filter, unmark).await.expect("edits");
     on_servers.store.expect_clean("without the mark").await;

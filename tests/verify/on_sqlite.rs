@@ -39,7 +39,7 @@ impl OnSqlite {
         Self { home, event_store, store }
     }
 
-    /// The file without what keeps commits from being changed.
+    /// The file without the guards that keep commits from being changed.
     async fn raw(&self) -> SqlitePool {
         let raw = raw(&self.home.path().join("events.db")).await;
         for trigger in ["commits_are_never_updated", "commits_are_never_deleted"] {
@@ -61,7 +61,7 @@ async fn run(raw: &SqlitePool, statement: &str) -> u64 {
 struct InAFile {
     raw: SqlitePool,
     event_store: SqliteEventStore,
-    /// Where each of the store's own commits stands in the log.
+    /// The position of each of the store's own commits in the log.
     positions: BTreeMap<CommitPlace, i64>,
 }
 
@@ -100,7 +100,7 @@ async fn each_of_200_manipulations_of_a_file_is_named_and_none_in_a_clean_one() 
     each_of_200_manipulations_is_named(&on_sqlite.store, &in_a_file).await;
 }
 
-/// Each column, by a statement as anyone may type it; what no hash covers, too.
+/// Each column is changed by a statement that any user could type; also columns that no hash covers.
 #[tokio::test]
 async fn an_edit_of_any_column_of_a_file_is_named() {
     let on_sqlite = OnSqlite::filled(3).await;

@@ -6,7 +6,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 
 use crate::harness::{Client, Data, Server, is_on_servers};
 
-/// The checker of `docs/commit-hash.md`: the end of what it prints, and whether it found nothing wrong.
+/// Runs the checker of `docs/commit-hash.md`. Answers the end of its output, and whether it found no fault.
 fn checked(store: &str) -> (String, bool) {
     let mut python = Command::new("python3");
     python.args([concat!(env!("CARGO_MANIFEST_DIR"), "/verify/check_hashes.py"), store]);
@@ -20,7 +20,7 @@ fn checked(store: &str) -> (String, bool) {
     (printed, output.status.success())
 }
 
-/// The line of JSON in the document has the hash that stands below it, by the program's own code and as bytes alone.
+/// The line of JSON in the document has the hash below it, both by the program's own code and from the bytes alone.
 #[test]
 fn the_example_of_the_document_has_the_hash_that_it_says() {
     let document = include_str!("../../docs/commit-hash.md");
@@ -33,7 +33,7 @@ fn the_example_of_the_document_has_the_hash_that_it_says() {
     assert!(document.contains(&format!("These {} bytes", example.len())));
 }
 
-/// Texts that JSON has to escape, every type of event, several currencies.
+/// Makes texts that JSON must escape, every type of event, and several currencies.
 async fn live(client: &Client) {
     for (currency, amount) in [("EUR", "10.05"), ("JPY", "1000000000000000"), ("KWD", "0.001")] {
         let account_id = client.open_in(currency, amount).await;
@@ -54,7 +54,7 @@ async fn a_file_that_the_program_wrote_has_the_hashes_that_python_computes() {
     let file = server.home().join("events.db");
     let path = file.display().to_string();
     assert_eq!(checked(&path), ("9 commits, 0 of them wrong\n".to_owned(), true));
-    // And it can find something.
+    // The checker can also find a fault.
     let mut raw = SqliteConnectOptions::new().filename(&file).connect().await.expect("opens");
     let edit = "DROP TRIGGER commits_are_never_updated; UPDATE commits SET caller = 'bob' WHERE position = 2";
     sqlx::raw_sql(edit).execute(&mut raw).await.expect("runs");

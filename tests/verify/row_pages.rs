@@ -4,7 +4,7 @@ use projection::{Cells, GroupTotals, Projection as _, RowScan, ScannedLine, Scan
 
 use crate::contract::{AccountHistory, Dice};
 
-/// Projects accounts of all kinds into a read database, and reads all of it back in pages of every size.
+/// Projects accounts of all kinds into a read database, and reads all of its rows back in pages of every size.
 pub async fn pages_of_any_size_give_every_row_and_line_once_and_in_order(
     projector: &dyn EventHandler,
     rows: &dyn RowScan,
@@ -33,7 +33,7 @@ pub async fn pages_of_any_size_give_every_row_and_line_once_and_in_order(
         let lines: Vec<_> = lines.into_iter().map(|line| line.line).collect();
         assert_eq!(lines, expected_lines, "pages of {limit}");
     }
-    // One account, and those between two.
+    // The ranges are one account, and the accounts between two.
     let (from, before) = (expected_rows[4].stream_id, expected_rows[9].stream_id);
     let of_one = StreamRange::of_stream(from);
     assert_eq!(all_rows(rows, of_one, 2).await, expected_rows[4..5]);

@@ -1,4 +1,4 @@
-//! What the local gateway serves: the routes, the functions behind them, and the console.
+//! The parts of the local gateway: the routes, the functions behind them, and the console.
 
 mod console; // the console's files
 mod functions; // every function, on this stack's adapters
@@ -15,8 +15,8 @@ use crate::stack::Stack;
 /// The caller that every request has when tokens are not checked.
 pub const DEVELOPMENT_CALLER: &str = "developer";
 
-/// The gateway before the functions: their handlers on this stack's databases, or processes of their own where the settings say
-/// so. `restore_trigger` tells the process that does restores.
+/// The gateway before the functions. Their handlers run on this stack's databases, or in processes of their own if the
+/// settings say so. `restore_trigger` tells the process that does restores.
 pub(crate) fn gateway(stack: &Stack, restore_trigger: Arc<dyn RestoreTrigger>, tokens: TokenChecker) -> Gateway {
     Gateway::new(routes(), functions_of(stack, restore_trigger), console::FILES.to_vec(), tokens)
 }

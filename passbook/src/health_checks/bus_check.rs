@@ -3,7 +3,7 @@ use bank_read_model::PROJECTIONS;
 use health::DependencyCheck;
 use sqlite_embedded::EmbeddedBus;
 
-/// Looks at the embedded bus: how far the read side is behind.
+/// Checks the embedded bus: how far the read side is behind.
 pub(crate) struct BusCheck {
     pub bus: EmbeddedBus,
 }

@@ -8,11 +8,11 @@ use kafka_clients::{KafkaClientContext, client_config, client_context};
 use kafka_events::{KafkaConnection, KafkaEventPublisher};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 
-/// Below the time that the health check gives each of its dependencies.
+/// The time limit of this check. It is below the limit that the health check gives each dependency.
 const TIMEOUT: Duration = Duration::from_millis(1_500);
 
-/// Looks at Kafka: whether its brokers know the events' topic. It asks them as a consumer and as the publisher, because these two
-/// clients trust different authorities.
+/// Checks that Kafka's brokers know the events' topic. It asks them as a consumer and as the publisher, because these
+/// two clients trust different authorities.
 pub(crate) struct KafkaCheck {
     pub connection: KafkaConnection,
     pub publisher: Arc<KafkaEventPublisher>,
@@ -26,7 +26,7 @@ impl DependencyCheck for KafkaCheck {
 
     async fn look(&self) -> Result<Option<String>, String> {
         let connection = self.connection.clone();
-        // librdkafka waits with the thread that asks.
+        // librdkafka blocks the calling thread while it waits.
         let looked = tokio::task::spawn_blocking(move || partitions_of(&connection)).await;
         let partitions = looked.map_err(|error| error.to_string())??;
         let published_to = tokio::time::timeout(TIMEOUT, self.publisher.look()).await;

@@ -1,4 +1,4 @@
-//! The lines of the health check that only `passbook serve` can give: those of the bus.
+//! The lines of the health check about the bus. Only `passbook serve` can give them.
 
 mod bus_check; // the embedded bus
 #[cfg(feature = "servers")]

@@ -1,8 +1,8 @@
-//! `passbook restore`: the read database rebuilt from the events while the service runs, by the same code as the function
-//! `restore-worker`. It can be killed and started again: it goes on where it was.
+//! `passbook restore`: rebuilds the read database from the events while the service runs, with the same code as the
+//! function `restore-worker`. It can be killed and started again: it continues from its progress.
 
 mod arguments; // the command line
-mod progress; // how far it is, for people
+mod progress; // the progress, for people
 mod task; // the same inside `passbook serve`
 
 use std::process::ExitCode;
@@ -27,45 +27,46 @@ pub use crate::databases::DatabasesError;
 use crate::databases::{Databases, Missing};
 use crate::stop_signal::wait_for_stop_signal;
 
-/// Why there was no restore, or not yet. Where it began, it can be started again and goes on.
+/// The reason why there was no restore, or not yet. A restore that began can be started again and continues.
 #[derive(Debug, thiserror::Error)]
 pub enum RestoreCommandError {
-    /// The environment is wrong. Handling: set it right.
+    /// The environment is wrong. Handling: correct it.
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    /// A database could not be opened. Handling: fix what it names.
+    /// A database could not be opened. Handling: fix the fault that the error names.
     #[error(transparent)]
     Databases(#[from] DatabasesError),
     /// The restore stopped. Handling: see [`RestoreError`].
     #[error("the restore stopped")]
     Restore(#[from] RestoreError),
-    /// The read database did not do its part. Handling: see [`RestoreStoreError`].
+    /// The read database did not do its part of the work. Handling: see [`RestoreStoreError`].
     #[error(transparent)]
     ReadDb(#[from] RestoreStoreError),
     /// The account was not rebuilt. Handling: see [`StreamRestoreError`].
     #[error("account {account_id} was not restored")]
     Account {
-        /// Which.
+        /// The account.
         account_id: AccountId,
-        /// Why.
+        /// The reason.
         #[source]
         source: StreamRestoreError,
     },
-    /// A rebuild was asked for and a way back is under way, or the other way round. Handling: let it end, or give it up.
+    /// A rebuild was requested and a rollback is under way, or the other way round. Handling: let it end, or give it
+    /// up.
     #[error(
         "the restore {id}, begun at {started_at}, is a {}: `passbook restore{}` goes on with it, and --abandon gives it up",
         kind.as_str(),
         if *kind == RestoreKind::Rollback { " --rollback" } else { "" }
     )]
     OtherKindRuns {
-        /// Which.
+        /// The restore under way.
         id: RestoreId,
-        /// What it is.
+        /// The kind of that restore.
         kind: RestoreKind,
-        /// Since when.
+        /// The time of its request.
         started_at: Timestamp,
     },
-    /// The restore that runs is of other projections. Handling: let it end, or give it up.
+    /// The running restore concerns other projections. Handling: let it end, or give it up.
     #[error(
         "the restore {id} is of {}: `passbook restore{}` goes on with it, and --abandon gives it up",
         projection.as_deref().unwrap_or("all projections"),
@@ -74,22 +75,22 @@ pub enum RestoreCommandError {
     OtherProjectionRuns {
         /// The restore.
         id: RestoreId,
-        /// The projection that it is of; none where it is of all.
+        /// Its projection; `None` if it restores all projections.
         projection: Option<String>,
     },
-    /// Somebody is at a restore, and alive. Handling: wait for it.
+    /// A living process works on a restore. Handling: wait for it.
     #[error("the restore {id} runs already: {replayed} of {total} events")]
     RunsAlready {
-        /// Which.
+        /// The restore.
         id: RestoreId,
-        /// Events so far.
+        /// The number of events so far.
         replayed: u64,
-        /// Events in all.
+        /// The number of events in all.
         total: u64,
     },
 }
 
-/// Does what the arguments say, and tells how it goes.
+/// Does the action that the arguments choose, and shows its progress.
 ///
 /// # Errors
 /// See [`RestoreCommandError`].

@@ -5,17 +5,17 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use restore::{RestoreId, RestoreRecord, RestoreStore};
 
-/// How often the record is looked at on a terminal.
+/// The interval at which the record is read for a terminal.
 const BAR_INTERVAL: Duration = Duration::from_millis(250);
-/// How often a line is written elsewhere.
+/// The interval between two lines if there is no terminal.
 const LINE_INTERVAL: Duration = Duration::from_secs(2);
 
-/// Shows how far a restore is, by its record: a bar with rate and time left, or lines where there is no terminal.
+/// Shows a restore's progress from its record: a bar with rate and time left, or lines if there is no terminal.
 pub(crate) struct Progress {
     read_db: Arc<dyn RestoreStore>,
     id: RestoreId,
     bar: Option<ProgressBar>,
-    /// When it was first seen, and how far it was.
+    /// The time when the record was first read, and its progress then.
     begun: Option<(Instant, u64)>,
 }
 
@@ -29,11 +29,11 @@ impl Progress {
         Self { read_db, id, bar, begun: None }
     }
 
-    /// For ever: whoever does the work knows when it is done.
+    /// Shows the progress for ever. The caller ends it when the work is done.
     pub(crate) async fn show(&mut self) {
         loop {
             tokio::time::sleep(if self.bar.is_some() { BAR_INTERVAL } else { LINE_INTERVAL }).await;
-            // What cannot be read now is read the next time.
+            // A record that cannot be read now is read the next time.
             if let Ok(Some(record)) = self.read_db.find(self.id).await
                 && record.events_total > 0
             {
@@ -53,7 +53,7 @@ impl Progress {
         let (begun_at, begun_with) = *self.begun.get_or_insert((Instant::now(), replayed));
         if let Some(bar) = &self.bar {
             if bar.length() != Some(total) {
-                // What an earlier run has done is not this one's speed.
+                // The work of an earlier run does not count for this run's speed.
                 bar.set_length(total);
                 bar.set_position(begun_with);
                 bar.reset_eta();

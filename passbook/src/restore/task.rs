@@ -10,17 +10,17 @@ use tokio::task::JoinHandle;
 
 use super::holder;
 
-/// How often it is looked whether there is a restore to do, without being told: one that another process left behind.
+/// The interval at which the task looks for a restore without being told: another process may have left it behind.
 const LOOK_INTERVAL: Duration = Duration::from_secs(2);
 
-/// The worker in place of `restore-worker` and its schedule: a task of this process.
+/// The replacement for the function `restore-worker` and its schedule: a task of this process.
 pub(crate) struct RestoreTask {
     told: Arc<Notify>,
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
 }
 
-/// Tells the task.
+/// Tells the task that there is a restore to do.
 struct TaskTrigger {
     told: Arc<Notify>,
 }
@@ -34,7 +34,8 @@ impl RestoreTrigger for TaskTrigger {
 }
 
 impl RestoreTask {
-    /// Goes on with a restore that was under way when the last process ended, and then does what it is told.
+    /// Continues a restore that was under way when the last process ended. Then it does each restore that it is told
+    /// of.
     pub(crate) fn start(restorer: Restorer) -> Self {
         let told = Arc::new(Notify::new());
         let (stop, stopped) = oneshot::channel();
@@ -53,9 +54,9 @@ impl RestoreTask {
         Arc::new(TaskTrigger { told: self.told.clone() })
     }
 
-    /// What is under way is rolled back to its last page; the next process goes on there.
+    /// Stops the task. The work under way is rolled back to its last page, and the next process continues there.
     pub(crate) async fn stop(self) {
-        // Both fail only when the task has ended already.
+        // Both calls fail only when the task has ended already.
         let _ = self.stop.send(());
         let _ = self.task.await;
     }
@@ -64,16 +65,16 @@ impl RestoreTask {
 async fn work_for_ever(restorer: &Restorer, told: &Notify) {
     let holder = holder("serve");
     loop {
-        // A run keeps nothing in memory that the next one takes over, so what a defect leaves behind is the database's.
+        // A run leaves nothing in memory for the next run. A defect can leave traces only in the database.
         match AssertUnwindSafe(restorer.run(&holder, None)).catch_unwind().await {
-            // It has said so itself.
+            // The restorer has logged this result itself.
             Ok(Ok(RunOutcome::Finished(_) | RunOutcome::CutShort)) => {}
             Ok(Ok(RunOutcome::HeldByAnother(_) | RunOutcome::NothingToDo)) => {}
             Ok(Err(error)) => tracing::warn!(%error, causes = telemetry::causes(&error), "the restore goes on later"),
-            // The panic has said where by itself.
+            // The panic hook has logged the place of the panic.
             Err(_panic) => tracing::error!("the restore broke by a defect; it is tried again"),
         }
-        // Told in between or not: it looks again soon.
+        // With or without a signal, the task looks again soon.
         let _ = tokio::time::timeout(LOOK_INTERVAL, told.notified()).await;
     }
 }
@@ -89,7 +90,7 @@ mod tests {
 
     use super::*;
 
-    /// Empty, and broken the first time that it is counted.
+    /// An empty event store that panics the first time it is counted.
     #[derive(Default)]
     struct BreaksOnce(AtomicBool);
 

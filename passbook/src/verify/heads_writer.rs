@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use verify::Head;
 
-/// Writes heads beside the file that is named, and puts them in its place only in the end: so that the anchor that is
-/// there is never lost to a run that was cut off, or that found something.
+/// Writes heads to a file beside the named file, and puts it in its place only at the end. So a run that is cut off or
+/// has findings never loses the existing anchor.
 pub(crate) struct HeadsWriter {
     path: PathBuf,
     partial_path: PathBuf,
@@ -26,13 +26,13 @@ impl HeadsWriter {
         self.file.write_all(b"\n")
     }
 
-    /// Into their place.
+    /// Puts the new file in the place of the named file.
     pub(crate) fn keep(self) -> io::Result<()> {
         self.file.into_inner()?.sync_all()?;
         std::fs::rename(&self.partial_path, &self.path)
     }
 
-    /// Nothing was written.
+    /// Removes the new file and leaves the named file unchanged.
     pub(crate) fn discard(self) -> io::Result<()> {
         std::fs::remove_file(&self.partial_path)
     }

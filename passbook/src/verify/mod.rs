@@ -1,11 +1,11 @@
-//! `passbook verify`: is every stored commit as it was written, and does the read database hold what the events make?
-//! It reads, and with `--repair` rebuilds rows; the service may run meanwhile.
+//! `passbook verify`: checks that every stored commit is as it was written, and that the read database holds the rows
+//! that the events give. It only reads, and with `--repair` rebuilds rows. The service may run meanwhile.
 //!
-//! It ends with 0 where all is as it was written, with 1 where something was found, and with 2 where it could not get to
-//! its end.
+//! The exit code is 0 if everything is as it was written, 1 if there is a finding, and 2 if the check could not be
+//! completed.
 
 mod arguments; // the command line
-mod heads_writer; // where each stream ends, into a file
+mod heads_writer; // writes the end of each stream into a file
 mod report; // findings and progress, for people or for programs
 
 use std::path::PathBuf;
@@ -32,35 +32,35 @@ const FOUND_NOTHING: u8 = 0;
 const FOUND_SOMETHING: u8 = 1;
 const COULD_NOT_RUN: u8 = 2;
 
-/// Why there was no verification to its end. What was printed until then was found.
+/// The reason why the verification was not completed. The findings printed until then are valid.
 #[derive(Debug, thiserror::Error)]
 pub enum VerifyCommandError {
-    /// A database could not be opened. Handling: fix what it names.
+    /// A database could not be opened. Handling: fix the fault that the error names.
     #[error(transparent)]
     Databases(#[from] DatabasesError),
-    /// It was not read to its end. Handling: see [`VerifyError`].
+    /// The databases were not read to their end. Handling: see [`VerifyError`].
     #[error(transparent)]
     Verify(#[from] VerifyError),
     /// The heads to verify against cannot be opened. Handling: name the right file.
     #[error("cannot verify against {}", path.display())]
     Against {
-        /// Which file.
+        /// The file's path.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         source: HeadsError,
     },
-    /// The heads cannot be kept. Handling: name a file that can be written.
+    /// The heads cannot be written. Handling: name a file that can be written.
     #[error("cannot write {}", path.display())]
     Heads {
-        /// Which file.
+        /// The file's path.
         path: PathBuf,
-        /// Why.
+        /// The operating system's error.
         source: std::io::Error,
     },
 }
 
-/// Verifies, repairs where that is asked for, and prints it. An error is printed too: its exit code is not that of a
-/// finding.
+/// Verifies, repairs if the arguments ask for it, and prints the result. An error is printed too, and its exit code
+/// differs from that of a finding.
 pub async fn verify(arguments: VerifyArguments) -> ExitCode {
     let exit_code = match run(&arguments).await {
         Ok(outcome) if outcome.findings == 0 => FOUND_NOTHING,
@@ -122,7 +122,7 @@ async fn verify_once(verifier: &Verifier, arguments: &VerifyArguments) -> Result
     Ok(outcome)
 }
 
-/// Rebuilds the rows of streams where a rebuild mends them. Answers how many streams were rebuilt.
+/// Rebuilds the rows of streams whose findings a rebuild repairs. Answers the number of rebuilt streams.
 async fn repair(databases: &Databases, arguments: &VerifyArguments, outcome: &Outcome) -> u64 {
     let streams = databases.stream_restore();
     let report = Report::new(arguments.json, None);
@@ -153,7 +153,7 @@ async fn repair(databases: &Databases, arguments: &VerifyArguments, outcome: &Ou
     repaired
 }
 
-/// Rebuilds a stream's rows in every projection. Answers the version that they are at.
+/// Rebuilds a stream's rows in every projection. Answers their new version.
 async fn restore_everywhere(streams: &StreamRestore, stream_id: StreamId) -> Result<u64, StreamRestoreError> {
     let mut version = 0;
     for projection in PROJECTIONS.all() {

@@ -7,7 +7,7 @@ use verify::{Finding, Head, Outcome, VerifyObserver};
 
 use super::heads_writer::HeadsWriter;
 
-/// Tells what is found while it is found, and how far it is where that is a terminal.
+/// Prints each finding as it comes, and the progress if there is a terminal.
 pub(crate) struct Report {
     as_json: bool,
     bar: ProgressBar,
@@ -24,7 +24,7 @@ impl Report {
         Self { as_json, bar: bar.with_style(style.expect("a constant that every run reads")), heads }
     }
 
-    /// Whether somebody sees how far it is, so that it is worth counting what there is.
+    /// Whether a person sees the progress. Only then is it useful to count the commits first.
     pub(crate) fn is_watched(&self) -> bool {
         !self.bar.is_hidden()
     }
@@ -53,7 +53,7 @@ impl Report {
         }
     }
 
-    /// What it came to; the heads are kept where nothing was found.
+    /// Prints the result, and keeps the heads if there was no finding.
     pub(crate) fn end(self, outcome: &Outcome) -> io::Result<()> {
         self.bar.finish_and_clear();
         let Outcome { streams, projected, commits, events, findings, moving, damaged } = outcome;

@@ -1,4 +1,4 @@
-//! Migrations are embedded into the binary: a new one must rebuild it.
+//! Makes Cargo rebuild the crate for a new migration, because migrations are embedded into the binary.
 fn main() {
     println!("cargo:rerun-if-changed=../../../migrations/mysql");
 }

@@ -9,7 +9,7 @@ pub struct AccountEventConsumer {
 }
 
 impl AccountEventConsumer {
-    /// To this read database.
+    /// A consumer that writes to this read database.
     #[must_use]
     pub fn new(event_handler: Arc<dyn EventHandler>) -> Self {
         Self { event_handler }

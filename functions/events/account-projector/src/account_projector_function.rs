@@ -12,41 +12,42 @@ pub struct AccountProjectorFunction {
     consumer: Arc<dyn EventConsumer>,
 }
 
-/// A batch, record by record.
+/// A batch, sorted into kinds of records.
 #[derive(Default)]
 struct Sorted {
     /// The events.
     events: Vec<EventEnvelope>,
-    /// Of each event, the record that carries it.
+    /// The record of each event.
     places: Vec<ItemIdentifier>,
-    /// Records without a value: Kafka's way to say that a key is gone, which no event of ours says.
+    /// The number of records without a value. For Kafka this means that a key is gone. No event of this program has
+    /// this form.
     tombstones: u64,
-    /// Other systems' events on the same topic.
+    /// The number of other systems' events on the same topic.
     foreign: u64,
     /// Records that cannot be read.
     unreadable: BTreeSet<ItemIdentifier>,
 }
 
 impl AccountProjectorFunction {
-    /// On this read database.
+    /// A projector for this read database.
     #[must_use]
     pub fn new(event_handler: Arc<dyn EventHandler>) -> Self {
         Self::with_consumer(Arc::new(AccountEventConsumer::new(event_handler)))
     }
 
-    /// Before this consumer, where it is not the read database's own alone.
+    /// A projector for this consumer, which may write to more than the read database.
     #[must_use]
     pub fn with_consumer(consumer: Arc<dyn EventConsumer>) -> Self {
         Self { consumer }
     }
 
-    /// Applies a batch, all its events in one transaction, and answers which records failed. None of the others is
-    /// kept back by one that fails: those beside it are applied, and so are those behind it in its partition, but for
-    /// those of its own account, which wait in the read database for their turn. The mapping delivers a partition again
-    /// from its first failed record on; what was applied is then dropped as a repeat.
+    /// Applies a batch, with all its events in one transaction, and answers the records that failed. A failed record
+    /// does not hold back the records beside it. It does not hold back the records behind it in its partition either,
+    /// except those of its own account. These wait in the read database for their turn. The mapping delivers a
+    /// partition again from its first failed record. Events that were applied before are then dropped as repeats.
     ///
     /// # Errors
-    /// [`EventHandlerError`]: nothing was applied, and the whole batch must be delivered again.
+    /// [`EventHandlerError`]: no event was applied, and the whole batch must be delivered again.
     pub async fn project(&self, batch: KafkaEvent) -> Result<BatchResponse, EventHandlerError> {
         let Sorted { events, places, tombstones, foreign, unreadable } = sort(&batch);
         let consumed = self.consumer.consume(&events).await;
@@ -103,7 +104,7 @@ enum NoEvent {
     Unreadable(String),
 }
 
-/// The event that a record carries, or none for a tombstone.
+/// The event of a record, or `None` for a tombstone.
 fn event_of(record: &RecordJson) -> Result<Option<EventEnvelope>, NoEvent> {
     let unreadable = |reason: &str| NoEvent::Unreadable(reason.to_owned());
     let Some(value) = record.value().map_err(unreadable)? else {
@@ -134,7 +135,7 @@ mod tests {
 
     use super::*;
 
-    /// Takes what it is given, but for events whose data says that they are poison.
+    /// A consumer that takes all events except those whose data says that they are poison.
     #[derive(Default)]
     struct Memory {
         taken: Mutex<Vec<EventEnvelope>>,

@@ -1,5 +1,5 @@
-//! A Kafka event source mapping, which reads what command functions and `event-relay` publish -> **this function** -> the
-//! read database, which query functions read.
+//! A Kafka event source mapping, which reads the records of command functions and `event-relay` -> **this function** ->
+//! the read database, which query functions read.
 
 use account_projector::AccountProjectorFunction;
 use bank_read_model::PROJECTIONS;
@@ -12,7 +12,7 @@ async fn main() -> Result<(), Error> {
     let settings = secrets::settings().await?;
     let event_handler = read_side::open_event_handler(&settings.read_db_url()?, PROJECTIONS).await?;
     let function = &AccountProjectorFunction::new(event_handler);
-    // An error is the invocation's: the mapping then delivers the whole batch again.
+    // An error fails the whole invocation. Then the mapping delivers the whole batch again.
     lambda_runtime::run(service_fn(move |event: LambdaEvent<KafkaEvent>| async move {
         function.project(event.payload).await.map_err(Error::from)
     }))

@@ -7,28 +7,29 @@ use futures::StreamExt as _;
 use serde::Serialize;
 use tokio::time::Instant;
 
-/// A mark is taken away without waiting for the majority, and so can be seen a moment longer. How often a page that
-/// shows nothing else is asked for again, and after what pause.
+/// The number of times that a page with no new commits is read again. A mark is taken away without waiting for the
+/// majority, so it can be seen a moment longer.
 const MAX_LOOKS_IN_VAIN: u32 = 40;
 const PAUSE_AFTER_A_LOOK_IN_VAIN: Duration = Duration::from_millis(25);
 
-/// How a run is bounded.
+/// The limits of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RelayLimits {
-    /// A commit younger than this is left to the command that has just stored it, which is about to publish it.
+    /// The least age of a commit that the relay publishes. The command that stored a younger commit is about to publish
+    /// it.
     pub min_age: Duration,
-    /// Commits that are read at once.
+    /// The number of commits that are read at once.
     pub page_commits: u32,
-    /// Streams that are published at once; each stream's own commits go one after the other.
+    /// The number of streams that are published at once. Each stream's own commits go one after the other.
     pub max_streams_at_once: usize,
-    /// What a run leaves of the time that it is given: enough to end the publishing and unmarking under way.
+    /// The part of a run's time that stays unused. It is enough to end the publishing and unmarking under way.
     pub reserve: Duration,
 }
 
 impl Default for RelayLimits {
     fn default() -> Self {
         Self {
-            // Above the time that a command may take to publish (2 s), with room for a clock that is off.
+            // The age is above the time that a command may take to publish (2 s), with room for an inexact clock.
             min_age: Duration::from_secs(5),
             page_commits: 500,
             max_streams_at_once: 64,
@@ -37,74 +38,76 @@ impl Default for RelayLimits {
     }
 }
 
-/// What one run did.
+/// The result of one run.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct RelayReport {
-    /// Commits that the bus took and whose mark is gone.
+    /// The number of commits that the bus took and whose mark is gone.
     pub delivered: u64,
-    /// Commits that the bus took and that are marked still: they are delivered once more.
+    /// The number of commits that the bus took and that are still marked. They are delivered once more.
     pub still_marked: u64,
-    /// Streams of which the bus did not take a commit; it and what follows it wait for the next run.
+    /// The number of streams of which the bus did not take a commit. That commit and the later ones wait for the next
+    /// run.
     pub failed: u64,
-    /// Marked documents that are no commits. A person must look.
+    /// The number of marked documents that are not commits. A person must look.
     pub unreadable: u64,
-    /// Whether the run ended before it had seen all.
+    /// Whether the run ended before it had seen all commits.
     pub is_cut_short: bool,
-    /// How long the oldest commit has waited that is marked still, in seconds; 0 when none is left that was old enough to
-    /// be published. Of a run that was cut short it may be more than that, and never less.
+    /// The waiting time of the oldest commit that is still marked, in seconds. It is 0 when no commit is left that was
+    /// old enough to be published. If the run was cut short, the value may be too high, and is never too low.
     pub oldest_marked_s: u64,
 }
 
 impl RelayReport {
-    /// The line at the end of a run. An alarm of `template.yaml` reads `oldest_marked_s` from it.
+    /// Logs the line at the end of a run. An alarm of `template.yaml` reads `oldest_marked_s` from it.
     pub fn log(&self) {
         let Self { delivered, still_marked, failed, unreadable, is_cut_short, oldest_marked_s } = self;
         tracing::info!(delivered, still_marked, failed, unreadable, is_cut_short, oldest_marked_s, "the run ends");
     }
 }
 
-/// Publishes what is marked, oldest first and each stream's commits in order.
+/// Publishes marked commits, oldest first, with each stream's commits in order.
 ///
-/// Safe to run at any time and twice at once: a commit is then delivered twice, and consumers drop what they had. It
-/// holds no state of its own; the marks are all it knows.
+/// It may run at any time, and twice at once. A commit is then delivered twice, and consumers drop the repeated events.
+/// It holds no state of its own, and knows only the marks.
 pub struct EventRelay {
     marks: Arc<dyn DeliveryMarks>,
     bus: OpeningPublisher,
     limits: RelayLimits,
 }
 
-/// What became of one stream's commits of a page.
+/// The result of one stream's commits in a page.
 struct StreamReport {
     stream_id: StreamId,
-    /// First versions of what the bus took.
+    /// The first versions of the commits that the bus took.
     published: Vec<u64>,
-    /// Those among them whose mark could not be taken away.
+    /// The first versions of those commits whose mark could not be taken away.
     still_marked: Vec<u64>,
     has_failed: bool,
 }
 
 impl EventRelay {
-    /// From these marks to this bus, within the default limits.
+    /// A relay from these marks to this bus, within the default limits.
     pub fn new(marks: Arc<dyn DeliveryMarks>, bus: OpeningPublisher) -> Self {
         Self::with_limits(marks, bus, RelayLimits::default())
     }
 
-    /// From these marks to this bus, within these limits.
+    /// A relay from these marks to this bus, within these limits.
     pub fn with_limits(marks: Arc<dyn DeliveryMarks>, bus: OpeningPublisher, limits: RelayLimits) -> Self {
         Self { marks, bus, limits }
     }
 
-    /// One run: until nothing old enough is marked, something is in the way, or the time (less the reserve) is up.
+    /// One run. It lasts until no old enough commit is marked, an obstacle stops it, or the time (less the reserve) is
+    /// up.
     ///
     /// # Errors
-    /// [`ReadError`] when the event store cannot be asked. Nothing is lost: the next run begins where this one ended.
+    /// [`ReadError`] when the event store cannot be read. Nothing is lost: the next run begins where this run ended.
     pub async fn run(&self, time_left: Duration) -> Result<RelayReport, ReadError> {
         let stop_at = Instant::now() + time_left.saturating_sub(self.limits.reserve);
         let older_than = before_now(self.limits.min_age);
         let mut report = RelayReport::default();
         let mut published: HashSet<(StreamId, u64)> = HashSet::new();
         let mut still_marked: HashSet<(StreamId, u64)> = HashSet::new();
-        // What follows a commit that the bus did not take waits behind it.
+        // Commits that follow a refused commit in its stream wait behind it.
         let mut failed: HashSet<StreamId> = HashSet::new();
         let mut looks_in_vain = 0;
         loop {
@@ -139,8 +142,8 @@ impl EventRelay {
                     failed.insert(stream.stream_id);
                 }
             }
-            // A mark that has been taken away can be seen a moment longer. The oldest come first: what is behind this page is
-            // no older than its last.
+            // A mark that has been taken away can be seen a moment longer. The oldest commits come first, so a commit
+            // after this page is no older than the page's last.
             let is_left = |key| still_marked.contains(key) || !published.contains(key);
             let left = times.iter().find(|(key, _)| is_left(key)).or(times.last().filter(|_| !is_last_page));
             report.oldest_marked_s = left.map_or(0, |(_, occurred_at)| age_s(*occurred_at));
@@ -152,7 +155,8 @@ impl EventRelay {
                 looks_in_vain = 0;
                 continue;
             }
-            // Nothing moved: the page shows what the bus refuses, or marks that are about to vanish.
+            // The page brought no progress: it shows commits that the bus refuses, or marks that are about to
+            // disappear.
             looks_in_vain += 1;
             if looks_in_vain > MAX_LOOKS_IN_VAIN || !is_any_published {
                 break;
@@ -162,7 +166,7 @@ impl EventRelay {
         Ok(report)
     }
 
-    /// In order, and no further than the first that the bus does not take.
+    /// Publishes the commits in order, up to the first that the bus does not take.
     async fn relay_stream(&self, stream_id: StreamId, commits: Vec<Commit>, stop_at: Instant) -> StreamReport {
         let mut report = StreamReport { stream_id, published: Vec::new(), still_marked: Vec::new(), has_failed: false };
         for commit in commits {
@@ -185,12 +189,12 @@ impl EventRelay {
     }
 }
 
-/// What there is one of in the event store.
+/// The unique key of a commit in the event store.
 const fn key(commit: &Commit) -> (StreamId, u64) {
     (commit.draft.stream_id, commit.draft.first_version)
 }
 
-/// A clock that is ahead elsewhere makes nothing older than new.
+/// The age in seconds. A commit from a clock that is ahead counts as new.
 fn age_s(occurred_at: Timestamp) -> u64 {
     let age_us = Timestamp::now().unix_micros().saturating_sub(occurred_at.unix_micros());
     u64::try_from(age_us).unwrap_or(0) / 1_000_000

@@ -16,7 +16,7 @@ async fn main() -> Result<(), Error> {
     let personal_data = write_side::open_personal_data(&settings.key_store()?).await?;
     let bus = OpeningPublisher::new(write_side.bus, personal_data);
     let relay = Arc::new(EventRelay::new(write_side.event_store, bus));
-    // What the schedule says is of no matter: what there is to do stands in the event store.
+    // The schedule's event does not matter, because the event store shows the work to do.
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {
         let relay = relay.clone();
         async move {

@@ -1,5 +1,5 @@
-//! The restore's worker: `restore-read-db`, itself, or a schedule -> **this function** -> the read database. Each invocation
-//! does what it can in its time, gives the lease back and has the next one invoked.
+//! The restore's worker: `restore-read-db`, itself, or a schedule -> **this function** -> the read database. Each
+//! invocation works for its time, gives the lease back and triggers the next invocation.
 
 mod restore_worker; // one invocation
 

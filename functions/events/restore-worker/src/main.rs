@@ -21,7 +21,7 @@ async fn main() -> Result<(), Error> {
     let commits = Arc::new(OpenedCommitScan::new(events, personal_data));
     let restorer = Restorer::new(commits, read_db, PROJECTIONS, RestoreLimits::default());
     let worker = Arc::new(RestoreWorker::new(restorer, Arc::new(trigger)));
-    // What the event says is of no matter: what there is to do stands in the read database.
+    // The event does not matter, because the read database shows the work to do.
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {
         let worker = worker.clone();
         async move { worker.work(&event.context).await.map_err(Error::from) }

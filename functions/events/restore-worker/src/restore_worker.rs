@@ -7,26 +7,27 @@ use serde::Serialize;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-/// What an invocation leaves of its time: a page under way is written to its end, and the next invocation asked for.
+/// The part of an invocation's time that stays unused. In it, a page under way is completed and the next invocation is
+/// triggered.
 const RESERVE: Duration = Duration::from_secs(20);
 
-/// Does a restore's work, an invocation at a time.
+/// Does a restore's work, one invocation at a time.
 pub struct RestoreWorker {
     restorer: Restorer,
     trigger: Arc<dyn RestoreTrigger>,
 }
 
-/// What one invocation did.
+/// The result of one invocation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct WorkerReport {
     /// `nothing_to_do`, `held_by_another`, `cut_short`, `succeeded` or `failed`.
     pub outcome: &'static str,
-    /// Which restore, where there is one.
+    /// The restore's id, if there is a restore.
     pub restore_id: Option<String>,
 }
 
 impl RestoreWorker {
-    /// By this, and with this to have itself invoked again.
+    /// A worker that uses this restorer, and this trigger for its own next invocation.
     pub fn new(restorer: Restorer, trigger: Arc<dyn RestoreTrigger>) -> Self {
         Self { restorer, trigger }
     }
@@ -34,18 +35,18 @@ impl RestoreWorker {
     /// One invocation.
     ///
     /// # Errors
-    /// See [`RestoreError`]. Nothing is lost: the next invocation goes on where this one ended.
+    /// See [`RestoreError`]. Nothing is lost: the next invocation continues where this invocation ended.
     pub async fn work(&self, context: &Context) -> Result<WorkerReport, RestoreError> {
         let time_left = lambda_invocation::time_left(context);
-        // Of an invocation that is shorter than the reserve, half.
+        // If the invocation is shorter than the reserve, half of its time is used.
         let working_time = time_left.saturating_sub(RESERVE).max(time_left / 2);
-        // Lambda may deliver one request twice, and at once: its id is no name that nobody else has.
+        // Lambda may deliver one request twice at the same time, so the request's id alone is not a unique name.
         let holder = format!("{}-{}", context.request_id, Uuid::now_v7().simple());
         let outcome = self.restorer.run(&holder, Some(Instant::now() + working_time)).await?;
         if outcome == RunOutcome::CutShort
             && let Err(error) = self.trigger.trigger().await
         {
-            // The schedule goes on with it.
+            // The schedule continues the restore.
             tracing::warn!(%error, causes = telemetry::causes(&error), "the next invocation was not asked for");
         }
         Ok(report(outcome))

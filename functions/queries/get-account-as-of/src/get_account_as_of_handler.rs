@@ -8,25 +8,26 @@ use cqrs::{
 };
 use projection::StreamFold;
 
-/// How many commits are read at a time: enough to make the round trips cheap, few enough to hold.
+/// The number of commits that are read at a time. It is high enough to make round trips cheap, and low enough to fit in
+/// memory.
 const PAGE_COMMITS: u32 = 500;
 
-/// An account as it stood at a time.
+/// A query for an account in its state at a time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GetAccountAsOf {
-    /// Who asks.
+    /// The caller.
     pub actor: Actor,
-    /// Which account.
+    /// The account's id.
     pub account_id: AccountId,
-    /// When. What happened at that very time has happened.
+    /// The time. Events at exactly this time are included.
     pub as_of: Timestamp,
 }
 
 /// Handles [`GetAccountAsOf`].
 ///
-/// From the events and from nothing else: the state that each commit carries is a shortcut for commands, and has no
-/// holder. So it costs a read for each 500 commits up to the time and one of the newest, and holds one page of
-/// them. Times never run backwards within a stream, so that the first commit after the time ends it.
+/// It uses the events alone. The state in each commit is a shortcut for commands, and has no holder. So the query needs
+/// one read for each 500 commits up to the time, and one read of the newest commit. It holds one page of commits. Times
+/// never run backwards within a stream, so the first commit after the time ends the reading.
 pub struct GetAccountAsOfHandler {
     event_store: Arc<dyn EventStoreRepository>,
     accounts: EventStore<AccountAggregate>,
@@ -34,13 +35,13 @@ pub struct GetAccountAsOfHandler {
 }
 
 impl GetAccountAsOfHandler {
-    /// On this event store, with what opens the events' personal data.
+    /// A handler on this event store. The second argument opens the events' personal data.
     pub fn new(event_store: Arc<dyn EventStoreRepository>, personal_data: Arc<dyn PersonalData>) -> Self {
         Self { accounts: EventStore::new(event_store.clone()), event_store, personal_data }
     }
 
-    /// The account, its holder hidden where it has been erased since: with the key, but for an account that was opened
-    /// before names were sealed, whose name is in the log for ever.
+    /// The account, with its holder hidden if the holder has been erased since. The erasure of the key hides most
+    /// names. But the log of an account that was opened before names were sealed holds its name for ever.
     async fn without_erased_holder(&self, mut account: BankAccountEntity) -> Result<BankAccountEntity, QueryError> {
         let newest = self.accounts.newest(StreamId(account.account_id.as_uuid())).await?;
         let is_holder_erased =

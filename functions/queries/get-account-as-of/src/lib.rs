@@ -1,4 +1,4 @@
-//! `GET /accounts/{id}/as-of/{time}`: an account as it stood at a time.
+//! `GET /accounts/{id}/as-of/{time}`: an account in its state at a time.
 
 mod get_account_as_of_handler; // folds the events up to the time
 
@@ -19,7 +19,7 @@ pub struct GetAccountAsOfFunction {
 }
 
 impl GetAccountAsOfFunction {
-    /// On this event store, with what opens the events' personal data.
+    /// The function on this event store. The second argument opens the events' personal data.
     pub fn new(event_store: Arc<dyn EventStoreRepository>, personal_data: Arc<dyn PersonalData>) -> Self {
         Self { dispatcher: QueryDispatcher::new(GetAccountAsOfHandler::new(event_store, personal_data)) }
     }

@@ -1,5 +1,5 @@
-//! `GET /accounts/{id}/as-of/{time}`: API Gateway -> **this function** -> the event store itself: how an account stood is in
-//! its events alone.
+//! `GET /accounts/{id}/as-of/{time}`: API Gateway -> **this function** -> the event store itself. Only the events show
+//! an account's state at a time.
 
 use get_account_as_of::GetAccountAsOfFunction;
 use lambda_http::Error;

@@ -2,12 +2,12 @@ use bank::{AccountId, Actor};
 use bank_read_model::{BankAccountEntity, BankAccountRepository, account_at_version};
 use cqrs::{QueryEnvelope, QueryError, QueryHandler};
 
-/// One account.
+/// A query for one account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GetAccount {
-    /// Who asks.
+    /// The caller.
     pub actor: Actor,
-    /// Which account.
+    /// The account's id.
     pub account_id: AccountId,
     /// The version that the read side must have reached.
     pub min_version: Option<u64>,
@@ -19,7 +19,7 @@ pub struct GetAccountHandler {
 }
 
 impl GetAccountHandler {
-    /// On this read database.
+    /// A handler on this read database.
     #[must_use]
     pub const fn new(accounts: BankAccountRepository) -> Self {
         Self { accounts }

@@ -1,6 +1,6 @@
 //! `GET /accounts/{id}`: one row of the read database.
 
-mod get_account_handler; // reads the row, waits for a version if asked to
+mod get_account_handler; // reads the row, waits for a version if the request names it
 
 use async_trait::async_trait;
 use bank_http_api::{AccountBody, account_id, account_query_problem, actor, scopes};
@@ -17,7 +17,7 @@ pub struct GetAccountFunction {
 }
 
 impl GetAccountFunction {
-    /// On this read database.
+    /// The function on this read database.
     pub fn new(accounts: BankAccountRepository) -> Self {
         Self { dispatcher: QueryDispatcher::new(GetAccountHandler::new(accounts)) }
     }

@@ -3,10 +3,10 @@ use std::sync::Arc;
 use cqrs::{QueryEnvelope, QueryError, QueryHandler};
 use restore::{RestoreId, RestoreRecord, RestoreRegister};
 
-/// How a restore stands.
+/// A query for the status of a restore.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GetRestore {
-    /// Which.
+    /// The restore.
     pub restore_id: RestoreId,
 }
 
@@ -16,7 +16,7 @@ pub struct GetRestoreHandler {
 }
 
 impl GetRestoreHandler {
-    /// Of what is recorded here.
+    /// A handler on this register of restores.
     pub fn new(restores: Arc<dyn RestoreRegister>) -> Self {
         Self { restores }
     }

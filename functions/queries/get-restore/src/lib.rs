@@ -1,6 +1,6 @@
-//! `GET /admin/read-db/restore/{id}`: how a restore stands.
+//! `GET /admin/read-db/restore/{id}`: the status of a restore.
 
-mod get_restore_handler; // reads its record
+mod get_restore_handler; // reads the restore's record
 
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ struct RestoreBody {
 }
 
 impl GetRestoreFunction {
-    /// Of what is recorded here.
+    /// The function on this register of restores.
     pub fn new(restores: Arc<dyn RestoreRegister>) -> Self {
         Self { dispatcher: QueryDispatcher::new(GetRestoreHandler::new(restores)) }
     }
@@ -49,7 +49,7 @@ impl HttpFunction for GetRestoreFunction {
             restore_id: record.id.to_string(),
             status: record.status.as_str(),
             events_replayed: record.events_replayed,
-            // The service goes on: a restore may find more than there was when it began.
+            // The service goes on, so a restore may find more events than there were when it began.
             events_total: record.events_total.max(record.events_replayed),
         };
         Ok(Answer::json(StatusCode::OK, &body))

@@ -5,19 +5,20 @@ use cqrs::EventStoreRepository;
 use personal_data::KeyStore;
 use projection::{BuildDue, DueReason, ProjectionRegister, Projections, builds_due};
 
-/// One dependency, and how to look at it.
+/// The check of one dependency.
 #[async_trait]
 pub trait DependencyCheck: Send + Sync {
-    /// Its name in the answer.
+    /// The dependency's name in the answer.
     fn name(&self) -> &'static str;
 
-    /// Well, with a detail for administrators if there is one; or the reason why not, for them as well.
+    /// Checks the dependency. If it works, the answer may have a detail for administrators. If not, the error gives
+    /// them the reason.
     async fn look(&self) -> Result<Option<String>, String>;
 }
 
-/// Looks at the event store.
+/// Checks the event store.
 pub struct EventStoreCheck {
-    /// Which.
+    /// The event store.
     pub event_store: Arc<dyn EventStoreRepository>,
 }
 
@@ -32,9 +33,9 @@ impl DependencyCheck for EventStoreCheck {
     }
 }
 
-/// Looks at the keys of personal data.
+/// Checks the keys of personal data.
 pub struct KeyStoreCheck {
-    /// Which.
+    /// The key store.
     pub keys: Arc<dyn KeyStore>,
 }
 
@@ -49,7 +50,7 @@ impl DependencyCheck for KeyStoreCheck {
     }
 }
 
-/// Looks at the read database, and whether its rows are those of this build's projections.
+/// Checks the read database, and whether its rows belong to this build's projections.
 pub struct ReadDbCheck {
     /// The records of the projections.
     pub register: Arc<dyn ProjectionRegister>,
@@ -63,7 +64,8 @@ impl DependencyCheck for ReadDbCheck {
         "read-db"
     }
 
-    /// Rows of another version can serve until they are built anew. Rows that were never built lack streams, and cannot.
+    /// Rows of another version can be served until they are built anew. Rows that were never built lack streams, and
+    /// cannot be served.
     async fn look(&self) -> Result<Option<String>, String> {
         let records = self.register.projection_records().await.map_err(|error| with_cause(&error))?;
         let due = builds_due(&self.projections, &records);

@@ -1,6 +1,6 @@
 //! `GET /health`: whether this deployment can serve, with a line for each dependency.
 
-mod dependency_check; // what is looked at
+mod dependency_check; // the checks of the dependencies
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use serde::Serialize;
 
 pub use dependency_check::{DependencyCheck, EventStoreCheck, KeyStoreCheck, ReadDbCheck};
 
-/// A dependency that takes longer serves no one.
+/// The time limit of a check. A dependency that takes longer is of no use to a request.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The function behind `GET /health`.
@@ -36,7 +36,7 @@ struct DependencyBody {
 }
 
 impl HealthFunction {
-    /// Looking at these.
+    /// The function with these checks.
     #[must_use]
     pub fn new(checks: Vec<Arc<dyn DependencyCheck>>) -> Self {
         Self { checks }
@@ -47,7 +47,7 @@ impl HealthFunction {
 impl HttpFunction for HealthFunction {
     async fn answer(&self, request: &ApiRequest) -> Result<Answer, Problem> {
         request.query(&[])?;
-        // What goes wrong inside is told to administrators only.
+        // Only administrators are told about internal faults.
         let shows_details = request.caller_if_any().is_some_and(|caller| caller.has(Scope::ADMIN));
         let dependencies = join_all(self.checks.iter().map(|check| look_at(check.as_ref(), shows_details))).await;
         let is_well = dependencies.iter().all(|dependency| dependency.status == OK);

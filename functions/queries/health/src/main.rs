@@ -1,4 +1,4 @@
-//! `GET /health`: API Gateway -> **this function** -> a look at each database.
+//! `GET /health`: API Gateway -> **this function** -> a check of each database.
 
 use std::sync::Arc;
 

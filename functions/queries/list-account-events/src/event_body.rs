@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use crate::AuditedEvent;
 
-/// An event as the client reads it. Not the stored form: money is decimal text here as everywhere in the
-/// HTTP contract, and the owner, a caller's own name, is not told to tellers.
+/// An event in the form for the client. It differs from the stored form. Money is decimal text, as everywhere in the
+/// HTTP contract. The owner is a caller's own name, and tellers are not told it.
 #[derive(Serialize)]
 pub(crate) struct EventBody {
     version: u64,

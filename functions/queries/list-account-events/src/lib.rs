@@ -1,6 +1,6 @@
 //! `GET /accounts/{id}/events`: a page of an account's audit trail.
 
-mod event_body; // an event as the client reads it
+mod event_body; // an event in the form for the client
 mod list_account_events_handler; // reads the page from the event store
 
 use std::sync::Arc;
@@ -37,7 +37,7 @@ impl Cursor for EventsCursor {
 }
 
 impl ListAccountEventsFunction {
-    /// On this event store, with what opens the events' personal data.
+    /// The function on this event store. The second argument opens the events' personal data.
     pub fn new(event_store: Arc<dyn EventStoreRepository>, personal_data: Arc<dyn PersonalData>) -> Self {
         Self { dispatcher: QueryDispatcher::new(ListAccountEventsHandler::new(event_store, personal_data)) }
     }

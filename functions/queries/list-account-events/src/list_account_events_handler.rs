@@ -9,41 +9,41 @@ use cqrs::{
 /// A page of an account's audit trail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListAccountEvents {
-    /// Who asks.
+    /// The caller.
     pub actor: Actor,
-    /// Whose trail.
+    /// The account of the trail.
     pub account_id: AccountId,
     /// The version that the page starts with.
     pub from_version: u64,
-    /// At most so many events.
+    /// The largest number of events.
     pub limit: u32,
 }
 
 /// One event of the trail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditedEvent {
-    /// Its place in the stream.
+    /// The event's place in the stream.
     pub version: u64,
-    /// What happened.
+    /// The event.
     pub event: AccountEvent,
-    /// When.
+    /// The time of the event.
     pub occurred_at: Timestamp,
-    /// Its own id, in the hyphenated form.
+    /// The event's own id, in the hyphenated form.
     pub event_id: String,
-    /// The request that it came from.
+    /// The request that caused the event.
     pub correlation_id: String,
-    /// The hash of the commit that stored it, which covers all the events that were stored with it.
+    /// The hash of the event's commit. It covers all events of that commit.
     pub hash: Digest,
-    /// The hash of the commit before that one; none in the stream's first.
+    /// The hash of the commit before that commit; `None` in the stream's first commit.
     pub previous_hash: Option<Digest>,
 }
 
-/// The page, and where the next one starts.
+/// The page, and the start of the next page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventsAnswer {
     /// The events, oldest first.
     pub events: Vec<AuditedEvent>,
-    /// The version that the trail goes on with; none at its end.
+    /// The version with which the trail continues; `None` at its end.
     pub next_from_version: Option<u64>,
 }
 
@@ -55,7 +55,7 @@ pub struct ListAccountEventsHandler {
 }
 
 impl ListAccountEventsHandler {
-    /// On this event store, with what opens the events' personal data.
+    /// A handler on this event store. The second argument opens the events' personal data.
     pub fn new(repository: Arc<dyn EventStoreRepository>, personal_data: Arc<dyn PersonalData>) -> Self {
         Self { accounts: EventStore::new(repository.clone()), repository, personal_data }
     }
@@ -69,8 +69,8 @@ impl QueryHandler<ListAccountEvents> for ListAccountEventsHandler {
         let stream_id = StreamId(account_id.as_uuid());
         let newest = self.accounts.newest(stream_id).await?.ok_or(QueryError::NotFound)?;
         let account = newest.aggregate.account_of(actor).map_err(|_| QueryError::NotFound)?;
-        // Every commit holds an event at least, so that so many commits hold the page and the one event more
-        // that tells whether there is a next.
+        // Every commit holds at least one event. So this number of commits holds the page, and one more event that
+        // shows whether there is a next page.
         let commits = self.repository.commits_from(stream_id, *from_version, limit + 1).await?;
         let commits: Vec<OpenedCommit> =
             self.personal_data.open(commits).await?.into_iter().collect::<Result<_, UnopenedCommit>>()?;
@@ -105,7 +105,8 @@ fn audited(commit: &Commit, envelope: EventEnvelope) -> Result<AuditedEvent, Que
     })
 }
 
-/// An account that was opened before names were sealed has its name in the log for ever; it is not shown any more.
+/// Hides the holder's name. The log of an account that was opened before names were sealed holds its name for ever. It
+/// is not shown any more.
 fn hide_holder(audited: &mut AuditedEvent) {
     if let AccountEvent::AccountOpened { holder, .. } = &mut audited.event {
         *holder = HolderName::Erased;

@@ -1,5 +1,5 @@
-//! `GET /accounts/{id}/events`: API Gateway -> **this function** -> the event store itself: the audit trail shows
-//! what is true, not what has been projected.
+//! `GET /accounts/{id}/events`: API Gateway -> **this function** -> the event store itself. The audit trail shows the
+//! stored events, and not the projected rows.
 
 use lambda_http::Error;
 use list_account_events::ListAccountEventsFunction;

@@ -26,7 +26,7 @@ struct AccountsBody {
 }
 
 impl ListAccountsFunction {
-    /// On this read database.
+    /// The function on this read database.
     pub fn new(accounts: BankAccountRepository) -> Self {
         Self { dispatcher: QueryDispatcher::new(ListAccountsHandler::new(accounts)) }
     }

@@ -4,18 +4,18 @@ use cqrs::{QueryEnvelope, QueryError, QueryHandler};
 /// A page of accounts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListAccounts {
-    /// Which accounts; its owner is the caller, unless a teller asks.
+    /// The filter for the accounts. Its owner is the caller, unless the caller is a teller.
     pub filter: AccountFilter,
-    /// Which part of the list.
+    /// The part of the list.
     pub page: AccountsPage,
 }
 
-/// The page, and where the next one starts.
+/// The page, and the start of the next page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountsAnswer {
     /// The accounts.
     pub accounts: Vec<BankAccountEntity>,
-    /// After which account the list goes on; none at its end.
+    /// The account after which the list continues; `None` at its end.
     pub next: Option<AccountPosition>,
 }
 
@@ -25,7 +25,7 @@ pub struct ListAccountsHandler {
 }
 
 impl ListAccountsHandler {
-    /// On this read database.
+    /// A handler on this read database.
     #[must_use]
     pub const fn new(accounts: BankAccountRepository) -> Self {
         Self { accounts }
@@ -37,7 +37,7 @@ impl QueryHandler<ListAccounts> for ListAccountsHandler {
 
     async fn handle(&self, envelope: &QueryEnvelope<ListAccounts>) -> Result<AccountsAnswer, QueryError> {
         let ListAccounts { filter, page } = &envelope.query;
-        // One more than asked for tells whether there is a next page.
+        // One more account than requested shows whether there is a next page.
         let one_more = AccountsPage { limit: page.limit + 1, ..*page };
         let mut accounts = self.accounts.accounts(filter, one_more).await?;
         let page_size = page.limit as usize;

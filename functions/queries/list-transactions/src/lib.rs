@@ -1,6 +1,6 @@
 //! `GET /accounts/{id}/transactions`: a page of an account's statement.
 
-mod list_transactions_handler; // reads the page, waits for a version if asked to
+mod list_transactions_handler; // reads the page, waits for a version if the request names it
 mod list_transactions_request; // times, limit and cursor, parsed
 
 use async_trait::async_trait;
@@ -49,7 +49,7 @@ impl From<StatementLine> for TransactionBody {
 }
 
 impl ListTransactionsFunction {
-    /// On this read database.
+    /// The function on this read database.
     pub fn new(accounts: BankAccountRepository) -> Self {
         Self { dispatcher: QueryDispatcher::new(ListTransactionsHandler::new(accounts)) }
     }

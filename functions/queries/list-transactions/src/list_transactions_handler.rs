@@ -5,24 +5,24 @@ use cqrs::{QueryEnvelope, QueryError, QueryHandler};
 /// A page of an account's statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListTransactions {
-    /// Who asks.
+    /// The caller.
     pub actor: Actor,
-    /// Whose statement.
+    /// The account of the statement.
     pub account_id: AccountId,
-    /// Which lines.
+    /// The filter for its lines.
     pub filter: StatementFilter,
-    /// Which part of them.
+    /// The part of the filtered lines.
     pub page: StatementPage,
     /// The version that the read side must have reached.
     pub min_version: Option<u64>,
 }
 
-/// The page, and where the next one starts.
+/// The page, and the start of the next page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TransactionsAnswer {
     /// The lines, newest first.
     pub lines: Vec<StatementLine>,
-    /// Before which version the statement goes on; none at its end.
+    /// The version before which the statement continues; `None` at its end.
     pub next_before_version: Option<u64>,
 }
 
@@ -32,7 +32,7 @@ pub struct ListTransactionsHandler {
 }
 
 impl ListTransactionsHandler {
-    /// On this read database.
+    /// A handler on this read database.
     #[must_use]
     pub const fn new(accounts: BankAccountRepository) -> Self {
         Self { accounts }
@@ -45,7 +45,7 @@ impl QueryHandler<ListTransactions> for ListTransactionsHandler {
     async fn handle(&self, envelope: &QueryEnvelope<ListTransactions>) -> Result<TransactionsAnswer, QueryError> {
         let ListTransactions { actor, account_id, filter, page, min_version } = &envelope.query;
         account_at_version(&self.accounts, *account_id, actor, *min_version).await?;
-        // One more than asked for tells whether there is a next page.
+        // One more line than requested shows whether there is a next page.
         let one_more = StatementPage { limit: page.limit + 1, ..*page };
         let mut lines = self.accounts.statement(*account_id, *filter, one_more).await?;
         let page_size = page.limit as usize;

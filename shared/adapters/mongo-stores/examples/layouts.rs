@@ -1,12 +1,12 @@
-//! Measures layouts of a commit in MongoDB against each other and against a bare insert, all in one run, since
-//! figures of two runs on one machine differ by more than the layouts do:
+//! Measures layouts of a commit in MongoDB against each other and against a bare insert. All are measured in one run,
+//! because figures of two runs on one machine differ by more than the layouts do:
 //!
 //! ```text
 //! EVENT_STORE_URL='mongodb://127.0.0.1:27017/?replicaSet=rs0' cargo run --release -p mongo-stores --example layouts
 //! ```
 //!
-//! `LAYOUTS_MS` is how long each figure is measured; 2000 unless set. It works in databases of its own, which it
-//! drops. Whatever is printed is for the eye; nothing fails.
+//! `LAYOUTS_MS` sets the measuring time of each figure, 2000 by default. The program works in databases of its own,
+//! which it drops. A person reads its output; no result makes it fail.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -29,20 +29,20 @@ use uuid::Uuid;
 type Failure = Box<dyn Error + Send + Sync>;
 
 const CONCURRENCIES: [usize; 3] = [1, 8, 32];
-/// Streams that each worker writes to in turn.
+/// The number of streams that each worker writes to in turn.
 const STREAMS_PER_WORKER: u64 = 50;
-/// Each figure is the median of so many rounds, in which the layouts take turns.
+/// The number of rounds. In each round the layouts take turns, and each figure is the median of the rounds.
 const ROUNDS: usize = 3;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Layout {
-    /// Nothing but the `_id` that the driver makes: what an insert costs at least.
+    /// Only the `_id` that the driver makes: the least cost of an insert.
     Bare,
-    /// `stream_id` and `first_version` under a unique index, beside an `_id` that the driver makes.
+    /// `stream_id` and `first_version` under a unique index, and an `_id` that the driver makes.
     Fields,
     /// `_id: { stream_id, first_version }`.
     CompoundId,
-    /// The same in a clustered collection: stored in the order of `_id`, with no index of it.
+    /// The same `_id` in a clustered collection: stored in the order of `_id`, without an index of it.
     ClusteredId,
     /// `_id: 'stream:version'`, padded so that texts sort as versions do.
     TextId,
@@ -150,7 +150,7 @@ fn text_id(stream_id: Uuid, version: i64) -> String {
     format!("{stream_id}:{version:019}")
 }
 
-/// What every layout has beside its names: a deposit of the usual length, with a key.
+/// The members that every layout has beside its id: a deposit of the usual length, with a key.
 fn content(version: i64) -> Document {
     let digest = Digest::of(Uuid::now_v7().as_bytes()).to_string();
     let micros = Timestamp::now().unix_micros();
@@ -280,7 +280,7 @@ async fn main() -> Result<(), Failure> {
         let mut rates = vec![Vec::new(); columns.len()];
         for _ in 0..ROUNDS {
             for index in 1..contenders.len() + 1 {
-                // The last one is the compound id once more, read linearizably.
+                // The last contender is the compound id again, read linearizably.
                 let linearizable = index == contenders.len();
                 let of = if linearizable { 2 } else { index };
                 let (layout, database) = &contenders[of];
@@ -354,7 +354,7 @@ fn with_database(url: &str, database: &str) -> String {
     format!("{scheme}://{hosts}/{database}?maxPoolSize=32&{options}")
 }
 
-/// How often a second the workers together get through the operation, each on streams of its own.
+/// The operations per second of all workers together. Each worker has its own streams.
 async fn rate<F, W>(workers: usize, time: Duration, operation: F) -> Result<f64, Failure>
 where
     F: Fn(Uuid, u64) -> W + Clone + Send + Sync + 'static,

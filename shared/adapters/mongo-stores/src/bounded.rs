@@ -1,14 +1,15 @@
 use std::future::IntoFuture;
 use std::time::Duration;
 
-/// How long one operation may take, the search for a server included. A command is a load, an append and now
-/// and then a look for its key; this bound leaves room for two operations within the dispatcher's 10 s.
+/// The time limit of one operation, including the search for a server. A command is a load, an append and sometimes a
+/// search for its key. This limit leaves room for two operations within the dispatcher's 10 s.
 pub const OPERATION_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// Why an operation on the database has no answer. Handling: that of the `Unavailable` that it is the source of.
+/// The reason why an operation on the database has no answer. Handling: as for the `Unavailable` error that has this
+/// error as its source.
 #[derive(Debug, thiserror::Error)]
 pub enum OperationError {
-    /// The driver or the server says so.
+    /// The driver or the server reported an error.
     #[error(transparent)]
     Driver(#[from] mongodb::error::Error),
     /// No answer came in time.
@@ -19,12 +20,12 @@ pub enum OperationError {
     TaskEnded(#[source] tokio::task::JoinError),
 }
 
-/// Runs an operation as a task and waits for it as long as [`OPERATION_TIMEOUT`].
+/// Runs an operation as a task and waits for it, up to [`OPERATION_TIMEOUT`].
 ///
-/// The driver has no timeout on an answer, so a server that stands still would hold a command for as long as
-/// its monitor takes to notice. Nor do its futures bear being dropped halfway: a deadline around them, or a
-/// client that hangs up, could leave a connection in the middle of a message. A task of its own runs on to its
-/// end, whoever still waits.
+/// The driver has no time limit for an answer. So a server that stands still would hold a command until its monitor
+/// notices. The driver's futures must not be dropped halfway: a deadline around them, or a client that hangs up, could
+/// leave a connection in the middle of a message. A task of its own runs to its end, even if the caller no longer
+/// waits.
 pub async fn bounded<T, O>(operation: O) -> Result<T, OperationError>
 where
     T: Send + 'static,

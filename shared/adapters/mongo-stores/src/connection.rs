@@ -5,29 +5,32 @@ use mongodb::options::{
 };
 use mongodb::{Client, Collection, Database};
 
-/// What the server's log and its list of connections call this program.
+/// This program's name in the server's log and in its list of connections.
 const APP_NAME: &str = "passbook";
-/// A function's instance has one command at a time, and beside it at most a mark to clear: most of these are
-/// never opened. More instances than connections would wait nowhere but at the server, so that the sum over
-/// hundreds of instances is what counts. A program that serves many requests at once asks for more by
-/// `maxPoolSize` in the URL.
+/// The largest number of connections of one client. A function's instance has one command at a time, and beside it at
+/// most one mark to clear. So most of these connections are never opened. The sum over hundreds of instances counts,
+/// because all of them wait at the same server. A program that serves many requests at once sets `maxPoolSize` in the
+/// URL.
 const MAX_POOL_SIZE: u32 = 4;
-/// A frozen instance must not be expected to keep connections open; one that wakes opens what it needs.
+/// The smallest number of connections. A frozen instance cannot keep connections open. An instance that wakes opens the
+/// connections it needs.
 const MIN_POOL_SIZE: u32 = 0;
-/// Firewalls forget connections that stand still for some minutes, and do not say so.
+/// The time after which an idle connection is closed. Firewalls silently drop connections that are idle for some
+/// minutes.
 const MAX_IDLE_TIME: Duration = Duration::from_secs(120);
-/// Longer than a handover to another primary that was planned, shorter than the wait for a majority to notice
-/// that one has died (10 s): a client that is told to retry is better off than one that hears nothing.
+/// The time limit for the search for a server. It is longer than a planned handover to another primary. It is shorter
+/// than the time in which a majority notices that a primary has died (10 s): an early request to retry is better for a
+/// client than silence.
 const SERVER_SELECTION_TIMEOUT: Duration = Duration::from_secs(3);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long the server may wait for the majority's disks before it says that it does not know.
+/// The time that the server may wait for the majority's disks before it reports that the result is unknown.
 const WRITE_CONCERN_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Why there is no client for a URL.
+/// The reason why there is no client for a URL.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// The URL leaves it to the name service which hosts it means. Handling: write them into a `mongodb://` URL, with the options
-    /// that the name service has beside them; `docs/deploy.md` says how.
+    /// The URL leaves the names of the hosts to the name service. Handling: write the hosts into a `mongodb://` URL,
+    /// with the options from the name service. `docs/deploy.md` says how.
     #[error("{variable} is a mongodb+srv:// URL; put the hosts that it stands for into a mongodb:// one")]
     HostsNotNamed {
         /// The setting with the URL.
@@ -42,7 +45,7 @@ pub enum ConnectError {
         #[source]
         source: mongodb::error::Error,
     },
-    /// The URL names no database. Handling: put its name behind the hosts: `mongodb://host/passbook`.
+    /// The URL names no database. Handling: put the database's name after the hosts: `mongodb://host/passbook`.
     #[error("{variable} names no database")]
     NoDatabase {
         /// The setting with the URL.
@@ -50,9 +53,9 @@ pub enum ConnectError {
     },
 }
 
-/// A client for this URL, and the database that it names; `variable` is the setting that the URL is from. Connections are
-/// opened as they are needed, so a server that is away is found out by the first operation. What the URL says of pools and
-/// timeouts holds.
+/// A client for this URL, and the database that it names. `variable` is the setting that gives the URL. Connections are
+/// opened as they are needed, so the first operation finds out whether the server is away. The URL's options for pools
+/// and timeouts are used.
 ///
 /// # Errors
 /// See [`ConnectError`].
@@ -74,8 +77,8 @@ pub async fn connect(url: &str, variable: &'static str) -> Result<Database, Conn
     Ok(Client::with_options(options).map_err(url_error)?.database(&database_name))
 }
 
-/// A collection whose writes return once a majority of the replica set has them in its journal, so that no change of
-/// primary takes them back, and whose reads go to the primary and see what a majority has.
+/// A collection with durable writes and reads. A write returns once a majority of the replica set has it in its
+/// journal, so no change of primary takes it back. Reads go to the primary and see the data that a majority has.
 #[must_use]
 pub fn durable_collection<T: Send + Sync>(database: &Database, name: &str) -> Collection<T> {
     let durable =

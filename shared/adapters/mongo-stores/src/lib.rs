@@ -1,8 +1,8 @@
-//! The adapters for MongoDB: the event store, and the keys of personal data. A function that uses one also uses the other
-//! nearly always, and both talk to the server in the same way.
+//! The adapters for MongoDB: the event store, and the keys of personal data. Nearly every function that uses one
+//! adapter also uses the other, and both talk to the server in the same way.
 
-mod bounded; // every operation ends in time, with an answer or without
-mod connection; // the client's limits, and what reads and writes of a collection guarantee
+mod bounded; // a time limit for every operation
+mod connection; // the client's limits, and the guarantees of a collection's reads and writes
 mod event_store; // one document per commit
 mod key_store; // one document per key
 mod prepare; // a collection and its validator, made or brought up to date

@@ -2,18 +2,18 @@ use mongodb::Database;
 use mongodb::bson::{Document, doc};
 use mongodb::error::ErrorKind;
 
-/// The server's code for a collection that is there already.
+/// The server's error code for a collection that exists already.
 const NAMESPACE_EXISTS: i32 = 48;
 
-/// Why a database could not be prepared.
+/// The reason why a database could not be prepared.
 #[derive(Debug, thiserror::Error)]
 pub enum PrepareError {
-    /// The server refused or could not be reached. Handling: where it says that an index of the same name is
-    /// there with other options, a person must drop that index; where it says that rights are missing, prepare
-    /// as an administrator; else prepare again, nothing is done twice.
+    /// The server refused or could not be reached. Handling: if it reports an index of the same name with other
+    /// options, a person must drop that index. If it reports missing rights, prepare as an administrator. Otherwise
+    /// prepare again: no step is done twice.
     #[error("the database {database} could not be prepared")]
     Refused {
-        /// Its name.
+        /// The database's name.
         database: String,
         /// The driver's error.
         #[source]
@@ -27,7 +27,7 @@ impl PrepareError {
     }
 }
 
-/// Makes the collection, or brings its validator up to date where it is there.
+/// Makes the collection. If it exists, brings its validator up to date.
 pub(crate) async fn prepare_collection(
     database: &Database,
     name: &str,
@@ -44,7 +44,7 @@ pub(crate) async fn prepare_collection(
     result.map(drop).map_err(|source| PrepareError::refused(database, source))
 }
 
-/// The write concern of a command that prepares: a majority of the replica set has it before the answer comes.
+/// The write concern of a command that prepares: a majority of the replica set has the change before the answer comes.
 pub(crate) fn majority() -> Document {
     doc! { "w": "majority" }
 }

@@ -1,10 +1,10 @@
-//! How many rows a second the projector writes, beside the plainest way to write as many: multi-row inserts and
-//! upserts with a parameter for each value, without locks, reads or decisions. Both in the same run, in turns, so
-//! that what counts is the ratio. Over TLS the raw statements of some hundred rows are longer than one record and
-//! wait for acknowledgements, as `parcels` tells; `?ssl-mode=DISABLED` shows the two without that.
+//! Measures how many rows a second the projector writes. Beside it stands the plainest way to write as many rows:
+//! multi-row inserts and upserts with a parameter for each value, without locks, reads or decisions. Both run in turns
+//! in the same run, because only the ratio counts. Over TLS the raw statements of some hundred rows are longer than one
+//! record and wait for acknowledgements, as `parcels` explains. `?ssl-mode=DISABLED` shows both without that wait.
 //!
-//! `BENCH_READ_DB_URL=mysql://… cargo bench --package mysql-read-db`: on that server it works in a database of its own,
-//! which it drops.
+//! `BENCH_READ_DB_URL=mysql://… cargo bench --package mysql-read-db` names the server. The benchmark works there in a
+//! database of its own, which it drops.
 
 use std::time::{Duration, Instant};
 
@@ -101,7 +101,7 @@ async fn raw_upserts(pool: &MySqlPool, account_ids: &[AccountId], version: u64) 
             .push_bind(1_i64)
             .push_bind(version);
     });
-    // Deprecated on MySQL, and the quickest form that both servers take.
+    // `VALUES()` is deprecated on MySQL. It is the quickest form that both servers take.
     upsert.push(
         " ON DUPLICATE KEY UPDATE balance_minor = VALUES(balance_minor), status = VALUES(status), \
          updated_at_us = VALUES(updated_at_us), version = VALUES(version)",
@@ -130,7 +130,7 @@ fn median(mut durations: Vec<Duration>) -> Duration {
     durations[durations.len() / 2]
 }
 
-/// Two rows for each event.
+/// Each event writes two rows.
 fn rows_per_second(events: usize, duration: Duration) -> u128 {
     u128::try_from(2 * events).expect("a count") * 1_000_000 / duration.as_micros().max(1)
 }

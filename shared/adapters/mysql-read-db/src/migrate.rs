@@ -9,29 +9,31 @@ use crate::reworded_migrations::accept_reworded;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../../../migrations/mysql");
 
-/// How long to wait for a connection.
+/// The time limit for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long to wait while another migrates.
+/// The time to wait while another process migrates.
 const TURN_TIMEOUT_S: u32 = 300;
 
-/// Why the tables could not be made or changed.
+/// The reason why the tables could not be made or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
     /// The URL names no database. Handling: fix the setting, then start again.
     #[error(transparent)]
     Url(#[from] ConnectError),
-    /// The server could not be reached or refused the user. Handling: fix what the source says, then again.
+    /// The server could not be reached or refused the user. Handling: fix the fault that the source names, then try
+    /// again.
     #[error("the read database is unavailable")]
     Unavailable {
         /// The driver's error.
         #[source]
         source: sqlx::Error,
     },
-    /// Another has been migrating the same database for minutes. Handling: see what it does, then again.
+    /// Another process has been migrating the same database for minutes. Handling: find out what that process does,
+    /// then try again.
     #[error("the read database is being migrated by another")]
     Busy,
-    /// A migration failed, or one that was applied is another now, or unknown to this build. Handling: a person
-    /// must look; none after the failed one was applied.
+    /// A migration failed, or an applied migration has changed or is unknown to this build. Handling: a person must
+    /// look. No migration after the failed one was applied.
     #[error("cannot bring the read database's tables up to date")]
     Tables {
         /// The driver's error.
@@ -40,20 +42,20 @@ pub enum MigrateError {
     },
 }
 
-/// Brings the tables to this build's form. The user in the URL must have the right to make and alter tables.
-/// Doing it again changes nothing, and several may do it at once: they take turns.
+/// Brings the tables to this build's form. The user in the URL must have the right to make and alter tables. A repeated
+/// call changes nothing. Several processes may call it at once: they take turns.
 ///
 /// # Errors
 /// See [`MigrateError`].
 pub async fn migrate(url: &str) -> Result<(), MigrateError> {
     let options: MySqlConnectOptions = options_of(url)?;
     let pool = MySqlPoolOptions::new()
-        // One that holds the turn, and one that migrates.
+        // One connection holds the turn, and one migrates.
         .max_connections(2)
         .acquire_timeout(CONNECT_TIMEOUT)
         .after_connect(|connection, _| {
-            // A change of a table waits for the transactions that use it, and all that come after wait behind it:
-            // rather than that, it gives up soon and can be tried again. How long the change itself takes has no
+            // A change of a table waits for the transactions that use the table, and all later transactions wait behind
+            // the change. So the change gives up soon and can be tried again. The duration of the change itself has no
             // limit.
             Box::pin(async move { connection.execute("SET SESSION lock_wait_timeout = 10").await.map(|_| ()) })
         })
@@ -61,12 +63,13 @@ pub async fn migrate(url: &str) -> Result<(), MigrateError> {
         .await
         .map_err(|source| MigrateError::Unavailable { source })?;
     let result = migrate_in_turn(&pool).await;
-    // It also ends the turn.
+    // Closing the pool also ends the turn.
     pool.close().await;
     result
 }
 
-/// The driver's own lock asks to wait without a limit by a negative one, which MariaDB takes for no waiting at all.
+/// Migrates when this process's turn comes. The driver's own lock passes a negative limit to wait without a limit.
+/// MariaDB takes a negative limit for no wait at all.
 async fn migrate_in_turn(pool: &MySqlPool) -> Result<(), MigrateError> {
     let unavailable = |source| MigrateError::Unavailable { source };
     let mut turn = pool.acquire().await.map_err(unavailable)?;

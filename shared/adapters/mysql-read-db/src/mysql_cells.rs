@@ -10,12 +10,12 @@ use uuid::Uuid;
 /// A row of this table, whose columns come first in the answer and in the declared order.
 ///
 /// # Errors
-/// When a column cannot be decoded as the kind that is declared.
+/// The error of a column that cannot be decoded as the declared kind.
 pub(crate) fn read(row: &MySqlRow, table: &'static Table) -> Result<Cells, sqlx::Error> {
     read_behind(row, table, 0)
 }
 
-/// A row of this table, whose columns come behind so many others.
+/// A row of this table, whose columns come after a number of other columns.
 ///
 /// # Errors
 /// See [`read`].
@@ -67,7 +67,7 @@ pub(crate) fn json_row(cells: &Cells) -> Vec<JsonCell<'_>> {
     cells.values().iter().map(JsonCell::from).collect()
 }
 
-/// The id as the servers' UNHEX takes it. The texts sort as the ids do.
+/// The id in the form that the servers' UNHEX takes. The texts sort as the ids do.
 pub(crate) fn hex_of(stream_id: StreamId) -> String {
     stream_id.0.as_simple().to_string()
 }

@@ -15,12 +15,13 @@ use crate::parcels::parcels;
 use crate::projector_sql::{load, lock_streams, pass_gates, write};
 use crate::try_error::TryError;
 
-/// The wait before the second try of a lost race. The wait doubles with each further try, with as much again at random.
+/// The wait before the second try of a lost race. The wait doubles with each further try. A random part of up to the
+/// same length is added.
 const MIN_BACKOFF: Duration = Duration::from_millis(5);
 /// The longest wait between two tries, before that addition.
 const MAX_BACKOFF: Duration = Duration::from_millis(500);
 
-/// The projector's way into the read database: a batch is one transaction over all projections.
+/// The projector's writer for the read database. A batch is one transaction over all projections.
 #[derive(Clone)]
 pub struct MySqlProjector {
     read_db: MySqlReadDb,
@@ -28,7 +29,7 @@ pub struct MySqlProjector {
 }
 
 impl MySqlProjector {
-    /// Writes the rows of these projections to this database.
+    /// A projector that writes the rows of these projections to this database.
     #[must_use]
     pub const fn new(read_db: MySqlReadDb, projections: Projections) -> Self {
         Self { read_db, projections }
@@ -69,7 +70,7 @@ impl MySqlProjector {
         in_time(&mut connection, answer)
     }
 
-    /// One transaction. It is rolled back by being dropped, wherever it ends before its commit.
+    /// Projects the events in one transaction. A transaction that is dropped before its commit is rolled back.
     async fn project(
         &self,
         connection: &mut MySqlConnection,
@@ -78,7 +79,7 @@ impl MySqlProjector {
         let mut transaction = connection.begin().await?;
         pass_gates(&mut transaction, self.projections.all()).await?;
         let read = events.iter().filter(|event| self.readers_of(event).next().is_some());
-        // In order, so that every transaction locks its streams in the same order.
+        // The streams are in order, so that every transaction locks its streams in the same order.
         let streams: BTreeSet<StreamId> = read.map(|event| event.stream_id).collect();
         for parcel in &parcels(streams.into_iter().map(hex_of)) {
             lock_streams(&mut transaction, parcel).await?;

@@ -7,62 +7,62 @@ use sqlx::{AssertSqlSafe, Executor as _, MySql, MySqlPool};
 use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout};
 
-/// Why a URL is no read database's. Handling: fix the setting, then start again.
+/// The reason why a URL is not a read database's URL. Handling: fix the setting, then start again.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// It cannot be read. The URL itself is not repeated: it may hold a password.
+    /// The URL cannot be read. The message does not repeat the URL, because it may hold a password.
     #[error("the read database's URL cannot be read")]
     Url {
-        /// What is wrong with it.
+        /// The URL's fault.
         #[source]
         source: sqlx::Error,
     },
-    /// It must end in the name of a database.
+    /// The URL must end in the name of a database.
     #[error("the read database's URL must name a database, as in mysql://host/passbook")]
     NoDatabase,
 }
 
-/// How many connections there may be, and how long anything may take. Whatever the server does, a query's answer
-/// or error is there within `acquire_timeout`, `statement_timeout` and a second.
+/// The limits of connections and times. Whatever the server does, a query has its answer or error within
+/// `acquire_timeout`, `statement_timeout` and a second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Connections are opened when they are needed and not before.
+    /// The largest number of connections. Connections are opened only when they are needed.
     pub max_connections: u32,
-    /// For a connection, a new one or one that another request gives back.
+    /// The time limit for getting a connection, either a new connection or one that another request gives back.
     pub acquire_timeout: Duration,
-    /// After which the server itself breaks off a query. MySQL limits queries only, MariaDB every statement.
+    /// The time after which the server itself ends a query. MySQL limits queries only, MariaDB every statement.
     pub statement_timeout: Duration,
-    /// For a row or a table that another transaction has locked.
+    /// The time limit for a row or a table that another transaction has locked.
     pub lock_wait_timeout: Duration,
-    /// For a batch of events, all its tries together, beside `acquire_timeout`.
+    /// The time limit for a batch of events, with all its tries. `acquire_timeout` comes on top of it.
     pub handle_timeout: Duration,
-    /// Tries of a batch after lost races, beyond the first.
+    /// The number of tries of a batch after lost races, without the first try.
     pub max_race_retries: usize,
-    /// After which the server itself ends a connection from which nothing comes, and lets go of what its transaction has
-    /// locked: the machine may be gone without a word. None leaves it at what the server is set to, mostly hours.
+    /// The time after which the server itself ends a silent connection and releases the locks of its transaction. The
+    /// client's machine may have disappeared without a sign. `None` leaves the server's own setting, mostly hours.
     pub idle_timeout: Option<Duration>,
-    /// After which a connection is closed when it is given back.
+    /// The age at which a connection is closed when it is given back.
     pub max_age: Duration,
-    /// Whether a task of the pool's own closes connections that nobody has used for ten minutes. Not in a function: frozen
-    /// between two requests it is to keep its connection, and the task is a tenth of its start.
+    /// Whether a task of the pool closes connections that were unused for ten minutes. A function does without: it must
+    /// keep its connection while it is frozen between two requests, and the task takes a tenth of its start.
     pub closes_unused: bool,
 }
 
-/// For which a connection is kept that nobody uses, where a task closes such.
+/// The time for which an unused connection is kept, if a task closes unused connections.
 const UNUSED_TIME: Duration = Duration::from_secs(10 * 60);
-/// How long a connection may take to be given back.
+/// The time limit for giving a connection back.
 const GIVE_BACK_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Gives a connection back for the next question of the same request. By itself it is given back by a task of its own, which
-/// asks the server whether it is still there; the next question would not find it, and open another, which takes many times as
-/// long.
+/// Gives a connection back for the next query of the same request. A dropped connection is given back by a task of its
+/// own, which first asks the server whether the connection still works. The next query would not find it and would open
+/// another connection, which takes many times as long.
 pub(crate) async fn give_back(mut connection: PoolConnection<MySql>) {
-    // One that does not answer is closed by this.
+    // The time limit closes a connection that does not answer.
     let _ = timeout(GIVE_BACK_TIMEOUT, connection.return_to_pool()).await;
 }
 
 impl Limits {
-    /// For one request at a time.
+    /// The limits for a program that handles one request at a time.
     #[must_use]
     pub fn for_function() -> Self {
         Self { max_connections: 2, closes_unused: false, ..Self::default() }
@@ -75,10 +75,10 @@ impl Default for Limits {
             max_connections: 4,
             acquire_timeout: Duration::from_secs(3),
             statement_timeout: Duration::from_secs(5),
-            // Transactions here take milliseconds: who waits longer has met something that is stuck.
+            // Transactions here take milliseconds. A transaction that waits longer waits for one that is stuck.
             lock_wait_timeout: Duration::from_secs(2),
-            // Long enough for every try of a batch that meets others, short enough to be delivered again by the same
-            // invocation of a function.
+            // The time is long enough for every try of a batch that meets other writers. It is short enough for a new
+            // delivery in the same invocation of a function.
             handle_timeout: Duration::from_secs(20),
             max_race_retries: 6,
             // Functions that are frozen between two requests keep their connection.
@@ -97,11 +97,11 @@ pub struct MySqlReadDb {
 }
 
 impl MySqlReadDb {
-    /// For this URL, within the default limits. Nothing is connected yet: a server that is down shows in the first
-    /// answer.
+    /// A read database at this URL, within the default limits. Nothing is connected yet: the first answer shows whether
+    /// a server is down.
     ///
-    /// TLS is as the URL says: `?ssl-mode=VERIFY_IDENTITY&ssl-ca=FILE` proves that the server is the one that is
-    /// meant; without it the connection is encrypted if the server can, and proves nothing.
+    /// TLS follows the URL. `?ssl-mode=VERIFY_IDENTITY&ssl-ca=FILE` proves the server's identity. Without it the
+    /// connection is encrypted if the server can do so, but proves nothing.
     ///
     /// # Errors
     /// See [`ConnectError`].
@@ -109,8 +109,9 @@ impl MySqlReadDb {
         Self::connect_with(url, Limits::default())
     }
 
-    /// For this URL, for a function: it handles one request at a time, which asks for one thing after another, and so uses one
-    /// connection. There is room for another, for when the server is gone without a word and the first waits for it.
+    /// A read database at this URL, for a function. A function handles one request at a time and runs one statement
+    /// after another, so it uses one connection. There is room for a second connection, because the first may wait for
+    /// a server that has disappeared.
     ///
     /// # Errors
     /// See [`ConnectError`].
@@ -118,12 +119,12 @@ impl MySqlReadDb {
         Self::connect_with(url, Limits::for_function())
     }
 
-    /// For this URL, within these limits.
+    /// A read database at this URL, within these limits.
     ///
     /// # Errors
     /// See [`ConnectError`].
     pub fn connect_with(url: &str, limits: Limits) -> Result<Self, ConnectError> {
-        // What the driver would set is part of `session`, so that a new connection is ready after one round trip.
+        // The driver's own settings are part of `session`, so that a new connection is ready after one round trip.
         let options =
             options_of(url)?.pipes_as_concat(false).no_engine_substitution(false).timezone(None).set_names(false);
         let session = session(limits);
@@ -131,7 +132,7 @@ impl MySqlReadDb {
             .max_connections(limits.max_connections)
             .acquire_timeout(limits.acquire_timeout)
             .idle_timeout(limits.closes_unused.then_some(UNUSED_TIME))
-            // The pool's own way takes that task, too.
+            // The pool's own setting for the age would also start that task.
             .max_lifetime(None)
             .after_release(move |_, connection| Box::pin(std::future::ready(Ok(connection.age < limits.max_age))))
             .after_connect(move |connection, _| {
@@ -142,7 +143,7 @@ impl MySqlReadDb {
         Ok(Self { pool, limits })
     }
 
-    /// For this URL, for a restore: several transactions at once, each of which may take its time.
+    /// A read database at this URL, for a restore: several transactions at once, each of which may take long.
     ///
     /// # Errors
     /// See [`ConnectError`].
@@ -154,17 +155,17 @@ impl MySqlReadDb {
                 max_connections: 20,
                 acquire_timeout: Duration::from_secs(10),
                 statement_timeout: Duration::from_secs(300),
-                // Its transactions lock the restore's row, the gate, or an account. None is silent for so long: a page of
-                // the event store is read between two statements at most.
+                // The transactions of a restore lock the restore's row, the gate, or an account. No transaction is
+                // silent for so long: between two statements the restore reads at most one page of the event store.
                 idle_timeout: Some(Duration::from_secs(60)),
-                // The server does, by that.
+                // The server closes unused connections, by the setting above.
                 closes_unused: false,
                 ..Limits::default()
             },
         )
     }
 
-    /// Its connections, each set up as the adapter's own: for what no port covers, such as a rebuild.
+    /// The connections, each set up like the adapter's own. They are for work that no port covers, such as a rebuild.
     #[must_use]
     pub const fn pool(&self) -> &MySqlPool {
         &self.pool
@@ -175,14 +176,15 @@ impl MySqlReadDb {
         self.pool.close().await;
     }
 
-    /// When a query that begins now has to be answered. The server has broken it off by then, if it is there.
+    /// The time by which a query that begins now must be answered. The server has ended the query by then, if the
+    /// server is there.
     pub(crate) fn query_deadline(&self) -> Instant {
         Instant::now() + self.limits.statement_timeout + Duration::from_secs(1)
     }
 }
 
-/// What became of what was asked on this connection. Where no answer came in time the connection is closed: the
-/// answer may still come, and would be taken for that of the next statement.
+/// The result of a statement on this connection. If no answer came in time, the connection is closed. The late answer
+/// would otherwise be taken for the answer to the next statement.
 pub(crate) fn in_time<T, E: From<sqlx::Error>>(
     connection: &mut PoolConnection<MySql>,
     answer: Result<Result<T, E>, Elapsed>,
@@ -198,19 +200,19 @@ pub(crate) fn options_of(url: &str) -> Result<MySqlConnectOptions, ConnectError>
     if options.get_database().is_none() { Err(ConnectError::NoDatabase) } else { Ok(options) }
 }
 
-/// What every connection is set to, whatever the server's own settings are.
+/// The settings of every connection, independent of the server's own settings.
 ///
 /// - A value that does not fit its column is an error and never cut to fit.
-/// - READ COMMITTED: a statement sees what is committed when it begins, and locks rows and not the gaps between
+/// - READ COMMITTED: a statement sees the data that is committed when it begins. It locks rows and not the gaps between
 ///   them. Under REPEATABLE READ, the default, two transactions that open different accounts lock the same gap.
-/// - The two servers have different names for the limit of a statement, each in a comment that only that server
-///   reads.
+/// - The two servers have different names for the time limit of a statement. Each name is in a comment that only that
+///   server reads.
 fn session(limits: Limits) -> String {
     let idle = limits.idle_timeout.map_or_else(String::new, |timeout| {
-        // Whole seconds, and no less than one.
+        // The server takes whole seconds, and at least one.
         format!(", wait_timeout = {}", timeout.as_secs().max(1))
     });
-    // Nothing would be no limit.
+    // Zero would mean no limit.
     let statement_ms = limits.statement_timeout.as_millis().max(1);
     format!(
         "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00', \
@@ -218,7 +220,7 @@ fn session(limits: Limits) -> String {
          /*!80000 , max_execution_time = {statement_ms} */ /*M!100101 , max_statement_time = {statement_s}.{ms_of_s:03} */, \
          NAMES utf8mb4; \
          SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
-        // Whole seconds, and no less than one.
+        // The server takes whole seconds, and at least one.
         lock_wait_s = limits.lock_wait_timeout.as_secs().max(1),
         statement_s = statement_ms / 1000,
         ms_of_s = statement_ms % 1000,

@@ -1,17 +1,18 @@
 use serde::Serialize;
 
-/// Rows as one statement takes them: a JSON list.
+/// Rows in the form that one statement takes: a JSON list.
 pub(crate) struct Parcel {
     pub json: String,
     pub rows: usize,
 }
 
-/// Well within one record of TLS (16,384 bytes). The driver writes each record by itself and leaves Nagle's algorithm
-/// on: of a longer statement the last bytes would wait for the server to acknowledge those before, which it puts off
-/// for 40 ms. Half a record measured better than a nearly full one; less would only be more round trips.
+/// The size limit of a parcel, well within one record of TLS (16,384 bytes). The driver writes each record by itself
+/// and leaves Nagle's algorithm on. So the last bytes of a longer statement would wait until the server acknowledges
+/// the bytes before them, which it delays by 40 ms. Half a record measured better than a nearly full record. A smaller
+/// parcel would only add round trips.
 const PARCEL_BYTES: usize = 8_000;
 
-/// The rows in their order, in as few parcels as hold them. A row that is longer than a parcel is one by itself.
+/// The rows in their order, in as few parcels as possible. A row that is longer than a parcel gets a parcel of its own.
 pub(crate) fn parcels<R: Serialize>(rows: impl IntoIterator<Item = R>) -> Vec<Parcel> {
     let mut parcels: Vec<Parcel> = Vec::new();
     for row in rows {
@@ -31,7 +32,7 @@ pub(crate) fn parcels<R: Serialize>(rows: impl IntoIterator<Item = R>) -> Vec<Pa
     parcels
 }
 
-/// Of texts, numbers and lists of them.
+/// The JSON of a row, which consists of texts, numbers and lists of them.
 pub(crate) fn json<R: Serialize>(row: &R) -> String {
     serde_json::to_string(row).expect("writing to memory does not fail")
 }
@@ -53,7 +54,7 @@ mod tests {
             unpacked.extend(rows);
         }
         assert_eq!(unpacked, rows);
-        // 80 kB of short rows, and the long one between them.
+        // The rows are 80 kB of short rows, with the long row between them.
         assert!((11..15).contains(&parcels.len()), "{}", parcels.len());
         assert!(super::parcels(Vec::<u8>::new()).is_empty());
     }

@@ -69,8 +69,8 @@ pub(crate) async fn load(
     Ok(loaded)
 }
 
-/// Writes a plan. It is known which rows were there, so rows are either inserted or updated; a statement fails or counts too few
-/// where a row is not as it was read.
+/// Writes a plan. The plan knows which rows exist, so rows are either inserted or updated. A statement fails or counts
+/// too few rows if a row is not as it was read.
 pub(crate) async fn write(
     connection: &mut MySqlConnection,
     projection: &dyn AnyProjection,

@@ -19,7 +19,7 @@ impl RowReader for MySqlReadDb {
         let select = sqlx::query(AssertSqlSafe(select_row(table))).bind(stream_id.0);
         let answer = timeout_at(self.query_deadline(), select.fetch_optional(&mut *connection)).await;
         let row = in_time(&mut connection, answer).map_err(read_error)?;
-        // The lines are asked for next, or the same row again where its projection is waited for.
+        // The connection is needed again: for the lines, or for the same row if the query waits for its projection.
         give_back(connection).await;
         row.map(|row| read(&row, table)).transpose().map_err(read_error)
     }
@@ -32,7 +32,7 @@ impl RowReader for MySqlReadDb {
         rows.iter().map(|row| read(row, selection.table).map_err(read_error)).collect()
     }
 
-    /// As texts, since no integer of the driver is as wide as a sum.
+    /// The sums are read as texts, because no integer of the driver is as wide as a sum.
     async fn sums(
         &self,
         table: &'static Table,
@@ -58,7 +58,7 @@ pub(crate) fn sums_sql(table: &Table, group: &str, amount: &str) -> String {
     )
 }
 
-/// Only the criteria that are given are in the text, so that the server chooses the index that fits them.
+/// The text holds only the criteria that are given, so that the server chooses the index that fits them.
 pub(crate) fn select_of(selection: &Selection) -> Result<QueryBuilder<MySql>, ReadDbError> {
     let table = selection.table;
     let mut select = QueryBuilder::new(format!(
@@ -73,7 +73,8 @@ pub(crate) fn select_of(selection: &Selection) -> Result<QueryBuilder<MySql>, Re
         Order::Ascending { by: [first, second], after } => {
             let (first, second) = (quoted(first), quoted(second));
             if let Some([after_first, after_second]) = after {
-                // Not (first, second) > (?, ?): neither server reads that from an index in order.
+                // The condition is not (first, second) > (?, ?), because neither server reads that from an index in
+                // order.
                 select.push(format!(" AND live.{first} >= "));
                 push_cell(&mut select, after_first);
                 select.push(format!(" AND (live.{first} > "));
@@ -103,7 +104,7 @@ fn push_criterion(select: &mut QueryBuilder<MySql>, table: &Table, criterion: &C
             select.push_bind(Digest::of(text.as_bytes()).as_bytes().to_vec());
         }
         (Cell::Text(text), Comparison::Is, _) => {
-            // The length beside the text: two texts that differ in blanks at the end count as equal.
+            // The length is compared too: two texts that differ only in blanks at the end count as equal.
             let length = u64::try_from(text.len()).unwrap_or(u64::MAX);
             select.push(format!(" AND live.{name} = ")).push_bind(text.clone());
             select.push(format!(" AND OCTET_LENGTH(live.{name}) = ")).push_bind(length);

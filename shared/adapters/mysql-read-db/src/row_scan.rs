@@ -58,7 +58,8 @@ impl RowScan for MySqlReadDb {
         Ok(scanned.collect())
     }
 
-    /// One statement, and so one moment. As texts, since no integer of the driver is as wide as a sum.
+    /// The totals come from one statement, and so from one moment. They are read as texts, because no integer of the
+    /// driver is as wide as a sum.
     async fn totals(
         &self,
         rows: &'static Table,
@@ -75,7 +76,7 @@ impl RowScan for MySqlReadDb {
             .collect()
     }
 
-    /// Any 16 bytes are an id in the order.
+    /// Answers with nothing: any 16 bytes are an id in the order.
     async fn misplaced(&self, _table: &'static Table, _limit: u32) -> Result<Vec<String>, ReadDbError> {
         Ok(Vec::new())
     }

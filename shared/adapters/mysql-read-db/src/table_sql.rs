@@ -1,23 +1,24 @@
 //! The texts of the statements for a declared table. Every name comes from a declaration, never from a request.
 //!
-//! Rows travel as one JSON list in one parameter, and `JSON_TABLE` takes them apart: the text of a statement is the same for any
-//! number of rows, so that the server prepares it once. `docs/decisions/0012-mysql-upserts-and-locks.md` says more.
+//! Rows travel as one JSON list in one parameter, and `JSON_TABLE` takes them apart. So the text of a statement is the
+//! same for any number of rows, and the server prepares it once. `docs/decisions/0012-mysql-upserts-and-locks.md` says
+//! more.
 
 use projection::{Column, ColumnKind, Table, VERSION};
 
-/// A name as both servers take it, whatever word it is.
+/// A name in the quotes that both servers take, so that a reserved word can be a name.
 pub(crate) fn quoted(name: &str) -> String {
     format!("`{name}`")
 }
 
-/// The columns of a table, each of this alias.
+/// The columns of a table, each after this alias.
 pub(crate) fn columns_of(alias: &str, table: &Table) -> String {
     let columns: Vec<String> = table.columns.iter().map(|column| format!("{alias}.{}", quoted(column.name))).collect();
     columns.join(", ")
 }
 
-/// A column of a JSON list's rows. A text has room for one character more than its column: a longer text then fails on its
-/// column and is not cut to fit.
+/// A column of a JSON list's rows. A text gets room for one character more than its column. So a longer text fails at
+/// its column and is not cut to fit.
 fn json_column(column: &Column, place: usize) -> String {
     let json_type = match column.kind {
         ColumnKind::Id => "VARCHAR(32)".to_owned(),
@@ -35,7 +36,7 @@ fn stored_value(alias: &str, column: &Column) -> String {
     if column.kind == ColumnKind::Id { format!("UNHEX({value})") } else { value }
 }
 
-/// Streams that a statement is asked about: a JSON list of ids.
+/// A JSON list of stream ids as a table, for statements about these streams.
 pub(crate) const ASKED_STREAMS: &str =
     "JSON_TABLE(?, '$[*]' COLUMNS (stream_id VARCHAR(32) PATH '$' ERROR ON EMPTY ERROR ON ERROR)) AS asked";
 
@@ -54,13 +55,13 @@ pub(crate) fn insert(table: &Table, into: &str) -> String {
     )
 }
 
-/// The columns that [`update`] takes of a row, after the stream's id and the version that was read.
+/// The columns of a row that [`update`] takes, after the stream's id and the version that was read.
 pub(crate) fn changing(table: &Table) -> impl Iterator<Item = (usize, &Column)> {
     table.columns.iter().enumerate().filter(|(_, column)| column.changes)
 }
 
-/// Updates rows of a JSON list, each of which holds the stream's id, the version that was read, and the changing columns. A row
-/// that is at another version by now is left out, and the count tells.
+/// Updates rows of a JSON list. Each row holds the stream's id, the version that was read, and the changing columns. A
+/// row that is at another version by now is left out, and the number of changed rows shows it.
 pub(crate) fn update(table: &Table) -> String {
     let key = quoted(table.stream_column());
     let json: Vec<String> =
@@ -89,7 +90,7 @@ pub(crate) fn select_row(table: &Table) -> String {
     )
 }
 
-/// The rows of the streams that are asked for.
+/// The rows of the streams in a JSON list.
 pub(crate) fn select_asked(table: &Table) -> String {
     format!(
         "SELECT {} FROM {ASKED_STREAMS} STRAIGHT_JOIN {} AS live ON live.{} = UNHEX(asked.stream_id)",

@@ -2,14 +2,14 @@ use cqrs::EventHandlerError;
 use projection::CellError;
 use sqlx::mysql::MySqlDatabaseError;
 
-/// Why one try of a batch ended with nothing written.
+/// The reason why one try of a batch ended with nothing written.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TryError {
-    /// The server broke the transaction off in favour of another transaction. Handling: try again, from the reads on.
+    /// The server ended the transaction in favour of another transaction. Handling: try again, from the reads on.
     #[error("broken off in favour of another transaction")]
     LostRace(#[source] sqlx::Error),
-    /// A row was not as it had been read, though its stream was locked: somebody writes without the lock, or the rows are
-    /// damaged. Handling: try again; if the error stays, a person must look.
+    /// A row was not as it had been read, although its stream was locked. A writer works without the lock, or the rows
+    /// are damaged. Handling: try again; if the error stays, a person must look.
     #[error("the rows are not those that were read: {0}")]
     Contradicted(String),
     /// A stored row cannot be read. Handling: a person must look.
@@ -39,9 +39,9 @@ impl From<sqlx::Error> for TryError {
             return Self::Corrupt(error.to_string());
         }
         match server_error_number(&error) {
-            // ER_LOCK_DEADLOCK, ER_LOCK_WAIT_TIMEOUT and, on MariaDB only, ER_CHECKREAD
+            // The numbers are ER_LOCK_DEADLOCK, ER_LOCK_WAIT_TIMEOUT and, on MariaDB only, ER_CHECKREAD.
             Some(1213 | 1205 | 1020) => Self::LostRace(error),
-            // ER_DUP_ENTRY
+            // The number is ER_DUP_ENTRY.
             Some(1062) => Self::Contradicted(error.to_string()),
             _ => Self::Unavailable(error),
         }
@@ -69,7 +69,7 @@ pub(crate) const fn is_unreadable(error: &sqlx::Error) -> bool {
     matches!(error, sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_))
 }
 
-/// The server's own number of an error.
+/// The server's own error number.
 pub(crate) fn server_error_number(error: &sqlx::Error) -> Option<u16> {
     Some(error.as_database_error()?.try_downcast_ref::<MySqlDatabaseError>()?.number())
 }

@@ -8,14 +8,15 @@ use crate::SqliteEventStore;
 use crate::sqlite_event_store::{commit_from, read_error};
 use crate::version_column::version_to_column;
 
-/// How many streams are looked at for each part that the store is split into: the more, the more even the parts.
+/// The number of streams that are sampled for each part of a split. More samples make the parts more even.
 const SAMPLES_PER_PART: u32 = 64;
 
-/// Whether a row has its place in the order: its stream's id is written as every UUID is. `CHECK` sees to the version.
+/// Whether a row has a place in the order: its stream's id must be written in the usual form of a UUID. `CHECK` ensures
+/// that the version is valid.
 const HAS_A_PLACE: &str = "(stream_id GLOB '????????-????-????-????-????????????' AND stream_id NOT GLOB '*[^0-9a-f-]*' \
                            AND length(replace(stream_id, '-', '')) = 32)";
 
-/// Where in the log the commit before this one in its stream stands.
+/// The position in the log of the stream's commit before this one.
 const POSITION_BEFORE: &str = "(SELECT earlier.position FROM commits AS earlier \
                                WHERE earlier.stream_id = commits.stream_id \
                                AND earlier.first_version < commits.first_version \
@@ -23,7 +24,8 @@ const POSITION_BEFORE: &str = "(SELECT earlier.position FROM commits AS earlier 
 
 #[async_trait]
 impl CommitScan for SqliteEventStore {
-    /// UUIDs as text sort as their bytes do, so the index that keeps versions unique is the order of the scan.
+    /// Reads in the order of the index that keeps versions unique. UUIDs as text sort as their bytes do, so this is the
+    /// order of the scan.
     async fn scan(
         &self,
         range: StreamRange,
@@ -39,7 +41,7 @@ impl CommitScan for SqliteEventStore {
         let rows = sqlx::query(sqlx::AssertSqlSafe(statement))
             .bind(after.map_or_else(String::new, |after| after.stream_id.to_string()))
             .bind(version_to_column(after_version))
-            // Behind every digit.
+            // `~` sorts after every digit.
             .bind(range.before.map_or_else(|| "~".to_owned(), |before| before.to_string()))
             .bind(limit)
             .fetch_all(&self.database.readers)
@@ -54,7 +56,7 @@ impl CommitScan for SqliteEventStore {
             .collect()
     }
 
-    /// Looks at streams that lie evenly over the log.
+    /// Splits at streams that lie evenly over the log.
     async fn split(&self, parts: u32) -> Result<Vec<StreamRange>, ReadError> {
         let samples = i64::from(parts.saturating_mul(SAMPLES_PER_PART).max(1));
         let step = (self.last_position().await? / samples).max(1);
@@ -126,8 +128,8 @@ fn place_of(row: &SqliteRow) -> Result<CommitPlace, ReadError> {
     Ok(CommitPlace { stream_id, first_version: first_version.unsigned_abs() })
 }
 
-/// What no hash covers: the columns that only repeat the commit, and the very text of those that hold JSON, which could
-/// say to another reader what it does not say to this one.
+/// The faults that no hash covers: in columns that only repeat the commit, and in the exact text of the JSON columns.
+/// Another reader could read a changed text differently.
 fn misfits(row: &SqliteRow, commit: &Commit) -> Result<Vec<String>, ReadError> {
     let draft = &commit.draft;
     let text = |column: &str| row.try_get::<Option<String>, _>(column).map_err(read_error);

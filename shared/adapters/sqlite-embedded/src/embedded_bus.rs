@@ -15,18 +15,20 @@ use crate::{SqliteEventStore, SqliteReadDb};
 
 /// The number of commits in one delivery.
 const BATCH_COMMITS: u32 = 500;
-/// How often the log is looked at without a nudge: another process may write to the same file.
+/// The interval at which the log is read without a nudge: another process may write to the same file.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
 /// The wait before a failed delivery is tried again.
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
 
-/// Kafka's place on a laptop: delivers the events of the event store's own log, in the log's order, at least once.
+/// Kafka's replacement on a laptop. It delivers the events of the event store's own log, in the log's order, at least
+/// once.
 ///
-/// Publishing is no more than a nudge. The bus reads the log after a checkpoint, so that no event depends on a process that lives
-/// from the event's insert to its delivery.
+/// Publishing is only a nudge. The bus reads the log after a checkpoint, so that no event depends on a process that
+/// lives from the event's insert to its delivery.
 ///
-/// Each projection has a checkpoint of its own beside the rows. A projection that comes later starts at the beginning of the log,
-/// and the others do not wait for it. Two processes that deliver to the same projection share the work and now and then repeat it.
+/// Each projection has a checkpoint of its own beside the rows. A projection that comes later starts at the beginning
+/// of the log, and the others do not wait for it. Two processes that deliver to the same projection share the work and
+/// sometimes repeat it.
 #[derive(Clone)]
 pub struct EmbeddedBus {
     event_store: SqliteEventStore,
@@ -35,7 +37,7 @@ pub struct EmbeddedBus {
     nudge: Arc<Notify>,
 }
 
-/// How far the bus has come with one projection.
+/// The progress of the bus with one projection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BusProgress {
     /// Every commit up to this position of the log has been delivered.
@@ -53,7 +55,7 @@ struct DeadLetter {
     reason: String,
 }
 
-/// Why a delivery, or a look at the progress, failed. Handling: try again; nothing is lost.
+/// The reason why a delivery or a read of the progress failed. Handling: try again; nothing is lost.
 #[derive(Debug, thiserror::Error)]
 pub enum EmbeddedBusError {
     /// The log could not be read.
@@ -62,7 +64,7 @@ pub enum EmbeddedBusError {
     /// The keys of the commits' personal data could not be reached. An event delivered without its personal data would look erased.
     #[error("the commits' personal data cannot be opened")]
     PersonalData(#[from] PersonalDataError),
-    /// The consumer applied nothing.
+    /// The consumer applied no event.
     #[error("the consumer applied nothing of the batch")]
     Consumer(#[from] EventHandlerError),
     /// The bus's own tables could not be read or written.
@@ -71,7 +73,8 @@ pub enum EmbeddedBusError {
 }
 
 impl EmbeddedBus {
-    /// From this event store's log, with the checkpoints in this read database, and the keys of the events' personal data.
+    /// A bus from this event store's log. The checkpoints are in this read database, and these keys open the events'
+    /// personal data.
     #[must_use]
     pub fn new(event_store: SqliteEventStore, read_db: SqliteReadDb, personal_data: Arc<dyn PersonalData>) -> Self {
         Self { event_store, read_db, personal_data, nudge: Arc::new(Notify::new()) }
@@ -92,7 +95,7 @@ impl EmbeddedBus {
             tokio::time::sleep(RETRY_PAUSE).await;
         }
         loop {
-            // Waiting begins before the log is read, so that a nudge in between is not missed.
+            // The wait begins before the log is read, so that a nudge in between is not missed.
             let nudged = self.nudge.notified();
             match self.deliver_next_batch(projection, consumer).await {
                 Ok(true) => {}
@@ -107,8 +110,8 @@ impl EmbeddedBus {
         }
     }
 
-    /// Delivers the next commits of the log, if there are any, and moves the checkpoint behind them. A crash between the two
-    /// delivers them again.
+    /// Delivers the next commits of the log, if there are any, and moves the checkpoint behind them. After a crash
+    /// between the two steps, they are delivered again.
     async fn deliver_next_batch(
         &self,
         projection: &str,
@@ -125,7 +128,7 @@ impl EmbeddedBus {
         for commit in self.personal_data.open(commits).await? {
             match commit {
                 Ok(opened) => events.extend(opened.envelopes()),
-                // A damaged commit concerns its own stream alone, and the others go on.
+                // A damaged commit concerns its own stream alone, and the other streams go on.
                 Err(unopened) => dead_letters.extend(letters_of(&unopened)),
             }
         }
@@ -134,7 +137,7 @@ impl EmbeddedBus {
             dead_letters.push(DeadLetter { stream_id, version, reason: rejected.reason });
         }
         self.keep_dead_letters(projection, &dead_letters).await?;
-        // MAX: another process may run a bus on the same files.
+        // MAX is needed because another process may run a bus on the same files.
         sqlx::query(
             "INSERT INTO bus_checkpoints (projection, position) VALUES (?, ?) \
              ON CONFLICT (projection) DO UPDATE SET position = MAX(position, excluded.position)",
@@ -210,7 +213,7 @@ impl EmbeddedBus {
         Ok(())
     }
 
-    /// How far the bus has come with this projection.
+    /// The progress of the bus with this projection.
     ///
     /// # Errors
     /// See [`EmbeddedBusError`].
@@ -228,7 +231,7 @@ impl EmbeddedBus {
     }
 }
 
-/// Every event of a commit that cannot be opened.
+/// A dead letter for every event of a commit that cannot be opened.
 fn letters_of(unopened: &UnopenedCommit) -> impl Iterator<Item = DeadLetter> + '_ {
     let commit = &unopened.commit;
     (commit.draft.first_version..=commit.last_version()).map(|version| DeadLetter {
@@ -245,7 +248,7 @@ fn log_failure(projection: &str, error: &EmbeddedBusError) {
 #[async_trait]
 impl EventPublisher for EmbeddedBus {
     async fn publish(&self, _commit: &OpenedCommit) -> Result<(), PublishError> {
-        // Every projection's delivery waits for itself.
+        // The delivery of each projection waits for this nudge.
         self.nudge.notify_waiters();
         Ok(())
     }

@@ -1,9 +1,9 @@
-//! The three servers' place on a laptop, in SQLite: the event store, the bus and the read database. The same ports, held to the same
-//! contract tests as the real servers. The read database knows no bank: its statements come from the tables that a projection
-//! declares.
+//! The replacement of the three servers on a laptop, in SQLite: the event store, the bus and the read database. The
+//! ports are the same, and the same contract tests check them. The read database knows no bank: its statements come
+//! from the tables that a projection declares.
 //!
-//! Three files, never one: the read side is another database that catches up, as it is in production, and the keys of personal data
-//! are not copied along with the log.
+//! There are three files, and never one. The read side is a separate database that catches up, as in production. The
+//! keys of personal data are not copied along with the log.
 
 mod commit_scan; // CommitScan
 mod embedded_bus; // delivers from the event store's own log, at least once
@@ -19,7 +19,7 @@ mod sqlite_event_store; // EventStoreRepository
 mod sqlite_key_store; // KeyStore
 mod sqlite_projector; // EventHandler: a batch of events in one transaction
 mod sqlite_read_db; // the read database's file
-mod version_column; // a version as SQLite holds it
+mod version_column; // a version in the form of a SQLite column
 
 pub use embedded_bus::{BusProgress, EmbeddedBus, EmbeddedBusError, TailedLog};
 pub use open_database::OpenError;

@@ -7,45 +7,46 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 
 use crate::reworded_migrations::accept_reworded;
 
-/// Why a database could not be opened. Handling: fix the path or its rights, or take the newer build; then
+/// The reason why a database could not be opened. Handling: fix the path or its rights, or take the newer build; then
 /// start again.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The folder is not there and could not be made.
+    /// The folder is missing and could not be made.
     #[error("cannot make the folder {}", path.display())]
     Folder {
-        /// Which.
+        /// The folder's path.
         path: PathBuf,
-        /// Why.
+        /// The operating system's error.
         source: std::io::Error,
     },
     /// The file could not be opened as a database.
     #[error("cannot open the database {}", path.display())]
     Open {
-        /// Which.
+        /// The file's path.
         path: PathBuf,
-        /// Why.
+        /// The driver's error.
         source: sqlx::Error,
     },
     /// The file's tables could not be brought to this build's form.
     #[error("cannot bring the database {} up to date", path.display())]
     Migrate {
-        /// Which.
+        /// The file's path.
         path: PathBuf,
-        /// Why.
+        /// The driver's error.
         source: MigrateError,
     },
 }
 
-/// How long a statement waits for another process's lock. Within one process writers queue for the one
-/// writing connection and never meet it.
+/// The time that a statement waits for another process's lock. Writers of one process wait in a queue for the one
+/// writing connection and never meet the lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// The pause between two tries where SQLite itself does not wait.
+/// The pause between two tries, for the lock for which SQLite itself does not wait.
 const BUSY_PAUSE: Duration = Duration::from_millis(10);
-/// Readers never block one another nor the writer (WAL); more than a few gain nothing on a laptop.
+/// The number of reading connections. Readers block neither one another nor the writer (WAL). On a laptop, more than a
+/// few connections bring no gain.
 const READ_CONNECTIONS: u32 = 4;
 
-/// One database file: a single connection that writes, a few that read.
+/// One database file: a single connection that writes, and a few connections that read.
 #[derive(Debug, Clone)]
 pub(crate) struct Database {
     pub(crate) writer: SqlitePool,
@@ -68,7 +69,7 @@ impl Database {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(synchronous)
             .busy_timeout(BUSY_TIMEOUT)
-            // A key that was destroyed, or a name that was erased, is overwritten and not only let go of.
+            // A destroyed key or an erased name is overwritten. Without this setting its space would only be freed.
             .pragma("secure_delete", "ON");
         let writer = connect_writer(options.clone()).await.map_err(at_path)?;
         migrate(&writer, migrations).await.map_err(|source| OpenError::Migrate { path: path.to_owned(), source })?;
@@ -80,15 +81,15 @@ impl Database {
         Ok(Self { writer, readers })
     }
 
-    /// Closes every connection; the last one folds the write-ahead log into the file.
+    /// Closes every connection. The last connection folds the write-ahead log into the file.
     pub(crate) async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
     }
 }
 
-/// A new file is switched to its write-ahead log by the first connection, for which SQLite wants the file to
-/// itself and, unlike for any other lock, does not wait while another process is at the same.
+/// Connects the writer. The first connection switches a new file to its write-ahead log, and SQLite needs the file
+/// alone for that. If another process does the same at this moment, SQLite does not wait, unlike for any other lock.
 async fn connect_writer(options: SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
     let give_up_at = Instant::now() + BUSY_TIMEOUT;
     loop {
@@ -101,16 +102,16 @@ async fn connect_writer(options: SqliteConnectOptions) -> Result<SqlitePool, sql
 
 fn is_busy(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
-    // The lower eight bits are the code proper: 5 is SQLITE_BUSY, whatever the reason.
+    // The lower eight bits are the basic code: 5 is SQLITE_BUSY, for any reason.
     code.is_some_and(|code| code & 0xff == 5)
 }
 
-/// Holds the write lock from before it looks at which tables there are: another process may open the same
-/// file at the same time, and both would make what both found missing.
+/// Takes the write lock before it reads which tables exist. Another process may open the same file at the same time.
+/// Without the lock, both would make the tables that both found missing.
 async fn migrate(writer: &SqlitePool, migrations: &Migrator) -> Result<(), MigrateError> {
     let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
     accept_reworded(&mut transaction, migrations).await?;
-    // Not `run`: with a connection, the compiler cannot see that its future may change threads.
+    // The call is not `run`: with a connection, the compiler cannot see that its future may change threads.
     migrations.run_direct(None, &mut *transaction, false).await?;
     Ok(transaction.commit().await?)
 }

@@ -25,7 +25,8 @@ impl RowReader for SqliteReadDb {
         rows.iter().map(|row| read(row, selection.table).map_err(read_error)).collect()
     }
 
-    /// The sums of SQLite are of 64 bits, and end in an error past them: so the millions are summed apart from the rest.
+    /// The sums of SQLite have 64 bits, and end in an error beyond them. So the millions are summed apart from the
+    /// rest.
     async fn sums(
         &self,
         table: &'static Table,

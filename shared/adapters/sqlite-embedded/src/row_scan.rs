@@ -43,7 +43,7 @@ impl RowScan for SqliteReadDb {
         after: Option<LinePlace>,
         limit: u32,
     ) -> Result<Vec<ScannedLine>, ReadDbError> {
-        // A version below nothing would never be seen.
+        // A version below zero is never reached.
         let (after_id, after_version, after_line) = match after {
             Some(LinePlace { stream_id, version, line }) => {
                 (stream_id.to_string(), version_to_column(version), version_to_column(line))
@@ -68,7 +68,7 @@ impl RowScan for SqliteReadDb {
             .collect()
     }
 
-    /// One statement, and so one moment.
+    /// The totals come from one statement, and so from one moment.
     async fn totals(
         &self,
         rows: &'static Table,
@@ -157,7 +157,7 @@ pub(crate) fn misplaced_sql(table: &Table) -> String {
     )
 }
 
-/// The end of a range as text; `~` is behind every digit.
+/// The end of a range as text. `~` sorts after every digit.
 fn before_text(range: StreamRange) -> String {
     range.before.map_or_else(|| "~".to_owned(), |before| before.to_string())
 }

@@ -8,28 +8,29 @@ use uuid::Uuid;
 
 use crate::version_column::version_to_column;
 
-/// SQLite takes 32,766 bound values in a statement.
+/// The number of values of one statement. SQLite takes at most 32,766.
 const VALUES_PER_STATEMENT: usize = 10_000;
-/// The number of streams that one statement is asked about.
+/// The number of streams that one statement asks about.
 pub(crate) const STREAMS_PER_STATEMENT: usize = 1_000;
 
-/// The columns of a table, each of this alias.
+/// The columns of a table, each after this alias.
 pub(crate) fn columns_of(alias: &str, table: &Table) -> String {
     let columns: Vec<String> = table.columns.iter().map(|column| format!("{alias}.{}", quoted(column.name))).collect();
     columns.join(", ")
 }
 
-/// A name as SQLite takes it, whatever word it is.
+/// A name in the quotes that SQLite takes, so that a reserved word can be a name.
 pub(crate) fn quoted(name: &str) -> String {
     format!("\"{name}\"")
 }
 
-/// A row of this table, whose columns come first in the answer and in the declared order; or why it does not fit.
+/// A row of this table, whose columns come first in the answer and in the declared order. The error says why it does
+/// not fit.
 pub(crate) fn read(row: &SqliteRow, table: &'static Table) -> Result<Cells, sqlx::Error> {
     read_behind(row, table, 0)
 }
 
-/// A row of this table, whose columns come behind so many others.
+/// A row of this table, whose columns come after a number of other columns.
 pub(crate) fn read_behind(row: &SqliteRow, table: &'static Table, others: usize) -> Result<Cells, sqlx::Error> {
     let cell = |(place, column)| read_cell(row, others + place, column);
     let values: Result<Vec<Cell>, sqlx::Error> = table.columns.iter().enumerate().map(cell).collect();
@@ -91,7 +92,7 @@ fn rows_per_statement(table: &Table) -> usize {
     (VALUES_PER_STATEMENT / table.columns.len()).max(1)
 }
 
-/// Inserts rows that are not there yet.
+/// Inserts rows that do not exist yet.
 pub(crate) async fn insert_rows(
     connection: &mut SqliteConnection,
     table: &Table,
@@ -126,7 +127,7 @@ pub(crate) fn select_asked(table: &Table, streams: &[StreamId]) -> QueryBuilder<
     select
 }
 
-/// Inserts rows, or updates the changing columns of those that are there at an earlier version.
+/// Inserts rows, or updates the changing columns of rows that exist at an earlier version.
 pub(crate) async fn upsert_rows(
     connection: &mut SqliteConnection,
     table: &Table,
@@ -143,8 +144,8 @@ pub(crate) fn upsert_of(table: &Table, rows: &[&Cells]) -> QueryBuilder<Sqlite> 
     let changing = table.columns.iter().filter(|column| column.changes).map(|column| quoted(column.name));
     let assignments: Vec<String> = changing.map(|name| format!("{name} = excluded.{name}")).collect();
     let mut upsert = insert_of(table, table.name, rows);
-    // The write lock is held since before the rows were read, so none of them can have moved on; the guard says so in the
-    // statement itself.
+    // The write lock was taken before the rows were read, so none of them can have moved on. The guard states this in
+    // the statement itself.
     upsert.push(format!(
         " ON CONFLICT ({}) DO UPDATE SET {} WHERE excluded.version > {}.version",
         quoted(table.stream_column()),
@@ -164,7 +165,8 @@ pub(crate) fn push_streams(statement: &mut QueryBuilder<Sqlite>, streams: &[Stre
     statement.push(")");
 }
 
-/// Whether a row has its place in the order of streams: its stream's id, in this column, is written as every UUID is.
+/// Whether a row has a place in the order of streams: its stream's id, in this column, must be written in the usual
+/// form of a UUID.
 pub(crate) fn has_a_place(column: &str) -> String {
     format!(
         "({column} GLOB '????????-????-????-????-????????????' AND {column} NOT GLOB '*[^0-9a-f-]*' \

@@ -28,12 +28,12 @@ pub(crate) struct LoggedCommit {
 }
 
 impl SqliteEventStore {
-    /// Opens the file, makes it where it is missing, and brings its tables up to date.
+    /// Opens the file, makes it if it is missing, and brings its tables up to date.
     ///
     /// # Errors
     /// See [`OpenError`].
     pub async fn open(path: &Path) -> Result<Self, OpenError> {
-        // FULL: a commit is on the disk, not in a buffer, before a client is told so.
+        // FULL: a commit is on the disk, and not only in a buffer, before a client gets its answer.
         Database::open(path, SqliteSynchronous::Full, &MIGRATIONS).await.map(|database| Self { database })
     }
 
@@ -42,7 +42,7 @@ impl SqliteEventStore {
         self.database.close().await;
     }
 
-    /// Up to `limit` commits after this position of the log, in its order.
+    /// Up to `limit` commits after this position of the log, in the log's order.
     pub(crate) async fn log_after(&self, position: i64, limit: u32) -> Result<Vec<LoggedCommit>, ReadError> {
         let rows = sqlx::query("SELECT * FROM commits WHERE position > ? ORDER BY position LIMIT ?")
             .bind(position)
@@ -99,7 +99,7 @@ impl EventStoreRepository for SqliteEventStore {
             Ok(_) => Ok(()),
             Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
                 let stream_id = draft.stream_id;
-                // SQLite names the columns of the index that was in the way.
+                // SQLite names the columns of the index that refused the insert.
                 if error.message().contains("idempotency_key") {
                     Err(AppendError::IdempotencyKeyTaken { stream_id })
                 } else {
@@ -120,7 +120,8 @@ impl EventStoreRepository for SqliteEventStore {
     }
 
     async fn commits_from(&self, stream_id: StreamId, from_version: u64, limit: u32) -> Result<Vec<Commit>, ReadError> {
-        // From the newest commit that starts at or before the version: it may hold it.
+        // The search begins at the newest commit that starts at or before the version, because that commit may hold the
+        // version.
         let rows = sqlx::query(
             "SELECT * FROM commits WHERE stream_id = ?1 AND first_version >= COALESCE((SELECT MAX(first_version) \
              FROM commits WHERE stream_id = ?1 AND first_version <= ?2), 1) AND last_version >= ?2 \

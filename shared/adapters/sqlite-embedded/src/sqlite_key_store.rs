@@ -19,7 +19,7 @@ pub struct SqliteKeyStore {
 }
 
 impl SqliteKeyStore {
-    /// Opens the file, makes it where it is missing, and brings its tables up to date.
+    /// Opens the file, makes it if it is missing, and brings its tables up to date.
     ///
     /// # Errors
     /// See [`OpenError`].
@@ -59,7 +59,7 @@ impl KeyStore for SqliteKeyStore {
 
     async fn get_many(&self, stream_ids: &[StreamId]) -> Result<HashMap<StreamId, StoredKey>, KeyStoreError> {
         let mut found = HashMap::with_capacity(stream_ids.len());
-        // One by one: to SQLite that is no round trip.
+        // The keys are read one by one, because SQLite needs no round trip.
         for &stream_id in stream_ids {
             found.extend(self.get(stream_id).await?.map(|key| (stream_id, key)));
         }
@@ -76,8 +76,8 @@ impl KeyStore for SqliteKeyStore {
         .execute(&self.database.writer)
         .await
         .map_err(unavailable)?;
-        // The key's page is in the write-ahead log too, from when it was made: folded into the file and cut off, or the
-        // key is still there for who looks.
+        // The key's page is also in the write-ahead log, since the time when the key was made. So the log is folded
+        // into the file and cut off. Otherwise the key could still be found there.
         let row = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
             .fetch_one(&self.database.writer)
             .await

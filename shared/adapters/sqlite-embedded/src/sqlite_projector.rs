@@ -9,23 +9,24 @@ use crate::SqliteReadDb;
 use crate::sqlite_cells::{STREAMS_PER_STATEMENT, insert_rows, push_streams, read, select_asked, upsert_rows};
 use crate::version_column::version_to_column;
 
-/// The projector's way into the read database: a batch is one transaction over its projections.
+/// The projector's writer for the read database. A batch is one transaction over its projections.
 #[derive(Clone)]
 pub struct SqliteProjector {
     read_db: SqliteReadDb,
     projections: Projections,
-    /// The projections that are written; the others of the program have projectors of their own.
+    /// The projections that this projector writes. The program's other projections have projectors of their own.
     written: Vec<&'static dyn AnyProjection>,
 }
 
 impl SqliteProjector {
-    /// Writes the rows of all these projections to this database.
+    /// A projector that writes the rows of all these projections to this database.
     #[must_use]
     pub fn new(read_db: SqliteReadDb, projections: Projections) -> Self {
         Self { read_db, projections, written: projections.all().to_vec() }
     }
 
-    /// Writes the rows of this projection alone. Events of the other projections' types are left to their projectors.
+    /// A projector that writes the rows of this projection alone. Events of the other projections' types are left to
+    /// their projectors.
     #[must_use]
     pub fn of_one(read_db: SqliteReadDb, projections: Projections, projection: &'static dyn AnyProjection) -> Self {
         Self { read_db, projections, written: vec![projection] }
@@ -36,7 +37,7 @@ impl SqliteProjector {
 impl EventHandler for SqliteProjector {
     async fn handle(&self, events: &[EventEnvelope]) -> Result<HandledBatch, EventHandlerError> {
         let mut handled = sort_out_unread(&self.projections, events);
-        // IMMEDIATE: the rows that are read here are written here, so the write lock is taken first.
+        // IMMEDIATE takes the write lock first, because the rows that are read here are also written here.
         let writer = &self.read_db.database.writer;
         let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(unavailable)?;
         for projection in &self.written {

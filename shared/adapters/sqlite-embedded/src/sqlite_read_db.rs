@@ -15,13 +15,13 @@ pub struct SqliteReadDb {
 }
 
 impl SqliteReadDb {
-    /// Opens the file, makes it where it is missing, and brings its tables up to date.
+    /// Opens the file, makes it if it is missing, and brings its tables up to date.
     ///
     /// # Errors
     /// See [`OpenError`].
     pub async fn open(path: &Path) -> Result<Self, OpenError> {
-        // NORMAL: after a power cut the file is whole but may lack its last transactions. Those are delivered again, since the
-        // bus's checkpoints are in the same file and as old as the rows.
+        // NORMAL: after a power cut the file is sound but may lack its last transactions. Their events are delivered
+        // again, because the bus's checkpoints are in the same file and as old as the rows.
         Database::open(path, SqliteSynchronous::Normal, &MIGRATIONS).await.map(|database| Self { database })
     }
 

@@ -1,4 +1,5 @@
-/// SQLite's integers are signed. No stream comes near the limit, and past it nothing is found.
+/// The version as a signed integer, the only kind that SQLite has. No stream comes near the limit. Beyond the limit, a
+/// search finds nothing.
 pub(crate) fn version_to_column(version: u64) -> i64 {
     i64::try_from(version).unwrap_or(i64::MAX)
 }

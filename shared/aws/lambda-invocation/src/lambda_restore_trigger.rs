@@ -7,12 +7,12 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use restore::{RestoreTrigger, TriggerError};
 use settings::{Settings, SettingsError};
 
-/// The variable that names the function that does the work, by its name or its ARN.
+/// The variable with the name or the ARN of the function that does a restore's work.
 pub const RESTORE_WORKER_FUNCTION: &str = "RESTORE_WORKER_FUNCTION";
-/// The function's name where the variable is not set.
+/// The function's name if the variable is not set.
 const DEFAULT_FUNCTION: &str = "restore-worker";
 const LAMBDA: Service = Service { name: "lambda", endpoint_variable: "AWS_ENDPOINT_URL_LAMBDA" };
-/// Less than 4 s for all tries together: a caller waits.
+/// The limits of the request. All tries together take less than 4 s, because a caller waits.
 const LIMITS: Limits = Limits {
     try_timeout: Duration::from_millis(1_500),
     retry_for: Duration::from_secs(2),
@@ -20,23 +20,25 @@ const LIMITS: Limits = Limits {
     longest_pause: Duration::from_millis(200),
 };
 const INVOCATION_TYPE: HeaderName = HeaderName::from_static("x-amz-invocation-type");
-/// What stands in a path as it is, by RFC 3986. An ARN's colons do not.
+/// The characters that a path must escape. RFC 3986 allows the others unchanged. The colons of an ARN are escaped.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// Why the environment does not say how to invoke a function. Handling: in Lambda all of it is there by itself;
-/// elsewhere set what is missing.
+/// The environment lacks settings for invoking a function. Handling: in Lambda all of them are set automatically;
+/// elsewhere set the missing ones.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the environment does not say how to invoke a function")]
 pub struct InvokeSettingsError(#[from] SettingsError);
 
-/// Invokes the function that does a restore's work. Invoked twice, it finds its work done, or somebody at it.
+/// Invokes the function that does a restore's work. A second invocation finds the work done, or finds a worker at the
+/// work.
 pub struct LambdaRestoreTrigger {
     lambda: AwsService,
     path: Uri,
 }
 
 impl LambdaRestoreTrigger {
-    /// With the credentials and in the region of the environment, where Lambda puts them. Nothing is connected yet.
+    /// A trigger with the credentials and the region of the environment, where Lambda puts them. Nothing is connected
+    /// yet.
     ///
     /// # Errors
     /// See [`InvokeSettingsError`].
@@ -72,7 +74,7 @@ mod tests {
 
     use super::*;
 
-    /// Answers as Lambda would, and remembers what it was asked.
+    /// A server that answers as Lambda would, and remembers the requests.
     async fn lambda_that_answers(status: StatusCode) -> (String, Arc<Mutex<Vec<String>>>) {
         let asked: Arc<Mutex<Vec<String>>> = Arc::default();
         let asks = Arc::clone(&asked);

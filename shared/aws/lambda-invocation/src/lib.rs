@@ -1,5 +1,5 @@
-//! Invocations of Lambda functions: the time that this one has left, and the invocation of another function without waiting
-//! for it. AWS takes the event, answers at once, and runs the function.
+//! Invocations of Lambda functions: the time that the present invocation has left, and the invocation of another
+//! function without waiting for it. AWS takes the event, answers at once, and runs the function.
 
 #[cfg(feature = "restore-trigger")]
 mod lambda_restore_trigger; // RestoreTrigger

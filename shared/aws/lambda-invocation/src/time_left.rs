@@ -2,7 +2,7 @@ use std::time::{Duration, SystemTime};
 
 use lambda_runtime::Context;
 
-/// The time that an invocation may take where no deadline is given.
+/// The time that an invocation may take if no deadline is given.
 const WITHOUT_A_DEADLINE: Duration = Duration::from_secs(60);
 
 /// The time that an invocation has left before Lambda ends it.
@@ -11,8 +11,8 @@ pub fn time_left(context: &Context) -> Duration {
     time_until(context.deadline())
 }
 
-/// Lambda invokes nothing whose deadline has passed: one that has is none. `cargo lambda watch` gives every invocation
-/// ten minutes from the beginning of 1970.
+/// The time until the deadline. Lambda invokes no function after its deadline, so a past deadline counts as none.
+/// `cargo lambda watch` gives every invocation ten minutes from the beginning of 1970.
 fn time_until(deadline: SystemTime) -> Duration {
     deadline.duration_since(SystemTime::now()).unwrap_or(WITHOUT_A_DEADLINE)
 }

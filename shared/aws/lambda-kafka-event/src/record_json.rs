@@ -9,10 +9,10 @@ use crate::WholeRecord;
 
 /// One record of a [`KafkaEvent`](crate::KafkaEvent), member for member as AWS writes it.
 ///
-/// This is our own type and not that of `aws_lambda_events`. That type refuses a whole batch for one record whose headers are
-/// null, and for one header with a byte above 127: AWS writes bytes as Java has them, from -128 to 127, and others write 0 to 255.
-/// The batch would come again for ever, with the records of all other streams. Here such a record is read. A record of another
-/// form is a failure of that record alone.
+/// It is this project's own type and not that of `aws_lambda_events`. That type refuses a whole batch if one record's
+/// headers are null, or if one header has a byte above 127. AWS writes bytes as Java has them, from -128 to 127, and
+/// others write 0 to 255. The batch would come again for ever, with the records of all other streams. This type reads
+/// such a record. If a record has another form, only that record fails.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RecordJson {
@@ -20,17 +20,17 @@ pub struct RecordJson {
     topic: Member<String>,
     #[serde(default)]
     partition: Member<i32>,
-    /// The record's place in its partition. Only this member must be there: without it a function cannot name the record.
+    /// The record's place in its partition. Only this member is required: without it a function cannot name the record.
     pub offset: i64,
-    /// Milliseconds since 1970.
+    /// The time in milliseconds since 1970.
     #[serde(default)]
     timestamp: Member<i64>,
     #[serde(default)]
     timestamp_type: Member<String>,
-    /// Base64.
+    /// The key in Base64.
     #[serde(default)]
     key: Member<String>,
-    /// Base64.
+    /// The value in Base64.
     #[serde(default)]
     value: Member<String>,
     #[serde(default)]
@@ -43,11 +43,11 @@ type HeaderJson = BTreeMap<String, Option<Vec<i16>>>;
 /// A header's name, and its value's bytes.
 type Header<'a> = (&'a str, Option<Vec<u8>>);
 
-/// A member of a record. One of another form is kept apart, so that it does not fail the batch.
+/// A member of a record. A member of another form is kept apart, so that it does not fail the batch.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(untagged)]
 enum Member<T> {
-    /// Null and a missing member are none.
+    /// The member's value. Null and a missing member are `None`.
     Read(Option<T>),
     #[serde(skip_serializing)]
     OfAnotherForm(IgnoredAny),
@@ -68,7 +68,7 @@ impl<T> Member<T> {
     }
 }
 
-/// Which clock gave a record its time.
+/// The clock that gave a record its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TimestampType {
     /// The clock of the program that published the record.
@@ -112,20 +112,20 @@ impl RecordJson {
         }
     }
 
-    /// The value's bytes, or none for a tombstone.
+    /// The value's bytes; `None` for a tombstone.
     ///
     /// # Errors
-    /// What is wrong with the value.
+    /// The fault of the value.
     pub fn value(&self) -> Result<Option<Vec<u8>>, &'static str> {
         let text = self.value.read("the record's value is not a text")?;
         text.map(|text| STANDARD.decode(text).map_err(|_| "the record's value is not Base64")).transpose()
     }
 
-    /// The headers' bytes by name. A header without a value is left out. The last of several headers with one name holds, as in
-    /// Kafka's own client.
+    /// The headers' bytes by name. A header without a value is left out. If several headers have one name, the last is
+    /// used, as in Kafka's own client.
     ///
     /// # Errors
-    /// What is wrong with the headers.
+    /// The fault of the headers.
     pub fn headers(&self) -> Result<BTreeMap<&str, Vec<u8>>, &'static str> {
         let mut headers = BTreeMap::new();
         for (name, bytes) in self.header_list()? {
@@ -136,10 +136,10 @@ impl RecordJson {
         Ok(headers)
     }
 
-    /// The record with all that it has in Kafka.
+    /// The record with its whole content in Kafka.
     ///
     /// # Errors
-    /// What is wrong with the record, or missing.
+    /// The wrong or missing part of the record.
     pub fn whole(&self) -> Result<WholeRecord, &'static str> {
         let topic = self.topic.read("the record's topic is not a text")?.ok_or("the record's topic is missing")?;
         let partition = self.partition.read("the record's partition is not a number")?;

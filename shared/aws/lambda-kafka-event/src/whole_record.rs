@@ -1,4 +1,4 @@
-/// A record as it is in Kafka, but for its time.
+/// A record with its content in Kafka, without its time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WholeRecord {
     /// The topic that holds the record.

@@ -1,7 +1,7 @@
 use bank_read_model::BankAccountEntity;
 use serde::Serialize;
 
-/// An account as queries answer it.
+/// An account in the answers of queries.
 #[derive(Debug, Serialize)]
 pub struct AccountBody {
     account_id: String,

@@ -19,7 +19,7 @@ struct AccountCommandBody {
 /// The answer to an account command once its events are durable.
 ///
 /// # Errors
-/// `internal_error` where the account was never opened. No command leaves an account so.
+/// `internal_error` if the account was never opened. No command leaves an account in that state.
 pub fn account_command_answer(
     status: StatusCode,
     outcome: &CommandOutcome<AccountAggregate>,
@@ -41,7 +41,7 @@ pub fn account_command_answer(
     })
 }
 
-/// Why an account command was not done, for the client.
+/// The reason why an account command was not done, for the client.
 #[must_use]
 pub fn account_command_problem(error: &CommandErrorOf<AccountAggregate>) -> Problem {
     match error {
@@ -78,7 +78,7 @@ fn refusal_problem(error: &AccountError) -> Problem {
     let amount_error = |code| wrong_amount(WrongValue { code, message: error.to_string() });
     match error {
         AccountError::NotFound => account_not_found(),
-        // Two accounts of one id: of derived ids a collision, of generated ones a broken random source.
+        // Two accounts have one id. With derived ids it is a collision, with generated ids a broken random source.
         AccountError::AlreadyOpen => Problem::new(ProblemCode::CONFLICT, "This account id is taken. Try again."),
         AccountError::Closed => Problem::new(problem_codes::ACCOUNT_CLOSED, "A closed account takes no commands."),
         AccountError::TooManyDecimals { .. } => amount_error("too_many_decimals"),

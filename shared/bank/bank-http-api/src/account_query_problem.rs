@@ -3,7 +3,7 @@ use http_api::{Problem, query_problem};
 
 use crate::problem_codes;
 
-/// Why a query about accounts has no answer, for the client.
+/// The reason why a query about accounts has no answer, for the client.
 #[must_use]
 pub fn account_query_problem(error: &QueryError) -> Problem {
     match error {
@@ -12,7 +12,7 @@ pub fn account_query_problem(error: &QueryError) -> Problem {
     }
 }
 
-/// There is no such account, or it is another caller's: the answer is the same to the letter.
+/// The account does not exist, or it belongs to another caller. Both answers are the same, letter by letter.
 #[must_use]
 pub fn account_not_found() -> Problem {
     Problem::new(problem_codes::ACCOUNT_NOT_FOUND, "No account of yours has this id.")

@@ -5,7 +5,7 @@ use http_api::WrongValue;
 
 /// A refusal of a value by the domain, with the field code of the HTTP contract.
 pub trait FieldCode: std::fmt::Display {
-    /// What is wrong, for programs.
+    /// The code of the fault, for programs.
     fn field_code(&self) -> &'static str;
 }
 
@@ -62,7 +62,7 @@ where
     text.parse().map_err(wrong_value)
 }
 
-/// Parses the text of a field as an amount of money that is to be moved.
+/// Parses the text of a field as an amount of money to move.
 ///
 /// # Errors
 /// The domain's refusal; `not_positive` for zero.
@@ -71,7 +71,7 @@ pub fn positive_amount(text: &str) -> Result<Amount, WrongValue> {
     if amount.is_zero() { Err(not_positive()) } else { Ok(amount) }
 }
 
-/// The domain's refusal of a value, as the client reads it.
+/// The domain's refusal of a value, in the form for the client.
 pub fn wrong_value<E: FieldCode>(error: E) -> WrongValue {
     WrongValue { code: error.field_code(), message: error.to_string() }
 }

@@ -1,17 +1,17 @@
 //! The bank's part of the HTTP edge. The crate `http-api` is the general part, and knows no bank.
 
-mod routes; // which method and path is which function's
+mod routes; // the function of each method and path
 
 // --- reading a request
-mod account_request; // the account in the path, the caller as the domain knows it
+mod account_request; // the account in the path, the caller in the domain's form
 mod field_values; // a body's fields as values of the bank
 mod funds_request; // the body that deposits and withdrawals share
-pub mod scopes; // what a token may allow
+pub mod scopes; // the rights that a token may give
 
 // --- writing an answer
-mod account_body; // an account as queries answer it
-mod account_command_answer; // the answer to an account command, or why there is none
-mod account_query_problem; // why a query about accounts has no answer
+mod account_body; // an account in the answers of queries
+mod account_command_answer; // the answer to an account command, or its refusal
+mod account_query_problem; // the reason why a query about accounts has no answer
 pub mod problem_codes; // the kinds of refusal that only the bank has
 
 pub use account_body::AccountBody;

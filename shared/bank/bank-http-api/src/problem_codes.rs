@@ -3,7 +3,7 @@
 use http::StatusCode;
 use http_api::ProblemCode;
 
-/// There is no such account, or it is another caller's.
+/// The account does not exist, or it belongs to another caller.
 pub const ACCOUNT_NOT_FOUND: ProblemCode =
     ProblemCode { name: "account_not_found", status: StatusCode::NOT_FOUND, title: "There is no such account" };
 
@@ -11,7 +11,7 @@ pub const ACCOUNT_NOT_FOUND: ProblemCode =
 pub const ACCOUNT_CLOSED: ProblemCode =
     ProblemCode { name: "account_closed", status: StatusCode::CONFLICT, title: "The account is closed" };
 
-/// The general refusal of `If-Match`, told of an account.
+/// The general refusal of `If-Match`, in the words for an account.
 pub const VERSION_MISMATCH: ProblemCode =
     ProblemCode { title: "The account is at another version", ..ProblemCode::VERSION_MISMATCH };
 

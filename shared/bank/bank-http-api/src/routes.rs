@@ -5,11 +5,11 @@ use http::Method;
 pub struct Route {
     /// The method.
     pub method: Method,
-    /// The path, with its parameters in braces, as API Gateway and OpenAPI write it.
+    /// The path, with its parameters in braces, as API Gateway and OpenAPI write them.
     pub path: &'static str,
-    /// The function's name, which is its folder's.
+    /// The function's name, which is also its folder's name.
     pub function: &'static str,
-    /// Whether it is open to callers without a token.
+    /// Whether callers without a token may use the route.
     pub is_public: bool,
 }
 
@@ -21,7 +21,7 @@ const fn public(path: &'static str, function: &'static str) -> Route {
     Route { method: Method::GET, path, function, is_public: true }
 }
 
-/// Every route. Tests hold `openapi.yaml`, `template.yaml` and the router of `cargo lambda watch` to this list.
+/// Every route. Tests compare `openapi.yaml`, `template.yaml` and the router of `cargo lambda watch` with this list.
 pub const ROUTES: &[Route] = &[
     route(Method::POST, "/accounts", "open-account"),
     route(Method::POST, "/accounts/{id}/deposits", "deposit-funds"),
@@ -39,16 +39,16 @@ pub const ROUTES: &[Route] = &[
     public(OPENAPI_PATH, "api-description"),
 ];
 
-/// Where the contract is served as a document for programs.
+/// The path of the contract as a document for programs.
 pub const OPENAPI_PATH: &str = "/openapi.yaml";
 
-/// The methods of the routes of this path as a request has it; none where there is nothing.
+/// The methods of the routes that match a request's path. The list is empty if no route matches.
 #[must_use]
 pub fn methods_of(path: &str) -> Vec<&'static Method> {
     ROUTES.iter().filter(|route| is_of(route.path, path)).map(|route| &route.method).collect()
 }
 
-/// A parameter stands for one segment, which is not empty.
+/// Whether the path matches the pattern. A parameter stands for one segment, which is not empty.
 fn is_of(pattern: &str, path: &str) -> bool {
     let (mut patterns, mut segments) = (pattern.split('/'), path.split('/'));
     loop {

@@ -9,5 +9,5 @@ pub const ACCOUNTS_READ: Scope = Scope::new("accounts:read");
 /// Any caller's accounts, within the two scopes above.
 pub const TELLER: Scope = Scope::new("teller");
 
-/// Every scope that a function asks for.
+/// Every scope that a function requires.
 pub const ALL: [Scope; 4] = [ACCOUNTS_WRITE, ACCOUNTS_READ, TELLER, Scope::ADMIN];

@@ -10,7 +10,8 @@ impl VersionedRow for BankAccountEntity {
     }
 }
 
-/// The account, if the actor may see it; with `min_version`, once the read side has reached that version.
+/// The account, if the actor may see it. With `min_version`, the answer waits until the read side has reached that
+/// version.
 ///
 /// # Errors
 /// See [`row_at_version`].

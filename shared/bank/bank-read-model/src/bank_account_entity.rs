@@ -17,7 +17,7 @@ pub struct BankAccountEntity {
     pub balance: Money,
     /// Whether the account takes commands.
     pub status: AccountStatus,
-    /// The number of the stream's events in this row: all of the first ones, up to this number.
+    /// The number of the stream's events in this row: the first events up to this number.
     pub version: u64,
     /// The time of the account's first event.
     pub opened_at: Timestamp,
@@ -80,7 +80,7 @@ impl TableRow for BankAccountEntity {
     }
 }
 
-/// The account that a row or a line is of.
+/// The account of a row or a line.
 pub(crate) fn account_id(cells: &Cells) -> Result<AccountId, CellError> {
     let column = "account_id";
     let id = cells.id(column)?.0;

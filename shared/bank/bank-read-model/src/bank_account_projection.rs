@@ -7,17 +7,17 @@ use crate::{BankAccountEntity, StatementLine, StatementLineKind};
 /// The rows of accounts and the lines of their statements.
 pub struct BankAccountProjection;
 
-/// Why an event cannot follow on an account's row. Handling: the event is kept aside; the event store or the row is damaged, and
-/// `verify` tells which.
+/// The reason why an event cannot follow an account's row. Handling: the event is kept aside. The event store or the
+/// row is damaged, and `verify` shows which of them.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BankAccountProjectionError {
-    /// The stream's id is no account's.
+    /// The stream's id is not an account's id.
     #[error("the stream's id is no account's: {0}")]
     NoAccountId(#[from] bank::AccountIdError),
-    /// Something happened to an account that is not open.
+    /// An event happened to an account that is not open.
     #[error("the first event of an account must be AccountOpened")]
     NotOpened,
-    /// An account was opened that is open already.
+    /// An account was opened although it is open already.
     #[error("the account is already open")]
     OpenedTwice,
     /// The balance does not allow the movement.
@@ -169,7 +169,7 @@ mod tests {
         AccountEvent::AccountClosed { reason: None }
     }
 
-    /// The given events, and the next one.
+    /// An account with the given events, and the next event.
     fn account(given: &[AccountEvent], next: AccountEvent) -> (AccountId, Accounts, EventEnvelope) {
         let account_id = AccountId::generate();
         let mut events =
@@ -256,7 +256,7 @@ mod tests {
         let impossible = stream("account", stream_id, &[opened(100), deposited(1), withdrawn(1_000)]).remove(2);
         let mut rows = projection::spec::MemoryRows::<BankAccountProjection>::default();
         assert_eq!(rows.deliver(&[impossible, events[3].clone()]).kept_early, 2);
-        // One form waits already. Which form is right does not show yet, so the bus must keep the other.
+        // One form of the event waits already. It is not known yet which form is right, so the bus must keep the other.
         let outcome = rows.deliver(&events[2..3]);
         assert_eq!((outcome.kept_early, outcome.rejected.len()), (0, 1));
         assert_eq!(rows.deliver(&events[..2]).applied, 2);

@@ -6,22 +6,22 @@ use projection::{Cells, Comparison, Order, ReadDbError, RowReader, Selection, Ta
 
 use crate::{BankAccountEntity, StatementLine};
 
-/// Which accounts; all that are given must hold.
+/// A filter for accounts. An account must fit all given criteria.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AccountFilter {
-    /// Only those that this caller opened.
+    /// Only accounts that this caller opened.
     pub owner: Option<String>,
-    /// Only those of exactly this holder.
+    /// Only accounts of exactly this holder.
     pub holder: Option<String>,
-    /// Only those in this currency.
+    /// Only accounts in this currency.
     pub currency: Option<Currency>,
-    /// Only those of this kind.
+    /// Only accounts of this kind.
     pub kind: Option<AccountKind>,
-    /// Only those in this status.
+    /// Only accounts in this status.
     pub status: Option<AccountStatus>,
-    /// Only those that hold at least so many minor units; goes with `currency`.
+    /// Only accounts with at least this balance in minor units. It requires `currency`.
     pub balance_at_least_minor: Option<i64>,
-    /// Only those that hold at most so many minor units; goes with `currency`.
+    /// Only accounts with at most this balance in minor units. It requires `currency`.
     pub balance_at_most_minor: Option<i64>,
 }
 
@@ -30,45 +30,45 @@ pub struct AccountFilter {
 pub struct AccountPosition {
     /// The account's opening time.
     pub opened_at: Timestamp,
-    /// Its id.
+    /// The account's id.
     pub account_id: AccountId,
 }
 
-/// Which part of a list of accounts.
+/// A part of a list of accounts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AccountsPage {
-    /// Only what comes after this place.
+    /// Only accounts after this place.
     pub after: Option<AccountPosition>,
-    /// At most so many.
+    /// The largest number of accounts.
     pub limit: u32,
 }
 
-/// Which lines of a statement; all that are given must hold.
+/// A filter for the lines of a statement. A line must fit all given criteria.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct StatementFilter {
-    /// Only what happened at this time or later.
+    /// Only events at this time or later.
     pub from: Option<Timestamp>,
-    /// Only what happened before this time.
+    /// Only events before this time.
     pub to: Option<Timestamp>,
 }
 
-/// Which part of a statement.
+/// A part of a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StatementPage {
-    /// Only what comes before this version.
+    /// Only lines before this version.
     pub before_version: Option<u64>,
-    /// At most so many.
+    /// The largest number of lines.
     pub limit: u32,
 }
 
-/// What queries ask of the read database, whichever it is.
+/// The bank's queries of the read database, independent of its kind.
 #[derive(Clone)]
 pub struct BankAccountRepository {
     rows: Arc<dyn RowReader>,
 }
 
 impl BankAccountRepository {
-    /// On this read database.
+    /// A repository on this read database.
     #[must_use]
     pub fn new(rows: Arc<dyn RowReader>) -> Self {
         Self { rows }

@@ -1,10 +1,11 @@
-//! The bank's read side. [`BankAccountProjection`] declares how events become the rows of accounts and the lines of statements.
-//! [`BankAccountRepository`] is what queries ask. The databases are adapters elsewhere, and know no bank.
+//! The bank's read side. [`BankAccountProjection`] declares how events become the rows of accounts and the lines of
+//! statements. Queries read through [`BankAccountRepository`]. The databases' adapters are in other crates, and know no
+//! bank.
 
 mod account_at_version; // an account that the caller may see, once the read side has reached a version
 mod bank_account_entity; // the account's row
 mod bank_account_projection; // events to rows
-mod bank_account_repository; // what queries ask of the read database
+mod bank_account_repository; // the bank's queries of the read database
 mod statement_line; // the statement's rows
 
 use projection::{Declared, Projections};

@@ -11,11 +11,11 @@ use crate::bank_account_entity::{account_id, money};
 pub struct StatementLine {
     /// The account of the statement.
     pub account_id: AccountId,
-    /// The event's version; with the account the key.
+    /// The event's version. Together with the account it is the key.
     pub version: u64,
     /// The direction in which the money went.
     pub kind: StatementLineKind,
-    /// The amount. It is never below zero; the kind tells the direction.
+    /// The amount. It is never below zero, because the kind gives the direction.
     pub amount: Money,
     /// The balance after the event.
     pub balance_after: Money,
@@ -66,24 +66,24 @@ impl TableRow for StatementLine {
     }
 }
 
-/// Which way the money of a line went.
+/// The direction of a line's money.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StatementLineKind {
-    /// The account was opened with it; every statement's first line, also with nothing.
+    /// The account was opened with this amount. It is every statement's first line, even with an amount of zero.
     Opening,
-    /// It came in.
+    /// Money came in.
     Deposit,
-    /// It went out.
+    /// Money went out.
     Withdrawal,
 }
 
-/// A stored text that is no kind of line. Handling: the read database is damaged or of a newer build.
+/// The stored text is not a kind of line. Handling: the read database is damaged or belongs to a newer build.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a kind of statement line")]
 pub struct UnknownStatementLineKind;
 
 impl StatementLineKind {
-    /// The text of the HTTP contract and of the databases.
+    /// The name in the HTTP contract and in the databases.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::{Digest, Idempotency, SealedPersonalData, Timestamp};
 
-/// Names a stream: the id of the aggregate whose events it holds.
+/// The name of a stream: the id of the aggregate whose events it holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct StreamId(pub Uuid);
@@ -20,22 +20,22 @@ impl fmt::Display for StreamId {
 /// One event in its stored form.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordedEvent {
-    /// A UUIDv7 of its own, by which a consumer can tell a repeat.
+    /// The event's own UUIDv7, by which a consumer recognizes a repeat.
     pub event_id: Uuid,
     /// See [`DomainEvent::event_type`](crate::DomainEvent::event_type).
     pub event_type: String,
     /// See [`DomainEvent::schema_version`](crate::DomainEvent::schema_version).
     pub schema_version: u32,
-    /// See [`DomainEvent::to_data`](crate::DomainEvent::to_data); without the members that are personal.
+    /// See [`DomainEvent::to_data`](crate::DomainEvent::to_data). The personal members are left out.
     pub data: Value,
-    /// The members that are personal, encrypted. Not in the stored form, nor in what is hashed, where there are none.
+    /// The personal members, encrypted. Without personal members, this field is neither stored nor hashed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub personal: Option<SealedPersonalData>,
 }
 
 impl RecordedEvent {
-    /// The event's data as [`DomainEvent::from_data`](crate::DomainEvent::from_data) takes it: with its personal
-    /// members where they have been opened, and `null` for each where nobody opened them or nobody can any more.
+    /// The event's data as [`DomainEvent::from_data`](crate::DomainEvent::from_data) takes it. A personal member is
+    /// there if it has been opened. It is `null` if it is still sealed or has been erased.
     #[must_use]
     pub fn readable_data(&self) -> Value {
         let mut data = self.data.clone();
@@ -46,8 +46,8 @@ impl RecordedEvent {
     }
 }
 
-/// The aggregate's state after a commit, in its stored form. A shortcut, never the truth: it is ignored when
-/// its version is not this build's, or when it cannot be read.
+/// The aggregate's state after a commit, in its stored form. The state is a shortcut, and never the truth. It is
+/// ignored when its version is not this build's, or when it cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordedState {
     /// See [`AggregateRoot::STATE_VERSION`](crate::AggregateRoot::STATE_VERSION).
@@ -56,34 +56,35 @@ pub struct RecordedState {
     pub data: Value,
 }
 
-/// A commit's content: all that its hash covers.
+/// A commit's content: all data that its hash covers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommitDraft {
-    /// Whose stream.
+    /// The stream of the commit.
     pub stream_id: StreamId,
     /// See [`AggregateRoot::AGGREGATE_TYPE`](crate::AggregateRoot::AGGREGATE_TYPE).
     pub aggregate_type: String,
-    /// The version of the first event in here; versions count a stream's events from 1, without gaps.
+    /// The version of the commit's first event. Versions count a stream's events from 1, without gaps.
     pub first_version: u64,
-    /// What happened, in order; never empty.
+    /// The events, in order. There is at least one.
     pub events: Vec<RecordedEvent>,
-    /// When; one command's events happen at one time, and never before those of the commit before.
+    /// The time of the events. All events of one command have one time, which is never before the time of the commit
+    /// before.
     pub occurred_at: Timestamp,
-    /// Who asked for it.
+    /// The caller that gave the command.
     pub caller: String,
-    /// Follows one request through every log and event that it causes.
+    /// An id that follows one request through every log and event that the request causes.
     pub correlation_id: String,
-    /// What caused this commit directly: the request, or the event that a process reacted to.
+    /// The direct cause of this commit: the request, or the event that a process reacted to.
     pub causation_id: String,
-    /// The client's key, when it sent one.
+    /// The client's idempotency key, if the client sent one.
     pub idempotency: Option<Idempotency>,
     /// The state after these events.
     pub state: RecordedState,
-    /// The hash of the commit before this one in its stream; none for the first.
+    /// The hash of the commit before this one in its stream; `None` for the first commit.
     pub previous_hash: Option<Digest>,
 }
 
-/// What one command stores: one insert, and so all or nothing.
+/// The data that one command stores. It is one insert, so all of it is stored or nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Commit {
     /// The content.
@@ -94,19 +95,20 @@ pub struct Commit {
 }
 
 impl CommitDraft {
-    /// Whether an event in here has personal data.
+    /// Whether an event of this draft has personal data.
     #[must_use]
     pub fn has_personal_data(&self) -> bool {
         self.events.iter().any(|event| event.personal.is_some())
     }
 
-    /// SHA-256 over the draft as canonical JSON (RFC 8785): whoever edits a stored commit, takes one out or
-    /// swaps two must also find other content of the same digest for every commit that follows.
+    /// SHA-256 over the draft as canonical JSON (RFC 8785). Editing a stored commit, removing one or swapping two
+    /// changes a digest. To hide that, an attacker would need other content with the same digest for every commit that
+    /// follows.
     ///
-    /// The members are this struct's own, by their names and always all there (`null` where absent).
+    /// The JSON members have the names of this struct's fields. All of them are always there (`null` where absent).
     #[must_use]
     pub fn hash(&self) -> Digest {
-        // Values, texts and integers below 2^53 (the event store sees to that): all of it is plain JSON.
+        // The draft has only values, texts and integers below 2^53 (the event store ensures that), so it is plain JSON.
         Digest::of(&serde_json_canonicalizer::to_vec(self).expect("a commit is plain JSON"))
     }
 
@@ -125,7 +127,7 @@ impl Commit {
         self.draft.first_version + self.draft.events.len() as u64 - 1
     }
 
-    /// Whether an event in here has personal data.
+    /// Whether an event of this commit has personal data.
     #[must_use]
     pub fn has_personal_data(&self) -> bool {
         self.draft.has_personal_data()

@@ -3,54 +3,54 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Commit, ReadError, StreamId};
 
-/// A commit's place in the order of a scan: by stream, and within one by version.
+/// A commit's place in the order of a scan: by stream, and within a stream by version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct CommitPlace {
-    /// Its stream.
+    /// The commit's stream.
     pub stream_id: StreamId,
-    /// The version that it starts at.
+    /// The version of the commit's first event.
     pub first_version: u64,
 }
 
 /// Neighbouring streams, in the order of their ids.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StreamRange {
-    /// The first stream in it; none where it reaches back to the very first.
+    /// The first stream of the range; `None` if the range starts with the very first stream.
     pub from: Option<StreamId>,
-    /// The first stream behind it; none where it reaches to the very last.
+    /// The first stream after the range; `None` if the range ends with the very last stream.
     pub before: Option<StreamId>,
 }
 
-/// What a scan found in one place.
+/// The entry that a scan found in one place.
 #[derive(Debug)]
 pub struct ScannedCommit {
-    /// Where.
+    /// The commit's place.
     pub place: CommitPlace,
-    /// The commit, or why it cannot be read: one that is damaged must not hide those behind it.
+    /// The commit, or the reason why it cannot be read. A damaged commit must not hide the commits after it.
     pub commit: Result<Commit, ReadError>,
-    /// What the store holds beside the commit, so that no hash covers it, and what does not fit the commit: a last
-    /// version that is not its events', a member that nobody writes. Each in a few words; none in a sound store.
+    /// Faults of the stored entry that no hash covers, each in a few words. Examples are a last version that differs
+    /// from that of the events, or a member that no program writes. A sound store has none.
     pub misfits: Vec<String>,
 }
 
-/// How much an event store holds.
+/// The number of commits and events in an event store.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct EventStoreSize {
-    /// Commits, those included that have no place in a scan.
+    /// The number of commits, including those that have no place in a scan.
     pub commits: u64,
-    /// Events, as the commits' versions say.
+    /// The number of events, according to the commits' versions.
     pub events: u64,
 }
 
-/// Port: reads all of an event store, stream after stream, in pages: for who rebuilds or verifies what was made of it.
-/// Its adapters pass one suite of contract tests.
+/// Port: reads all of an event store, stream after stream, in pages. A restore and a verification read through it. Its
+/// adapters pass one suite of contract tests.
 ///
-/// A scan is no snapshot. A commit that is appended meanwhile may be seen or not; whatever was there when the scan
-/// began is seen once and in its place.
+/// A scan is not a snapshot. A commit that is appended meanwhile may be seen or not. Each commit that was there when
+/// the scan began is seen once and in its place.
 #[async_trait]
 pub trait CommitScan: Send + Sync {
-    /// Up to `limit` commits of this range, those behind `after` where it is given. Fewer than `limit`, which is at
-    /// least 1, only at the range's end.
+    /// Up to `limit` commits of this range. They come after the place `after`, if it is given. `limit` is at least 1.
+    /// Fewer commits are given only at the range's end.
     async fn scan(
         &self,
         range: StreamRange,
@@ -58,30 +58,31 @@ pub trait CommitScan: Send + Sync {
         limit: u32,
     ) -> Result<Vec<ScannedCommit>, ReadError>;
 
-    /// Up to so many ranges that hold about as much each, do not overlap, and together leave nothing out; in order.
+    /// Up to `parts` ranges, in order, that hold about the same number of commits each. They do not overlap, and
+    /// together they cover all streams.
     async fn split(&self, parts: u32) -> Result<Vec<StreamRange>, ReadError>;
 
-    /// How much there is. Reads all of it, so it takes its time.
+    /// The size of the store. This reads the whole store, so it takes time.
     async fn size(&self) -> Result<EventStoreSize, ReadError>;
 
-    /// Whether there is a commit of any of these types of aggregate. A store in which such a commit is not found in time answers that
-    /// there is one.
+    /// Whether there is a commit of any of these types of aggregate. If the store finds no such commit in time, it
+    /// answers that there is one.
     async fn has_commit_of(&self, aggregate_types: &[&str]) -> Result<bool, ReadError>;
 
-    /// What lies among the commits and has no place in the order, since its stream's id or its version is none: up to
-    /// `limit` of it, each in a few words. Only damage from outside can make one.
+    /// Entries among the commits that have no place in the order, because their stream's id or version is unreadable.
+    /// The answer names up to `limit` of them, each in a few words. Only damage from outside can cause such an entry.
     async fn misplaced(&self, limit: u32) -> Result<Vec<String>, ReadError>;
 }
 
 impl StreamRange {
-    /// This one stream alone.
+    /// The range of this one stream.
     #[must_use]
     pub fn of_stream(stream_id: StreamId) -> Self {
         let next = stream_id.0.as_u128().checked_add(1).map(|id| StreamId(uuid::Uuid::from_u128(id)));
         Self { from: Some(stream_id), before: next }
     }
 
-    /// The ranges between these streams, each of which begins one.
+    /// The ranges between these streams. Each stream begins a range.
     #[must_use]
     pub fn between(mut first_streams: Vec<StreamId>) -> Vec<Self> {
         first_streams.sort_unstable();
@@ -91,7 +92,8 @@ impl StreamRange {
         begins.zip(ends).map(|(from, before)| Self { from, before }).collect()
     }
 
-    /// The ranges that these streams, taken evenly from all that there is, cut it into: up to so many.
+    /// The ranges that result from cutting the store at these streams. The streams are samples, taken evenly from the
+    /// whole store. There are at most `parts` ranges.
     #[must_use]
     pub fn from_samples(mut samples: Vec<StreamId>, parts: u32) -> Vec<Self> {
         let parts = usize::try_from(parts).unwrap_or(usize::MAX).max(1);

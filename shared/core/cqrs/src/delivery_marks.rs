@@ -5,13 +5,14 @@ use crate::{Commit, ReadError, StreamId, Timestamp};
 /// Commits that the bus may not have.
 #[derive(Debug, Default)]
 pub struct Undelivered {
-    /// The oldest first, and each stream's in its order.
+    /// The commits that can be read. The oldest comes first, and each stream's commits are in their order.
     pub commits: Vec<Commit>,
-    /// One for each that is marked and cannot be read: it must not keep the others from being delivered.
+    /// One error for each marked commit that cannot be read. Such a commit must not keep the others from being
+    /// delivered.
     pub unreadable: Vec<ReadError>,
 }
 
-/// Why a commit's mark was not taken away. Handling: log it; the commit is delivered once more.
+/// The reason why a commit's mark was not taken away. Handling: log it; the commit is delivered once more.
 #[derive(Debug, thiserror::Error)]
 #[error("the commit is still marked as undelivered")]
 pub struct MarkError {
@@ -22,16 +23,17 @@ pub struct MarkError {
 
 /// Port: the marks of commits that the bus may not have.
 ///
-/// A commit is stored together with its mark, in one insert, so that no process has to live until it is published:
-/// whoever looks for marks finds what a dead one left behind. See `docs/decisions/0014-mark-publish-unmark-relay.md`.
+/// A commit is stored together with its mark, in one insert. So no process has to live until the commit is published: a
+/// reader of the marks finds the commits that a dead process left behind. See
+/// `docs/decisions/0014-mark-publish-unmark-relay.md`.
 #[async_trait]
 pub trait DeliveryMarks: Send + Sync {
     /// Up to `limit` marked commits that happened before `older_than`.
     ///
-    /// What is left out for the limit or for its age is never before what is given in the same stream.
+    /// A commit may be left out because of the limit or its age. Then all later commits of its stream are left out too.
     async fn undelivered(&self, older_than: Timestamp, limit: u32) -> Result<Undelivered, ReadError>;
 
-    /// Takes the commit's mark away: the bus has it. A commit that has no mark, or is not there, is left as it is.
-    /// A mark that comes back, or is still seen for a moment, costs one more delivery.
+    /// Takes the commit's mark away, because the bus has the commit. A commit that has no mark or does not exist is
+    /// left as it is. A mark that comes back, or is still seen for a moment, costs one more delivery.
     async fn mark_delivered(&self, stream_id: StreamId, first_version: u64) -> Result<(), MarkError>;
 }

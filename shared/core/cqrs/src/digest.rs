@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 #[serde(into = "String", try_from = "String")]
 pub struct Digest([u8; 32]);
 
-/// A text that is not 64 lower-case hexadecimal digits. Handling: the store is damaged.
+/// The text is not 64 lower-case hexadecimal digits. Handling: the store is damaged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a SHA-256 digest in lower-case hexadecimal")]
 pub struct DigestError;
@@ -22,8 +22,8 @@ impl Digest {
         Self(Sha256::digest(bytes).into())
     }
 
-    /// The digest of several parts. Each is preceded by its length, so that no two lists of parts that
-    /// differ run together into the same bytes.
+    /// The digest of several parts. Each part is preceded by its length, so that two different lists of parts never
+    /// give the same bytes.
     #[must_use]
     pub fn of_parts(parts: &[&[u8]]) -> Self {
         let mut hasher = Sha256::new();
@@ -34,7 +34,7 @@ impl Digest {
         Self(hasher.finalize().into())
     }
 
-    /// From 32 bytes that a function with another name has made, such as HMAC-SHA-256.
+    /// A digest from 32 bytes that another function has made, such as HMAC-SHA-256.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)

@@ -2,13 +2,13 @@ use async_trait::async_trait;
 
 use crate::{EventEnvelope, EventHandlerError, RejectedEvent};
 
-/// Takes what a bus delivers and passes it to an [`EventHandler`](crate::EventHandler).
+/// Takes the events that a bus delivers and passes them to an [`EventHandler`](crate::EventHandler).
 #[async_trait]
 pub trait EventConsumer: Send + Sync {
-    /// Consumes one batch. Events in the answer were not applied, and the bus must keep them; all others are
-    /// done with.
+    /// Consumes one batch. Events in the answer were not applied, and the bus must keep them. All other events are
+    /// finished.
     ///
     /// # Errors
-    /// [`EventHandlerError`]: nothing of the batch was applied, and it must be delivered again.
+    /// [`EventHandlerError`]: no event of the batch was applied, and it must be delivered again.
     async fn consume(&self, events: &[EventEnvelope]) -> Result<Vec<RejectedEvent>, EventHandlerError>;
 }

@@ -7,13 +7,13 @@ use crate::{StreamId, Timestamp};
 /// One event as it travels from the event store over a bus to the read side.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventEnvelope {
-    /// Whose stream; a bus keeps the order of one stream's events.
+    /// The event's stream. A bus keeps the order of one stream's events.
     pub stream_id: StreamId,
-    /// What kind of stream.
+    /// The stream's type of aggregate.
     pub aggregate_type: String,
     /// The event's place in its stream, from 1. Consumers apply a stream strictly in this order.
     pub version: u64,
-    /// The event's own id; a repeat has the same.
+    /// The event's own id. A repeated event has the same id.
     pub event_id: Uuid,
     /// The stored name of the event's type.
     pub event_type: String,
@@ -21,10 +21,10 @@ pub struct EventEnvelope {
     pub schema_version: u32,
     /// The event's data.
     pub data: Value,
-    /// When it happened.
+    /// The time at which the event happened.
     pub occurred_at: Timestamp,
-    /// Follows one request through everything that it causes.
+    /// An id that follows one request through all its effects.
     pub correlation_id: String,
-    /// What caused the event directly.
+    /// The direct cause of the event.
     pub causation_id: String,
 }

@@ -2,7 +2,7 @@ use async_trait::async_trait;
 
 use crate::OpenedCommit;
 
-/// Why a stored commit was not published now. The command has succeeded all the same: what is stored is
+/// The reason why a stored commit was not published now. The command has succeeded nevertheless: a stored commit is
 /// delivered later. Handling: log it.
 #[derive(Debug, thiserror::Error)]
 #[error("the bus did not take the commit in time")]
@@ -14,8 +14,8 @@ pub struct PublishError {
 
 /// Port: tells a bus that a commit has been stored.
 ///
-/// Called once the commit is durable. An adapter bounds its own time; nothing is lost when it fails, since
-/// the bus is also fed from the event store itself.
+/// The port is called once the commit is durable. An adapter limits its own time. No commit is lost when it fails,
+/// because the bus is also fed from the event store itself.
 #[async_trait]
 pub trait EventPublisher: Send + Sync {
     /// Hands the commit's events to the bus.

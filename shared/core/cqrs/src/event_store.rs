@@ -10,11 +10,12 @@ use crate::{
     PersonalData, PersonalDataError, ReadError, RecordedEvent, RecordedState, SealedPersonalData, StreamId, Timestamp,
 };
 
-/// How many commits a fold reads at a time: enough to make the round trips cheap, few enough to hold.
+/// The number of commits that a fold reads at a time. It is high enough to make round trips cheap, and low enough to
+/// fit in memory.
 const FOLD_PAGE_COMMITS: u32 = 500;
 
-/// The events of one kind of aggregate: turns decisions into commits and commits into aggregates, and chains
-/// the commits by hash. The database behind it is an [`EventStoreRepository`].
+/// The events of one kind of aggregate. It turns decisions into commits and commits into aggregates, and it chains the
+/// commits by hash. The database behind it is an [`EventStoreRepository`].
 #[derive(Clone)]
 pub struct EventStore<A> {
     repository: Arc<dyn EventStoreRepository>,
@@ -22,63 +23,63 @@ pub struct EventStore<A> {
     aggregate: PhantomData<fn() -> A>,
 }
 
-/// An aggregate as a commit left it.
+/// An aggregate in its state after a commit.
 #[derive(Debug, Clone)]
 pub struct AfterCommit<A> {
     /// The aggregate.
     pub aggregate: A,
     /// The stream's version after the commit.
     pub version: u64,
-    /// When the commit's events happened.
+    /// The time at which the commit's events happened.
     pub occurred_at: Timestamp,
-    /// The commit's hash, which the next one carries.
+    /// The commit's hash, which the next commit carries.
     pub hash: Digest,
 }
 
-/// Why an aggregate could not be brought to life from its events.
+/// The reason why an aggregate could not be rebuilt from its events.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The commits could not be read. Handling: see [`ReadError`].
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// An event could not be understood. Handling: see [`EventDecodeError`].
+    /// An event could not be decoded. Handling: see [`EventDecodeError`].
     #[error("stream {stream_id} version {version} cannot be read")]
     Undecodable {
         /// The stream.
         stream_id: StreamId,
-        /// The event's place.
+        /// The event's version.
         version: u64,
-        /// Why.
+        /// The decoder's error.
         source: EventDecodeError,
     },
 }
 
-/// Why what was decided was not stored.
+/// The reason why a decision was not stored.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SaveError {
-    /// Its personal data could not be sealed. Handling: see [`PersonalDataError`].
+    /// The events' personal data could not be sealed. Handling: see [`PersonalDataError`].
     #[error(transparent)]
     PersonalData(#[from] PersonalDataError),
-    /// The database did not take it. Handling: see [`AppendError`].
+    /// The database did not take the commit. Handling: see [`AppendError`].
     #[error(transparent)]
     Append(#[from] AppendError),
 }
 
 impl<A: AggregateRoot> EventStore<A> {
-    /// On this database, for events without personal data. Any others can be loaded too: no decision needs what is
-    /// personal in them.
+    /// An event store on this database, for events without personal data. It can load other events too, because no
+    /// decision needs their personal data.
     pub fn new(repository: Arc<dyn EventStoreRepository>) -> Self {
         Self { repository, personal_data: None, aggregate: PhantomData }
     }
 
-    /// With what seals the personal data of the events that are appended.
+    /// The same event store, which now seals the personal data of appended events.
     #[must_use]
     pub fn with_personal_data(self, personal_data: Arc<dyn PersonalData>) -> Self {
         Self { personal_data: Some(personal_data), ..self }
     }
 
-    /// The aggregate as its newest commit left it, or none for a stream that does not exist or is of another
-    /// kind of aggregate. One read, whatever the stream's age.
+    /// The aggregate after its newest commit. It is `None` for a stream that does not exist or belongs to another kind
+    /// of aggregate. This takes one read, at any age of the stream.
     ///
     /// # Errors
     /// See [`LoadError`].
@@ -89,7 +90,7 @@ impl<A: AggregateRoot> EventStore<A> {
         }
     }
 
-    /// The commit that this key wrote, with the aggregate as it left it.
+    /// The commit that this key wrote, with the aggregate after it.
     pub(crate) async fn by_idempotency_key(
         &self,
         stream_id: StreamId,
@@ -104,8 +105,8 @@ impl<A: AggregateRoot> EventStore<A> {
         }
     }
 
-    /// Whether this request is the one that the commit was written for. A request whose personal data has been erased
-    /// cannot be told from another with the same key any more, and is taken for it.
+    /// Whether the commit was written for this request. If the request's personal data has been erased, it can no
+    /// longer be told apart from another request with the same key. Then the answer is yes.
     pub(crate) async fn is_same_request(
         &self,
         commit: &Commit,
@@ -122,8 +123,8 @@ impl<A: AggregateRoot> EventStore<A> {
         }
     }
 
-    /// The aggregate as this commit left it: from the state kept in the commit, or, where this build cannot
-    /// read that, from the events up to it.
+    /// The aggregate after this commit. It comes from the state kept in the commit. If this build cannot read that
+    /// state, it comes from the events up to the commit.
     async fn after(&self, commit: &Commit) -> Result<AfterCommit<A>, LoadError> {
         let aggregate = match readable_state(&commit.draft.state) {
             Some(aggregate) => aggregate,
@@ -137,7 +138,7 @@ impl<A: AggregateRoot> EventStore<A> {
         })
     }
 
-    /// Folds the stream's events from the first up to and with this version.
+    /// Folds the stream's events from the first up to and including this version.
     async fn fold(&self, stream_id: StreamId, up_to_version: u64) -> Result<A, LoadError> {
         let mut aggregate = A::default();
         let mut version = 0;
@@ -163,13 +164,13 @@ impl<A: AggregateRoot> EventStore<A> {
         Ok(aggregate)
     }
 
-    /// Appends what was decided on `before` (none for a new stream) as one commit: durable once this returns.
-    /// Answers the commit, which is open in this process, and the aggregate after it.
+    /// Appends the events decided on `before` (`None` for a new stream) as one commit, which is durable once this
+    /// returns. Answers the commit, which is open in this process, and the aggregate after it.
     ///
     /// # Panics
-    /// Before anything is stored, when an event or the state holds a number that canonical JSON cannot hold
-    /// exactly (see [`DomainEvent::to_data`](crate::DomainEvent::to_data)): the hash would not cover all of it. And when
-    /// an event has personal data, and nothing was given to seal it with, or sealing closed what was open.
+    /// Before anything is stored, if an event or the state holds a number that canonical JSON cannot hold exactly (see
+    /// [`DomainEvent::to_data`](crate::DomainEvent::to_data)). The hash would not cover all of the number. Also if an
+    /// event has personal data and the store has no means to seal it, or if sealing closed open data.
     pub(crate) async fn append(
         &self,
         stream_id: StreamId,
@@ -216,12 +217,13 @@ impl<A: AggregateRoot> EventStore<A> {
     }
 }
 
-/// A stream belongs to the kind of aggregate that founded it; to any other it does not exist.
+/// Whether the commit's stream belongs to this kind of aggregate. A stream belongs to the kind that founded it. For any
+/// other kind the stream does not exist.
 fn is_of<A: AggregateRoot>(commit: &Commit) -> bool {
     commit.draft.aggregate_type == A::AGGREGATE_TYPE
 }
 
-/// Canonical JSON (RFC 8785) writes numbers as IEEE 754 doubles, which are exact up to here.
+/// The largest exact integer of canonical JSON (RFC 8785), which writes numbers as IEEE 754 doubles.
 const MAX_EXACT_INTEGER: u64 = 1 << 53;
 
 fn is_exact(value: &Value) -> bool {
@@ -243,7 +245,7 @@ fn readable_state<A: AggregateRoot>(state: &RecordedState) -> Option<A> {
     serde_json::from_value(state.data.clone()).ok()
 }
 
-/// In its stored form, but for the ciphertext.
+/// The event in its stored form, without the ciphertext.
 fn record<A: AggregateRoot>(event: &A::Event) -> RecordedEvent {
     let mut data = event.to_data();
     let names = event.personal_members();

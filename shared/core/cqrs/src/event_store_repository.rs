@@ -2,7 +2,7 @@ use async_trait::async_trait;
 
 use crate::{Commit, Digest, StreamId};
 
-/// Why a commit was not appended.
+/// The reason why a commit was not appended.
 #[derive(Debug, thiserror::Error)]
 pub enum AppendError {
     /// Another writer was first with this version of the stream. Nothing was stored.
@@ -11,7 +11,7 @@ pub enum AppendError {
     VersionTaken {
         /// The stream.
         stream_id: StreamId,
-        /// The version that both wanted to write.
+        /// The version that both writers wanted to write.
         first_version: u64,
     },
     /// The stream already has a commit with this idempotency key. Nothing was stored.
@@ -21,8 +21,8 @@ pub enum AppendError {
         /// The stream.
         stream_id: StreamId,
     },
-    /// The store could not be reached or did not answer in time: the commit may or may not be stored.
-    /// Handling: tell the client to retry with its idempotency key.
+    /// The store could not be reached or did not answer in time. The commit may or may not be stored. Handling: tell
+    /// the client to retry with its idempotency key.
     #[error("the event store is unavailable")]
     Unavailable {
         /// The driver's error.
@@ -31,7 +31,7 @@ pub enum AppendError {
     },
 }
 
-/// Why commits could not be read.
+/// The reason why commits could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// The store could not be reached or did not answer in time. Handling: retry later.
@@ -41,12 +41,12 @@ pub enum ReadError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// What is stored is no commit. Handling: a person must look; the stream takes no commands meanwhile.
+    /// The stored data is not a commit. Handling: a person must look; the stream takes no commands meanwhile.
     #[error("stream {stream_id} holds something that is no commit: {reason}")]
     Corrupt {
         /// The stream.
         stream_id: StreamId,
-        /// What did not fit.
+        /// The part of the data that does not fit.
         reason: String,
     },
 }
@@ -56,19 +56,19 @@ pub enum ReadError {
 /// Commits are only ever appended. An adapter never updates or deletes one.
 #[async_trait]
 pub trait EventStoreRepository: Send + Sync {
-    /// Stores the commit, durably before it returns, unless its stream already has a commit that starts at
-    /// the same version or carries the same idempotency key. Where both hold, either error may be answered.
+    /// Stores the commit, durably before it returns. The commit is refused if its stream already has a commit that
+    /// starts at the same version or carries the same idempotency key. If both are true, either error may be answered.
     async fn append(&self, commit: &Commit) -> Result<(), AppendError>;
 
-    /// The stream's newest commit, or none for a stream that does not exist.
+    /// The stream's newest commit, or `None` for a stream that does not exist.
     async fn last_commit(&self, stream_id: StreamId) -> Result<Option<Commit>, ReadError>;
 
-    /// Up to `limit` commits in stream order, from the one that holds `from_version` on.
+    /// Up to `limit` commits in stream order. The first of them is the commit that holds `from_version`.
     async fn commits_from(&self, stream_id: StreamId, from_version: u64, limit: u32) -> Result<Vec<Commit>, ReadError>;
 
     /// The commit of this stream that carries this idempotency key.
     async fn commit_by_idempotency_key(&self, stream_id: StreamId, key: &Digest) -> Result<Option<Commit>, ReadError>;
 
-    /// Whether the store answers at all.
+    /// Checks that the store answers.
     async fn ping(&self) -> Result<(), ReadError>;
 }

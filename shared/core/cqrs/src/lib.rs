@@ -1,38 +1,37 @@
-//! The CQRS and event sourcing core. It knows no bank, no database and no AWS; see
-//! `docs/your-own-aggregate.md` for building another domain on it.
+//! The CQRS and event sourcing core. It knows no bank, no database and no AWS. See `docs/your-own-aggregate.md` for
+//! building another domain on it.
 //!
-//! The way of a command, by module:
-//! [`CommandDispatcher`] -> [`CommandHandler`] -> [`EventSourcingHandler`] -> [`EventStore`] ->
-//! [`EventStoreRepository`] (a database), then [`EventPublisher`] (a bus).
-//! The way of an event: a bus -> [`EventConsumer`] -> [`EventHandler`] (a read database).
-//! The way of a query: [`QueryDispatcher`] -> [`QueryHandler`].
+//! The way of a command, by module: [`CommandDispatcher`] -> [`CommandHandler`] -> [`EventSourcingHandler`] ->
+//! [`EventStore`] -> [`EventStoreRepository`] (a database), then [`EventPublisher`] (a bus). The way of an event: a bus
+//! -> [`EventConsumer`] -> [`EventHandler`] (a read database). The way of a query: [`QueryDispatcher`] ->
+//! [`QueryHandler`].
 
 // --- the write side
-mod command; // a command with what every command carries, and how it can end
-mod command_dispatcher; // span, log line, time limit and conflict retries around one handler
-mod command_handler; // load, decide, save: once
-mod commit; // what one command stores: the unit of the event store
+mod command; // a command with its context, its outcome and its errors
+mod command_dispatcher; // log, time limit and conflict retries around one handler
+mod command_handler; // loads, decides and saves, once
+mod commit; // the data that one command stores: the unit of the event store
 mod commit_scan; // port: all commits, stream after stream
-mod delivery_marks; // port: which commits the bus may not have
+mod delivery_marks; // port: the marks of commits that the bus may not have
 mod digest; // SHA-256 in hexadecimal
-mod event_publisher; // port: tell the bus that a commit is there
-mod event_sourcing_handler; // load, decide, save, tell the bus; the idempotency key's promise
-mod event_store; // events to commits and back; the hash chain; the kept state
+mod event_publisher; // port: tells the bus that a commit is stored
+mod event_sourcing_handler; // loads, decides, saves, tells the bus; keeps the promise of the idempotency key
+mod event_store; // turns events into commits and back; the hash chain; the kept state
 mod event_store_repository; // port: the database of commits
 mod idempotency; // the key that makes a retry harmless
 mod marking_publisher; // publishes, then takes the mark away
-mod opened_commit; // a commit whose personal data has been opened: only this one gives its events away
+mod opened_commit; // a commit whose personal data has been opened: only this type gives its events away
 mod opened_commit_scan; // all commits, opened
 mod opening_publisher; // opens personal data, then publishes
-mod personal_data; // port: encrypts what is personal in events, and decrypts it while there is the key
-mod sealed_personal_data; // what is personal in an event, as it is stored
+mod personal_data; // port: encrypts the personal data in events, and decrypts it while its key exists
+mod sealed_personal_data; // an event's personal data in its stored form
 // --- between the two sides
-mod event_consumer; // takes what a bus delivers
+mod event_consumer; // takes the events that a bus delivers
 mod event_envelope; // one event as it travels
 mod event_handler; // port: applies events to a read database
 // --- the read side
-mod query; // a query with what every query carries, and how it can end
-mod query_dispatcher; // span, log line and time limit around one handler
+mod query; // a query with its context, and its errors
+mod query_dispatcher; // log and time limit around one handler
 mod query_handler; // answers one query
 // --- both sides
 mod dispatch_log; // the span and the log line around a handler

@@ -4,18 +4,18 @@ use async_trait::async_trait;
 
 use crate::{DeliveryMarks, EventPublisher, OpenedCommit, PublishError};
 
-/// Publishes on a bus and, once the bus has the commit, takes its mark away.
+/// Publishes a commit on a bus. Once the bus has the commit, the publisher takes the commit's mark away.
 ///
-/// The command does not wait for that second write: should it be lost, or the function be frozen before it, the relay
-/// delivers the commit once more, and consumers drop what they had. For the bus it does wait, so that a function has
-/// nothing to flush when it is ended.
+/// The command does not wait for that second write. The write may be lost, or the function may be frozen before it.
+/// Then the relay delivers the commit once more, and consumers drop the repeated events. The command does wait for the
+/// bus, so that a function has nothing to flush when it is ended.
 pub struct MarkingPublisher {
     bus: Arc<dyn EventPublisher>,
     marks: Arc<dyn DeliveryMarks>,
 }
 
 impl MarkingPublisher {
-    /// Publishing on this bus what is marked there.
+    /// A publisher on this bus, for commits that are marked there.
     pub fn new(bus: Arc<dyn EventPublisher>, marks: Arc<dyn DeliveryMarks>) -> Self {
         Self { bus, marks }
     }

@@ -2,26 +2,26 @@ use crate::{Commit, EventEnvelope, Opening, QueryError};
 
 /// A commit of which every personal part has been opened, or has been found erased.
 ///
-/// The type is the proof. A sealed part reads as `null`, and so does an erased part, so a reader of the events could not tell
-/// the two apart. Only an opened commit gives its events to the read side or to a bus.
+/// The type is the proof. A sealed part reads as `null`, and so does an erased part, so a reader of the events could
+/// not tell the two apart. Only an opened commit gives its events to the read side or to a bus.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenedCommit {
     commit: Commit,
 }
 
-/// A commit whose personal data is damaged, so that it cannot be opened. Handling: a person must look. Its events go nowhere
-/// meanwhile, since the personal data in them would look erased; the other commits go on.
+/// A commit whose personal data is damaged, so that it cannot be opened. Handling: a person must look. Its events go
+/// nowhere meanwhile, because their personal data would look erased. The other commits go on.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the personal data of stream {} cannot be opened: {reason}", .commit.draft.stream_id)]
 pub struct UnopenedCommit {
     /// The commit as it is stored. Its hash and its place can still be checked.
     pub commit: Box<Commit>,
-    /// Why the personal data could not be opened, in a few words.
+    /// The reason why the personal data could not be opened, in a few words.
     pub reason: String,
 }
 
 impl Commit {
-    /// The commit as an opened one, or the unchanged commit where a personal part is still sealed.
+    /// The commit as an opened commit, or the unchanged commit if a personal part is still sealed.
     ///
     /// This is the only check of its kind. A commit without personal data is always opened.
     ///
@@ -38,7 +38,7 @@ impl Commit {
 }
 
 impl OpenedCommit {
-    /// The commit, to read.
+    /// The commit, for reading.
     #[must_use]
     pub const fn commit(&self) -> &Commit {
         &self.commit

@@ -7,7 +7,7 @@ use crate::{
 
 /// Reads all of an event store as a [`CommitScan`] does, and opens the personal data of the commits.
 ///
-/// Nothing is given where the keys cannot be reached.
+/// No commit is given if the keys cannot be reached.
 pub struct OpenedCommitScan {
     scan: Arc<dyn CommitScan>,
     personal_data: Arc<dyn PersonalData>,
@@ -16,9 +16,10 @@ pub struct OpenedCommitScan {
 /// The commit that a scan found in one place, opened where that is possible.
 #[derive(Debug)]
 pub struct ScannedOpenedCommit {
-    /// Where.
+    /// The commit's place.
     pub place: CommitPlace,
-    /// The commit, opened or not, or why it cannot be read at all. A damaged commit does not hide those behind it.
+    /// The commit, opened or not, or the reason why it cannot be read at all. A damaged commit does not hide the
+    /// commits after it.
     pub commit: Result<Result<OpenedCommit, UnopenedCommit>, ReadError>,
     /// See [`ScannedCommit::misfits`].
     pub misfits: Vec<String>,
@@ -28,7 +29,7 @@ impl ScannedOpenedCommit {
     /// The commit as it is stored, opened or not: for checks of its hash and its place.
     ///
     /// # Errors
-    /// Why the commit cannot be read.
+    /// The reason why the commit cannot be read.
     pub fn stored(&self) -> Result<&Commit, &ReadError> {
         match &self.commit {
             Ok(Ok(opened)) => Ok(opened.commit()),
@@ -39,7 +40,7 @@ impl ScannedOpenedCommit {
 }
 
 impl OpenedCommitScan {
-    /// Giving what this scan gives, opened by these keys.
+    /// A scan that reads the commits of the given scan and opens them with these keys.
     pub fn new(scan: Arc<dyn CommitScan>, personal_data: Arc<dyn PersonalData>) -> Self {
         Self { scan, personal_data }
     }
@@ -55,7 +56,7 @@ impl OpenedCommitScan {
         limit: u32,
     ) -> Result<Vec<ScannedOpenedCommit>, ReadError> {
         let scanned = self.scan.scan(range, after, limit).await?;
-        // All readable commits are opened in one call, and then go back to their places.
+        // All readable commits are opened in one call. Then they go back to their places.
         let mut commits = Vec::with_capacity(scanned.len());
         let mut places = Vec::with_capacity(scanned.len());
         for ScannedCommit { place, commit, misfits } in scanned {
@@ -75,7 +76,7 @@ impl OpenedCommitScan {
     /// As [`CommitScan::split`].
     ///
     /// # Errors
-    /// As of the scan's own.
+    /// The errors of [`CommitScan::split`].
     pub async fn split(&self, parts: u32) -> Result<Vec<StreamRange>, ReadError> {
         self.scan.split(parts).await
     }
@@ -83,7 +84,7 @@ impl OpenedCommitScan {
     /// As [`CommitScan::size`].
     ///
     /// # Errors
-    /// As of the scan's own.
+    /// The errors of [`CommitScan::size`].
     pub async fn size(&self) -> Result<EventStoreSize, ReadError> {
         self.scan.size().await
     }
@@ -91,7 +92,7 @@ impl OpenedCommitScan {
     /// As [`CommitScan::misplaced`].
     ///
     /// # Errors
-    /// As of the scan's own.
+    /// The errors of [`CommitScan::misplaced`].
     pub async fn misplaced(&self, limit: u32) -> Result<Vec<String>, ReadError> {
         self.scan.misplaced(limit).await
     }

@@ -2,17 +2,17 @@ use std::sync::Arc;
 
 use crate::{Commit, EventPublisher, PersonalData, PublishError};
 
-/// Opens a stored commit's personal data, then publishes the commit. The relay publishes through it what other processes have
-/// stored. A command does not need it: the commit that a command has just written is open.
+/// Opens a stored commit's personal data, then publishes the commit. The relay publishes other processes' stored
+/// commits through it. A command does not need it: the commit that a command has just written is open.
 ///
-/// Nothing is published where the keys cannot be reached, or where the personal data is damaged.
+/// Nothing is published if the keys cannot be reached, or if the personal data is damaged.
 pub struct OpeningPublisher {
     bus: Arc<dyn EventPublisher>,
     personal_data: Arc<dyn PersonalData>,
 }
 
 impl OpeningPublisher {
-    /// Publishing on this bus what these keys open.
+    /// A publisher on this bus that opens commits with these keys.
     pub fn new(bus: Arc<dyn EventPublisher>, personal_data: Arc<dyn PersonalData>) -> Self {
         Self { bus, personal_data }
     }
@@ -22,7 +22,8 @@ impl OpeningPublisher {
     /// # Errors
     /// [`PublishError`] when the commit cannot be opened, or the bus does not take it.
     pub async fn publish(&self, commit: Commit) -> Result<(), PublishError> {
-        // One commit at a time: a key that is kept while earlier commits are published could outlive its erasure.
+        // Commits are opened one at a time. A key that is kept while earlier commits are published could outlive its
+        // erasure.
         let opened =
             self.personal_data.open(vec![commit]).await.map_err(|error| PublishError { source: error.into() })?;
         for commit in opened {

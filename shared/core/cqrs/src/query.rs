@@ -1,27 +1,27 @@
 use crate::{LoadError, ReadError};
 
-/// What every query carries beside its own content.
+/// The data that every query carries beside its own content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueryContext {
-    /// Who asks.
+    /// The caller of the query.
     pub caller: String,
-    /// Follows the request through every log.
+    /// An id that follows the request through every log.
     pub correlation_id: String,
 }
 
-/// A query and its context: what a [`QueryDispatcher`](crate::QueryDispatcher) takes.
+/// A query and its context: the input of a [`QueryDispatcher`](crate::QueryDispatcher).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueryEnvelope<Q> {
     /// The query.
     pub query: Q,
-    /// What comes with it.
+    /// The query's context.
     pub context: QueryContext,
 }
 
-/// Why a query has no answer.
+/// The reason why a query has no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum QueryError {
-    /// There is no such thing, or none that this caller may see; the two are not told apart.
+    /// The thing does not exist, or this caller may not see it. The two cases are not told apart.
     #[error("not found")]
     NotFound,
     /// The read side has not yet reached the version that the client asked for. Handling: retry shortly.
@@ -40,10 +40,10 @@ pub enum QueryError {
     /// Time ran out. Handling: retry later.
     #[error("the query was not done in time")]
     DeadlineExceeded,
-    /// What is stored cannot be read. Handling: a person must look.
+    /// The stored data cannot be read. Handling: a person must look.
     #[error("the database holds something unreadable: {reason}")]
     Corrupt {
-        /// What did not fit.
+        /// The part of the data that does not fit.
         reason: String,
     },
 }

@@ -2,10 +2,10 @@ use std::future::Future;
 
 use crate::{QueryEnvelope, QueryError};
 
-/// Answers one kind of query. What every query shares (tracing, a deadline) is the
-/// [`QueryDispatcher`](crate::QueryDispatcher)'s.
+/// Answers one kind of query. The common work of all queries (tracing, a deadline) is done by the
+/// [`QueryDispatcher`](crate::QueryDispatcher).
 pub trait QueryHandler<Q>: Send + Sync + 'static {
-    /// What it answers.
+    /// The type of the answer.
     type Answer: Send + 'static;
 
     /// Answers the query.

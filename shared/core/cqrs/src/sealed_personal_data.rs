@@ -2,32 +2,32 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// The personal part of an event: members of its data, encrypted under the key of its stream. The commit's hash covers
-/// the ciphertext, so that it stays right when the key is gone.
+/// the ciphertext, so the hash stays correct when the key is gone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SealedPersonalData {
     /// The members' names, in clear.
     pub members: Vec<String>,
-    /// A JSON object of the members, encrypted, in base64.
+    /// The members as one JSON object, encrypted, in base64.
     pub ciphertext: String,
-    /// What this process knows of the members; never stored.
+    /// This process's knowledge of the members. It is never stored.
     #[serde(skip)]
     pub opening: Opening,
 }
 
-/// What a process knows of an event's personal part.
+/// A process's knowledge of an event's personal part.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Opening {
-    /// Nothing: nobody has tried to open it.
+    /// The members are not known: the process has not tried to open them.
     #[default]
     Sealed,
-    /// That nobody can open it any more: its key has been destroyed.
+    /// The members cannot be opened any more, because their key has been destroyed.
     Erased,
-    /// The members.
+    /// The members have been opened.
     Opened(Map<String, Value>),
 }
 
 impl SealedPersonalData {
-    /// The members that are open, and `null` for each other.
+    /// The members. A member that is not open is `null`.
     pub(crate) fn readable_members(&self) -> impl Iterator<Item = (String, Value)> + '_ {
         self.members.iter().map(|name| {
             let value = match &self.opening {

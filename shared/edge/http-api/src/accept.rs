@@ -10,7 +10,7 @@ use crate::{Problem, ProblemCode};
 /// Refuses a request whose `Accept` leaves out the media type of the answer (RFC 9110, section 12.5.1).
 ///
 /// # Panics
-/// When `offered` is no media type.
+/// When `offered` is not a media type.
 ///
 /// # Errors
 /// `not_acceptable`; `malformed_request` for an `Accept` that is not visible ASCII.
@@ -28,7 +28,7 @@ pub fn require_acceptable(headers: &HeaderMap, offered: &'static str) -> Result<
 }
 
 fn leaves_room_for(accept: &str, offered: &MediaType<'_>) -> bool {
-    // What no one can make sense of is no wish: some clients send a header that only browsers understand.
+    // An unreadable header counts as no wish: some clients send a header that only browsers understand.
     let Ok(accept) = Accept::from_str(accept) else {
         return true;
     };
@@ -36,21 +36,21 @@ fn leaves_room_for(accept: &str, offered: &MediaType<'_>) -> bool {
     if ranges.peek().is_none() {
         return true;
     }
-    // They come most specific first, and the most specific one that covers a media type has the word.
+    // The ranges come most specific first. The most specific range that covers a media type decides.
     ranges.find(|range| covers(range, offered)).is_some_and(|range| !is_ruled_out(range))
 }
 
 fn covers(range: &MediaTypeBuf, offered: &MediaType<'_>) -> bool {
     let covers_type = range.ty() == offered.ty
         && (range.subty() == _STAR || (range.subty() == offered.subty && range.suffix() == offered.suffix));
-    // Answers are in UTF-8 whether or not one asks for it.
+    // Answers are in UTF-8 whether or not the client asks for it.
     let asks_for_nothing_more = range
         .params()
         .all(|(name, value)| name == Q || (name == CHARSET && value.unquoted_str().eq_ignore_ascii_case("utf-8")));
     (range.ty() == _STAR || covers_type) && asks_for_nothing_more
 }
 
-/// By a weight of `0`, `0.0`, `0.00` or `0.000`.
+/// Whether the client excludes this range, by a weight of `0`, `0.0`, `0.00` or `0.000`.
 fn is_ruled_out(range: &MediaTypeBuf) -> bool {
     range.get_param(Q).is_some_and(|weight| {
         let weight = weight.as_str();

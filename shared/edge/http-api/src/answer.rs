@@ -2,7 +2,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use lambda_http::{Body, Response};
 use serde::Serialize;
 
-/// What a function answers when it does not refuse.
+/// A function's answer if it does not refuse.
 #[derive(Debug)]
 pub struct Answer {
     status: StatusCode,
@@ -11,7 +11,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// A JSON body.
+    /// An answer with a JSON body.
     ///
     /// # Panics
     /// Never for this project's answers: they are texts, integers and lists of them.
@@ -22,20 +22,20 @@ impl Answer {
             .with_header(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))
     }
 
-    /// A text of this media type, with status 200.
+    /// An answer with a text of this media type and status 200.
     #[must_use]
     pub fn text(media_type: &'static str, text: &str) -> Self {
         Self { status: StatusCode::OK, headers: HeaderMap::new(), body: Body::Text(text.to_owned()) }
             .with_header(header::CONTENT_TYPE, HeaderValue::from_static(media_type))
     }
 
-    /// No body.
+    /// An answer without a body.
     #[must_use]
     pub fn empty(status: StatusCode) -> Self {
         Self { status, headers: HeaderMap::new(), body: Body::Empty }
     }
 
-    /// With one more header.
+    /// The answer with one more header.
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.insert(name, value);

@@ -10,7 +10,7 @@ use crate::command_headers::{expected_version, idempotency};
 use crate::entity_tag::matches_version;
 use crate::{Caller, CorrelationId, Problem, QueryParameters, Scope, json_body};
 
-/// One request, as a function reads it. Each method parses one part, or refuses it.
+/// A request for a function. Each method parses one part, or refuses it.
 #[derive(Debug)]
 pub struct ApiRequest {
     request: Request,
@@ -36,7 +36,7 @@ impl ApiRequest {
         require(caller_of(&self.request), scope)
     }
 
-    /// The caller, if the request has a token at all; for what is open to everyone.
+    /// The caller, if the request has a token. It is for routes that are open to everyone.
     #[must_use]
     pub fn caller_if_any(&self) -> Option<Caller> {
         caller_of(&self.request)
@@ -54,7 +54,7 @@ impl ApiRequest {
         self.request.raw_http_path()
     }
 
-    /// The `id` in the path. Only the function knows which kind of id it is.
+    /// The `id` in the path. Only the function knows its kind.
     #[must_use]
     pub fn path_id(&self) -> Option<String> {
         self.request.path_parameters_ref()?.first("id").map(ToOwned::to_owned)
@@ -63,10 +63,10 @@ impl ApiRequest {
     /// The time in the path, under the name that the route gives it.
     ///
     /// # Errors
-    /// `malformed_request` for what is no RFC 3339 time.
+    /// `malformed_request` for a text that is not an RFC 3339 time.
     pub fn time_in_path(&self, name: &'static str) -> Result<Timestamp, Problem> {
         let text = self.request.path_parameters_ref().and_then(|parameters| parameters.first(name)).unwrap_or_default();
-        // Decoded already or not: no time has a percent sign in it, so that one more decoding changes nothing.
+        // The text may be decoded already. No time has a percent sign, so a second decoding changes nothing.
         let decoded = percent_decode_str(text).decode_utf8();
         decoded
             .map_err(|_| TimestampError)
@@ -77,7 +77,7 @@ impl ApiRequest {
     /// The query parameters.
     ///
     /// # Errors
-    /// `malformed_request` for one that is not in `known`, comes twice or is not UTF-8.
+    /// `malformed_request` for a parameter that is not in `known`, comes twice or is not UTF-8.
     pub fn query(&self, known: &[&'static str]) -> Result<QueryParameters, Problem> {
         QueryParameters::parse(self.request.uri().query().unwrap_or(""), known)
     }
@@ -105,7 +105,7 @@ impl ApiRequest {
     /// The body, a JSON object that must be there.
     ///
     /// # Errors
-    /// `unsupported_media_type`, or `malformed_request` for what is not such an object.
+    /// `unsupported_media_type`, or `malformed_request` for a body that is not such an object.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         json_body::parse(self.header(header::CONTENT_TYPE.as_str())?, self.body())
     }
@@ -118,8 +118,8 @@ impl ApiRequest {
         if self.body().is_empty() { Ok(T::default()) } else { self.json() }
     }
 
-    /// What every command carries: the caller, the idempotency key with what makes two requests the
-    /// same (`command`, as it serializes), and the expected version.
+    /// The context of a command: the caller, the idempotency key, and the expected version. `command`, in its
+    /// serialized form, decides whether two requests are the same.
     ///
     /// # Errors
     /// `malformed_request` for a bad `Idempotency-Key` or `If-Match`.
@@ -145,7 +145,7 @@ impl ApiRequest {
         self.header("idempotency-key")?.map(crate::command_headers::idempotency_key).transpose()
     }
 
-    /// What every query carries.
+    /// The context of a query.
     #[must_use]
     pub fn query_context(&self, caller: &Caller) -> cqrs::QueryContext {
         cqrs::QueryContext { caller: caller.subject.clone(), correlation_id: self.correlation_id.as_str().to_owned() }
@@ -167,10 +167,10 @@ impl ApiRequest {
             .transpose()
     }
 
-    /// Whether the client already has this version, by `If-None-Match`.
+    /// Whether the client already has this version, according to `If-None-Match`.
     ///
     /// # Errors
-    /// `malformed_request` when the header is no list of entity tags.
+    /// `malformed_request` when the header is not a list of entity tags.
     pub fn has_version(&self, version: u64) -> Result<bool, Problem> {
         let if_none_match = self.header(header::IF_NONE_MATCH.as_str())?;
         if_none_match.map_or(Ok(false), |header| matches_version(header, version))

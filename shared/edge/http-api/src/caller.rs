@@ -5,7 +5,8 @@ use lambda_http::{Request, RequestExt as _};
 
 use crate::{Problem, ProblemCode};
 
-/// A right that a token may give, by the word that stands in the token. A domain declares its own beside [`Self::ADMIN`].
+/// A right that a token may give, named by the word in the token. A domain declares its own scopes beside
+/// [`Self::ADMIN`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Scope(&'static str);
 
@@ -19,17 +20,17 @@ impl Scope {
         Self(word)
     }
 
-    /// The scope as it stands in a token.
+    /// The word in a token.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         self.0
     }
 }
 
-/// Who asks, by a token that the authorizer in front has checked.
+/// The caller of a request. The authorizer in front has checked its token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
-    /// The token's `sub`, which owns what it opens.
+    /// The token's `sub`. It owns the accounts that it opens.
     pub subject: String,
     scopes: BTreeSet<String>,
 }
@@ -42,16 +43,16 @@ impl Caller {
     }
 }
 
-/// From the claims of API Gateway's JWT authorizer, which are in the request's context and cannot be sent
-/// by a client.
+/// The caller from the claims of API Gateway's JWT authorizer. The claims are in the request's context, and no client
+/// can send them.
 pub(crate) fn caller_of(request: &Request) -> Option<Caller> {
     let Some(RequestContext::ApiGatewayV2(context)) = request.request_context_ref() else {
         return None;
     };
     let claims = &context.authorizer.as_ref()?.jwt.as_ref()?.claims;
     let subject = claims.get("sub").filter(|subject| !subject.is_empty())?.clone();
-    // RFC 8693 has `scope`, separated by spaces; some issuers have `scp`, an array, which API Gateway writes
-    // as `[a b]`.
+    // RFC 8693 has `scope`, separated by spaces. Some issuers have `scp`, an array, which API Gateway writes as `[a
+    // b]`.
     let scopes = claims.get("scope").or_else(|| claims.get("scp")).map_or("", String::as_str);
     let scopes = scopes.trim_matches(['[', ']']).split([' ', ',']).map(ToOwned::to_owned).collect();
     Some(Caller { subject, scopes })

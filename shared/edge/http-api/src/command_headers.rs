@@ -16,16 +16,16 @@ pub(crate) fn idempotency_key(text: &str) -> Result<&str, Problem> {
     }
 }
 
-/// The key within its scope (caller and path), and what makes two requests the same: the command as it was
-/// understood, so that a retry may differ in white space, field order or `1.5` for `1.50`. The path counts as
-/// it was understood, too: `%30` is `0` (RFC 3986, section 6.2.2.2), and API Gateway hands it on decoded.
+/// The key within its scope (caller and path), and the fingerprint that shows whether two requests are the same. The
+/// fingerprint covers the parsed command, so a retry may differ in white space, field order or `1.5` for `1.50`. The
+/// path counts in its decoded form, too: `%30` is `0` (RFC 3986, section 6.2.2.2), and API Gateway hands it on decoded.
 pub(crate) fn idempotency<C: Serialize>(caller: &Caller, path: &str, key: &str, command: &C) -> Idempotency {
     let content = serde_json::to_vec(command).expect("a command is plain JSON");
     let path = percent_decode_str(path).decode_utf8_lossy();
     Idempotency::new(&caller.subject, &path, key, &content)
 }
 
-/// The version that `If-Match` asks for; none for `*`, which asks only that there is something.
+/// The version that `If-Match` names. `None` for `*`, which only requires that the resource exists.
 pub(crate) fn expected_version(text: &str) -> Result<Option<u64>, Problem> {
     if text.trim() == "*" {
         return Ok(None);

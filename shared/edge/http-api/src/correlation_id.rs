@@ -1,18 +1,18 @@
 use http::HeaderMap;
 use uuid::Uuid;
 
-/// The header that carries the id, both ways.
+/// The header that carries the id in requests and answers.
 pub(crate) const HEADER: &str = "x-correlation-id";
-/// Room for a UUID or a trace id with a prefix, not for a novel in every log line.
+/// The longest id. There is room for a UUID or for a trace id with a prefix. A longer text would fill every log line.
 const MAX_LENGTH: usize = 128;
 
-/// One id through the logs, the events and the answer of a request.
+/// The id that goes through the logs, the events and the answer of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CorrelationId(String);
 
 impl CorrelationId {
-    /// The one that the request brings, when it can be used as it is, else a new one. Only letters, digits
-    /// and `.`, `_`, `-`: it goes into logs and headers.
+    /// The id that the request brings, if it can be used unchanged, otherwise a new id. Only letters, digits and `.`,
+    /// `_`, `-` are allowed, because the id goes into logs and headers.
     #[must_use]
     pub fn of(headers: &HeaderMap) -> Self {
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');

@@ -3,21 +3,21 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// Longer than any cursor given out, so that a monster is not even decoded.
+/// The longest text that is decoded. It is longer than any cursor given out.
 const MAX_LENGTH: usize = 512;
 
-/// A page's position as the client carries it: opaque, and good for one kind of list only.
+/// A page's position in the form for the client. It is opaque, and valid for one kind of list only.
 pub trait Cursor: Serialize + DeserializeOwned {
-    /// Names the kind of list.
+    /// The name of the kind of list.
     const LIST: &'static str;
 
-    /// As the client gets it.
+    /// The text for the client.
     fn encode(&self) -> String {
         let content = serde_json::to_vec(&(Self::LIST, self)).expect("a position is plain JSON");
         URL_SAFE_NO_PAD.encode(content)
     }
 
-    /// As the client sends it back; none for what was never given out for this kind of list.
+    /// The position from the client's text. `None` for a text that was never given out for this kind of list.
     fn decode(text: &str) -> Option<Self> {
         if text.len() > MAX_LENGTH {
             return None;

@@ -8,13 +8,14 @@ pub fn version_entity_tag(version: u64) -> HeaderValue {
     HeaderValue::from_str(&format!("\"{version}\"")).expect("digits in quotes are a header value")
 }
 
-/// The version of a strong entity tag, if it is one of ours.
+/// The version of a strong entity tag, if the tag is one of this API.
 pub(crate) fn parse_strong_version(text: &str) -> Option<u64> {
     let digits = text.trim().strip_prefix('"')?.strip_suffix('"')?;
     if digits.bytes().all(|byte| byte.is_ascii_digit()) { digits.parse().ok() } else { None }
 }
 
-/// Whether a list of entity tags, weak ones too, or `*`, has this version's (RFC 9110, section 13.1.2).
+/// Whether a list of entity tags contains this version's tag (RFC 9110, section 13.1.2). Weak tags count too, and `*`
+/// contains every tag.
 pub(crate) fn matches_version(header: &str, version: u64) -> Result<bool, Problem> {
     if header.trim() == "*" {
         return Ok(true);
@@ -25,7 +26,7 @@ pub(crate) fn matches_version(header: &str, version: u64) -> Result<bool, Proble
     let mut rest = header.trim();
     loop {
         let (tag, after) = split_entity_tag(rest).ok_or_else(malformed)?;
-        // Tags are compared as texts: "03" is another one's tag, not a way to write ours.
+        // Tags are compared as texts: "03" is a different tag from "3".
         found |= tag == ours;
         match after.trim_start() {
             "" => return Ok(found),
@@ -34,8 +35,8 @@ pub(crate) fn matches_version(header: &str, version: u64) -> Result<bool, Proble
     }
 }
 
-/// What stands between the quotes of a list's first tag, and what comes after it. A tag may hold commas, but
-/// no quotes (RFC 9110, section 8.8.3).
+/// The text between the quotes of a list's first tag, and the text after the tag. A tag may hold commas, but no quotes
+/// (RFC 9110, section 8.8.3).
 fn split_entity_tag(list: &str) -> Option<(&str, &str)> {
     list.strip_prefix("W/").unwrap_or(list).strip_prefix('"')?.split_once('"')
 }

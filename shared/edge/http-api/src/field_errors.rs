@@ -2,42 +2,42 @@ use serde::Serialize;
 
 use crate::Problem;
 
-/// One wrong field.
+/// A wrong field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FieldError {
-    /// Its name in the body.
+    /// The field's name in the body.
     pub field: &'static str,
-    /// What is wrong, for programs.
+    /// The code of the fault, for programs.
     pub code: &'static str,
-    /// What is wrong, for people.
+    /// A description of the fault, for people.
     pub message: String,
 }
 
 impl FieldError {
-    /// This field has this wrong value.
+    /// An error for this field and its wrong value.
     #[must_use]
     pub fn new(field: &'static str, wrong: WrongValue) -> Self {
         Self { field, code: wrong.code, message: wrong.message }
     }
 }
 
-/// Why a value cannot be used, whichever field it stands in.
+/// The reason why a value cannot be used, in any field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WrongValue {
-    /// What is wrong, for programs.
+    /// The code of the fault, for programs.
     pub code: &'static str,
-    /// What is wrong, for people.
+    /// A description of the fault, for people.
     pub message: String,
 }
 
-/// Gathers what is wrong with a body's fields, so that the client is told of all at once.
+/// Collects the faults of a body's fields, so that the client is told all of them at once.
 #[derive(Debug, Default)]
 pub struct FieldErrors {
     errors: Vec<FieldError>,
 }
 
 impl FieldErrors {
-    /// Parses a field that must be there. None when it is missing or wrong, which is then noted.
+    /// Parses a field that must be there. `None` if it is missing or wrong; then the fault is noted.
     pub fn required<T>(
         &mut self,
         field: &'static str,
@@ -51,8 +51,8 @@ impl FieldErrors {
         self.note(field, parse(text))
     }
 
-    /// Parses a field that may be missing. None within the answer when it is missing, none for the answer
-    /// when it is wrong, which is then noted.
+    /// Parses a field that may be missing. `Some(None)` if it is missing. `None` if it is wrong; then the fault is
+    /// noted.
     pub fn optional<T>(
         &mut self,
         field: &'static str,
@@ -65,7 +65,7 @@ impl FieldErrors {
         }
     }
 
-    /// The value, or none with its refusal noted.
+    /// The value, or `None` with the refusal noted.
     pub fn note<T>(&mut self, field: &'static str, result: Result<T, WrongValue>) -> Option<T> {
         match result {
             Ok(value) => Some(value),
@@ -76,7 +76,7 @@ impl FieldErrors {
         }
     }
 
-    /// The refusal that names them all.
+    /// The refusal that names all faults.
     #[must_use]
     pub fn into_problem(self) -> Problem {
         Problem::validation_failed(self.errors)

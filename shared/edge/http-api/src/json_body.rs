@@ -5,11 +5,11 @@ use serde::{Deserialize as _, Deserializer};
 
 use crate::{Problem, ProblemCode};
 
-/// For a text field (with `#[serde(default)]`): a missing one is none, to be told with all the wrong fields;
-/// `null` is no text, and so malformed.
+/// Deserializes a text field (with `#[serde(default)]`). A missing text is `None`, so that it is reported together with
+/// all wrong fields. `null` is not a text, and so malformed.
 ///
 /// # Errors
-/// When the value is no text.
+/// When the value is not a text.
 pub fn text_if_present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     String::deserialize(deserializer).map(Some)
 }
@@ -21,7 +21,7 @@ pub(crate) fn parse<T: DeserializeOwned>(content_type: Option<&str>, body: &[u8]
     if !content_type.is_some_and(is_json) {
         return Err(Problem::new(ProblemCode::UNSUPPORTED_MEDIA_TYPE, "Content-Type must be application/json."));
     }
-    // serde would also fill a struct from an array, by place.
+    // The check is needed because serde would also fill a struct from an array, by place.
     let first_byte = body.iter().find(|byte| !byte.is_ascii_whitespace());
     if first_byte != Some(&b'{') {
         return Err(Problem::malformed("The body is not a JSON object."));
@@ -29,7 +29,7 @@ pub(crate) fn parse<T: DeserializeOwned>(content_type: Option<&str>, body: &[u8]
     serde_json::from_slice(body).map_err(|error| Problem::malformed(format!("The body is not as expected: {error}.")))
 }
 
-/// JSON is UTF-8 (RFC 8259); another charset is another media type.
+/// Whether the content type is JSON. JSON is UTF-8 (RFC 8259), so another charset is another media type.
 fn is_json(content_type: &str) -> bool {
     MediaType::parse(content_type).is_ok_and(|media_type| {
         media_type.ty == APPLICATION

@@ -1,15 +1,15 @@
-//! The HTTP edge, the same for a function behind API Gateway and on the local gateway: requests come in and
-//! answers go out as `lambda_http`'s types. Everything that is text is parsed here, or refused here. A
-//! domain has its own routes, bodies and refusals in a crate of its own.
+//! The HTTP edge, the same for a function behind API Gateway and on the local gateway. Requests and answers are
+//! `lambda_http`'s types. All text is parsed here, or refused here. A domain has its own routes, bodies and refusals in
+//! a crate of its own.
 
 // --- running a function
-mod http_function; // what a function's library gives: one request in, one answer out
+mod http_function; // the interface of a function's library: one request in, one answer out
 mod serve; // around each request: correlation id, log line, limits, panics
 
 // --- reading a request
-mod accept; // whether the client takes what would be answered
+mod accept; // whether the client takes the media type of the answer
 mod api_request; // path, query, headers, body of one request
-mod caller; // who asks, and what the token allows
+mod caller; // the caller, and the rights of its token
 mod command_headers; // Idempotency-Key, If-Match
 mod correlation_id; // one id through logs, events and answers
 mod cursor; // opaque page positions
@@ -22,7 +22,7 @@ mod query_parameters; // known, once, well formed
 mod answer; // status, headers, JSON
 mod problem; // RFC 9457
 mod problem_code; // the kinds of refusal that every API has
-mod query_problem; // why a query has no answer
+mod query_problem; // the reason why a query has no answer
 
 pub use accept::require_acceptable;
 pub use answer::Answer;

@@ -28,8 +28,8 @@ struct ProblemBody<'a> {
 }
 
 impl Problem {
-    /// With this code, and with the header that goes with its status. `detail` is for the client's developer and must hold
-    /// nothing that is not theirs.
+    /// A refusal with this code, and with the header that belongs to its status. `detail` is for the client's
+    /// developer, and may hold only the client's own data.
     #[must_use]
     pub fn new(code: ProblemCode, detail: impl Into<String>) -> Self {
         let problem = Self { code, detail: detail.into(), errors: Vec::new(), headers: Vec::new() };
@@ -37,13 +37,13 @@ impl Problem {
             StatusCode::UNAUTHORIZED => {
                 problem.with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
             }
-            // What makes a service unavailable passes within moments as a rule.
+            // A service is usually unavailable only for moments.
             StatusCode::SERVICE_UNAVAILABLE => problem.with_header(header::RETRY_AFTER, HeaderValue::from_static("1")),
             _ => problem,
         }
     }
 
-    /// The request is not what the contract says.
+    /// The request does not follow the contract.
     #[must_use]
     pub fn malformed(detail: impl Into<String>) -> Self {
         Self::new(ProblemCode::MALFORMED_REQUEST, detail)
@@ -55,7 +55,8 @@ impl Problem {
         Self::new(ProblemCode::NOT_FOUND, format!("There is no {path}."))
     }
 
-    /// The path has other methods, these. With `Allow` (RFC 9110, section 10.2.1), which names HEAD wherever there is GET.
+    /// The path has other methods, which are given. The answer has `Allow` (RFC 9110, section 10.2.1), which also names
+    /// HEAD if there is GET.
     #[must_use]
     pub fn method_not_allowed<'a>(methods: impl IntoIterator<Item = &'a Method>) -> Self {
         let mut allowed: Vec<&str> = methods.into_iter().map(Method::as_str).collect();
@@ -81,7 +82,7 @@ impl Problem {
         Self { errors, ..Self::new(ProblemCode::VALIDATION_FAILED, detail) }
     }
 
-    /// A defect or damage: logged whole where it happened, told to the client without a word of it.
+    /// A defect or damage. It is logged completely where it happened, and the client is told none of it.
     #[must_use]
     pub fn internal_error() -> Self {
         Self::new(
@@ -90,14 +91,14 @@ impl Problem {
         )
     }
 
-    /// With one more header.
+    /// The refusal with one more header.
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
         self
     }
 
-    /// Which refusal it is.
+    /// The kind of refusal.
     #[must_use]
     pub const fn code(&self) -> ProblemCode {
         self.code

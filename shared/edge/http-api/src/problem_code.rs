@@ -17,7 +17,7 @@ impl ProblemCode {
     pub const MALFORMED_REQUEST: Self =
         Self { name: "malformed_request", status: StatusCode::BAD_REQUEST, title: "The request is malformed" };
 
-    /// The request has no token, or a token that does not count.
+    /// The request has no token, or its token is not valid.
     pub const UNAUTHENTICATED: Self =
         Self { name: "unauthenticated", status: StatusCode::UNAUTHORIZED, title: "A valid token is needed" };
 
@@ -25,7 +25,7 @@ impl ProblemCode {
     pub const FORBIDDEN: Self =
         Self { name: "forbidden", status: StatusCode::FORBIDDEN, title: "The token does not allow this" };
 
-    /// Nothing has this path or id.
+    /// No route or resource has this path or id.
     pub const NOT_FOUND: Self =
         Self { name: "not_found", status: StatusCode::NOT_FOUND, title: "There is nothing here" };
 
@@ -40,11 +40,11 @@ impl ProblemCode {
     pub const NOT_ACCEPTABLE: Self =
         Self { name: "not_acceptable", status: StatusCode::NOT_ACCEPTABLE, title: "The answer is JSON only" };
 
-    /// Other writers were first, every time.
+    /// Other writers were first, in every try.
     pub const CONFLICT: Self =
         Self { name: "conflict", status: StatusCode::CONFLICT, title: "Other writers were first" };
 
-    /// The resource is at another version than `If-Match` names.
+    /// The resource is at a version other than that in `If-Match`.
     pub const VERSION_MISMATCH: Self = Self {
         name: "version_mismatch",
         status: StatusCode::PRECONDITION_FAILED,
@@ -69,7 +69,7 @@ impl ProblemCode {
         title: "Fields of the request are wrong",
     };
 
-    /// The idempotency key came before with another request.
+    /// The idempotency key was used before, for another request.
     pub const IDEMPOTENCY_KEY_REUSED: Self = Self {
         name: "idempotency_key_reused",
         status: StatusCode::UNPROCESSABLE_ENTITY,

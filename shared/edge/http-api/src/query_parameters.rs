@@ -7,10 +7,10 @@ use crate::{Cursor, Problem};
 const DEFAULT_LIMIT: u32 = 50;
 const MAX_LIMIT: u32 = 200;
 
-/// How many items a page may have: 1 to 200.
+/// The number of items that a page may have: 1 to 200.
 pub type PageLimit = u32;
 
-/// The query parameters of a request: each known, and there once.
+/// The query parameters of a request. Each is known, and none comes twice.
 #[derive(Debug)]
 pub struct QueryParameters {
     values: BTreeMap<String, String>,
@@ -37,7 +37,7 @@ impl QueryParameters {
     /// A parameter's value, parsed.
     ///
     /// # Errors
-    /// `malformed_request` with the parser's own word for it.
+    /// `malformed_request` with the parser's message.
     pub fn get<T, E: std::fmt::Display>(
         &self,
         name: &str,
@@ -51,10 +51,10 @@ impl QueryParameters {
             .transpose()
     }
 
-    /// `limit`: 1 to 200, 50 when it is not there.
+    /// `limit`: 1 to 200, and 50 when it is missing.
     ///
     /// # Errors
-    /// `malformed_request` for anything else.
+    /// `malformed_request` for any other value.
     pub fn limit(&self) -> Result<PageLimit, Problem> {
         let parse = |text: &str| {
             let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
@@ -67,13 +67,13 @@ impl QueryParameters {
     /// `cursor`, as this list wrote it.
     ///
     /// # Errors
-    /// `malformed_request` for anything else.
+    /// `malformed_request` for any other text.
     pub fn cursor<C: Cursor>(&self) -> Result<Option<C>, Problem> {
         self.get("cursor", |text| C::decode(text).ok_or("must be a next_cursor of this list, as it was given"))
     }
 }
 
-/// As a form is written (`application/x-www-form-urlencoded`); none when that gives no UTF-8.
+/// Decodes a text in the form of a web form (`application/x-www-form-urlencoded`). `None` if the result is not UTF-8.
 fn decode(text: &str) -> Option<String> {
     let text = text.replace('+', " ");
     percent_decode_str(&text).decode_utf8().ok().map(std::borrow::Cow::into_owned)
@@ -96,7 +96,7 @@ mod tests {
             ("&holder=a%2Bb%26c%3Dd&", "a+b&c=d"),
             ("holder=a=b", "a=b"),
             ("%68older=%C3%A9", "é"),
-            // The replacement character itself, which a decoder that replaces would make of a mistake.
+            // The text holds the replacement character itself. A decoder that replaces faults would also produce it.
             ("holder=%EF%BF%BD", "\u{fffd}"),
             ("holder=100%", "100%"),
             ("holder", ""),

@@ -2,8 +2,8 @@ use cqrs::QueryError;
 
 use crate::{Problem, ProblemCode};
 
-/// Why a query has no answer, for the client. Where the query is about one kind of thing, the function maps
-/// [`QueryError::NotFound`] itself: the code and the text then name the kind.
+/// The reason why a query has no answer, for the client. If the query is about one kind of thing, the function maps
+/// [`QueryError::NotFound`] itself, so that the code and the text name the kind.
 #[must_use]
 pub fn query_problem(error: &QueryError) -> Problem {
     match error {
@@ -23,7 +23,7 @@ pub fn query_problem(error: &QueryError) -> Problem {
     }
 }
 
-/// Logs a fault with its whole chain of causes, which the client is not told.
+/// Logs a fault with its whole chain of causes. The client is not told them.
 pub fn log_fault(error: &dyn std::error::Error) {
     tracing::error!(%error, causes = telemetry::causes(error), "fault");
 }

@@ -10,21 +10,21 @@ use crate::accept::require_acceptable;
 use crate::correlation_id::HEADER as CORRELATION_ID_HEADER;
 use crate::{Answer, ApiRequest, CorrelationId, HttpFunction, Problem, ProblemCode};
 
-/// The longest body that is read; the HTTP contract's number.
+/// The longest body that is read. The HTTP contract gives this number.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
 
 /// Hands the function to the Lambda runtime, for ever.
 ///
 /// # Errors
-/// When the runtime API goes away, which is the end of the process.
+/// When the runtime API is gone. Then the process ends.
 pub async fn run(function: impl HttpFunction) -> Result<(), Error> {
     let function = &function;
     lambda_http::run(service_fn(move |request: Request| async move { Ok::<_, Error>(serve(function, request).await) }))
         .await
 }
 
-/// One request through one function, with all that every request has around it: a correlation id, a log
-/// line, the limits of the contract, and an answer even when the function panics.
+/// Serves one request through one function, with the common parts of every request: a correlation id, a log line, the
+/// limits of the contract, and an answer even when the function panics.
 pub async fn serve(function: &dyn HttpFunction, request: Request) -> Response<Body> {
     let started_at = Instant::now();
     let correlation_id = CorrelationId::of(request.headers());
@@ -38,7 +38,7 @@ pub async fn serve(function: &dyn HttpFunction, request: Request) -> Response<Bo
         let request = ApiRequest::new(request, correlation_id.clone());
         let handled = AssertUnwindSafe(answer(function, &request)).catch_unwind().await;
         let result = handled.unwrap_or_else(|_panic| {
-            // The panic hook has logged its message and place, within this span.
+            // The panic hook has logged the panic's message and place, within this span.
             Err(Problem::internal_error())
         });
         let response = match result {
@@ -67,7 +67,7 @@ async fn answer(function: &dyn HttpFunction, request: &ApiRequest) -> Result<Ans
     function.answer(request).await
 }
 
-/// A refusal as a response, for those that no function gives: the gateway's own.
+/// Makes a response of a refusal. It is for the gateway's own refusals, which come from no function.
 #[must_use]
 pub fn render_problem(problem: Problem, correlation_id: &CorrelationId) -> Response<Body> {
     with_correlation_id(problem.into_response(correlation_id), correlation_id)
@@ -77,7 +77,7 @@ fn with_correlation_id(mut response: Response<Body>, correlation_id: &Correlatio
     if let Ok(value) = correlation_id.as_str().parse() {
         response.headers_mut().insert(CORRELATION_ID_HEADER, value);
     }
-    // An answer is for its caller alone: no cache in between may keep it. `no-store` would also keep the caller from
+    // An answer is for its caller alone, so no cache in between may keep it. `no-store` would also keep the caller from
     // asking again with If-None-Match.
     response.headers_mut().entry(header::CACHE_CONTROL).or_insert(http::HeaderValue::from_static("private, no-cache"));
     response

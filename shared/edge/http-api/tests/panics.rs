@@ -1,4 +1,4 @@
-//! A function that panics: what the client is told, and what the log is.
+//! Tests of a function that panics: the client's answer and the log.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
@@ -8,7 +8,7 @@ use http_api::{Answer, ApiRequest, HttpFunction, Problem, serve};
 use serde_json::{Value, json};
 use telemetry::Format;
 
-/// Panics as a defect would: with a text that is nobody's business, in one of the ways there are.
+/// A function that panics as a defect would, in one of several ways. Its message is a text that must stay secret.
 struct Panics {
     how: fn(),
     waits_first: bool,
@@ -71,7 +71,7 @@ fn request(correlation_id: &str) -> lambda_http::Request {
     lambda_http::request::from_str(&event.to_string()).expect("an event")
 }
 
-/// The one test of this binary: the panic hook is the whole process's.
+/// This test is alone in its binary, because the panic hook belongs to the whole process.
 #[tokio::test]
 async fn a_panic_is_500_without_a_word_of_it_and_a_log_line_under_the_answers_correlation_id() {
     let log = Log::default();
@@ -93,7 +93,7 @@ async fn a_panic_is_500_without_a_word_of_it_and_a_log_line_under_the_answers_co
             let correlation_id = format!("request-{number}-{waits_first}");
             telemetry::log_panics();
             let response = serve(&Panics { how, waits_first }, request(&correlation_id)).await;
-            // What fails below is to be read on the terminal.
+            // Failures below must show on the terminal.
             drop(std::panic::take_hook());
 
             assert_eq!(response.status(), 500);

@@ -1,16 +1,17 @@
-//! What AWS runs around Lambda functions, on a person's machine. The crate knows no application: routes, functions, files and
-//! names are handed in. A function cannot tell the difference, in the gateway's own process or in a process of its own.
+//! Replacements on a person's machine for the AWS services around Lambda functions. The crate knows no application:
+//! routes, functions, files and names are handed in. A function cannot tell the difference, in the gateway's own
+//! process or in a process of its own.
 
-// --- in the place of API Gateway
+// --- the replacement for API Gateway
 mod gateway; // HTTP in, a function's answer out
 
-// --- in the place of Lambda
+// --- the replacement for Lambda
 #[cfg(feature = "invoke")]
 mod invoke; // the Invoke API, served and called, and the schedule that calls it
 
-// --- in the place of the Kafka event source mapping
+// --- the replacement for the Kafka event source mapping
 #[cfg(feature = "kafka")]
-pub mod dead_letters; // records that were given up: their form, the open ones, publishing them again
+pub mod dead_letters; // records that were given up: their form, the open letters, and publishing the records again
 #[cfg(feature = "kafka")]
 mod event_source_mapping; // the records of a topic, brought to a function
 

@@ -10,35 +10,35 @@ use crate::{
     BehindStream, RangeProgress, RestoreError, RestoreLimits, RowsChecksum, Scope, ShadowChange, ShadowTables,
 };
 
-/// The number of streams that are looked at and written together.
+/// The number of streams that are read and written together.
 const BATCH_STREAMS: u32 = 500;
 /// The number of streams that are read at once.
 const STREAMS_AT_ONCE: usize = 16;
-/// Folded events are written once there are so many.
+/// The number of folded events at which they are written.
 const BATCH_EVENTS: u64 = 2_000;
 /// Up to this many rows without events are deleted without asking. They can only come from outside damage.
 const FEW_ROWS: u64 = 10;
 /// Above that number, rows without events are deleted only if they are at most one in this many rows.
 const ROWS_TO_ONE_WITHOUT_EVENTS: u64 = 100;
-/// The number of versions before a row's version at which a stream is first read again, where the row may stand in the middle of a
-/// commit.
+/// The number of versions by which the first step back goes before a row's version. A step back is needed if the row
+/// stands in the middle of a commit.
 const FIRST_STEP_BACK: u64 = 64;
 
-/// Brings the events that came meanwhile into the shadow tables.
+/// Brings the events that arrived meanwhile into the shadow tables.
 pub(crate) struct CatchUp {
     reader: CommitReader,
     limits: RestoreLimits,
     scope: Scope,
-    /// Streams whose row, or whose early event, claims a version that the stream does not reach. They are no reason for another
+    /// Streams whose row or early event claims a version that the stream does not reach. They are no reason for another
     /// round.
     judged: HashMap<(&'static str, StreamId), Judged>,
-    /// The number of judged streams whose row makes the claim.
+    /// The number of judged streams whose row makes such a claim.
     rows_without_events: u64,
     /// The number of rows that queries read.
     live_rows: u64,
 }
 
-/// A claim of more events than there are.
+/// A claim of more events than the stream has.
 #[derive(Debug, Clone, Copy)]
 struct Judged {
     claimed: u64,
@@ -56,7 +56,7 @@ impl CatchUp {
         Self { reader, limits, scope, judged: HashMap::new(), rows_without_events: 0, live_rows }
     }
 
-    /// Whether it is known that this stream claims so much beyond its events.
+    /// Whether this stream is known to claim this version beyond its events.
     pub(crate) fn is_judged(&self, projection: &dyn AnyProjection, stream_id: StreamId, version: u64) -> bool {
         self.judged.get(&(projection.name(), stream_id)).is_some_and(|judged| version <= judged.claimed)
     }
@@ -73,11 +73,12 @@ impl CatchUp {
         Ok(())
     }
 
-    /// One round over all streams that are behind in any projection: how many there were. In the `last` round a row that has more
-    /// events than can be read is no longer let pass.
+    /// One round over all streams that are behind in any projection. Answers their number. In the `last` round, a row
+    /// with more events than can be read is an error.
     ///
     /// # Errors
-    /// [`RestoreError::WouldTakeBack`] in the last round; [`RestoreError::RowsWithoutEvents`]; else the databases' errors.
+    /// [`RestoreError::WouldTakeBack`] in the last round; [`RestoreError::RowsWithoutEvents`]; otherwise the databases'
+    /// errors.
     pub(crate) async fn round(
         &mut self,
         shadow: &mut dyn ShadowTables,
@@ -144,7 +145,7 @@ impl CatchUp {
             (Some(reason), Some(live_version)) if is_last => {
                 Err(RestoreError::WouldTakeBack { projection, stream_id, live_version, reached, reason })
             }
-            // Left to the last round: the obstacle may be gone by then.
+            // The decision is left to the last round, because the obstacle may be gone by then.
             (Some(_), Some(_)) => Ok(()),
             (_, row) => {
                 self.judge((projection, stream_id), Judged { claimed: claimed(&stream), is_row: row.is_some() })
@@ -152,8 +153,9 @@ impl CatchUp {
         }
     }
 
-    /// Folds each of these streams on from its row in the shadow table, to its end. Memory holds a page of each stream that is being
-    /// read and about as much that waits to be written, however far the streams are behind.
+    /// Folds each of these streams from its row in the shadow table to its end. Memory holds one page of each stream
+    /// that is being read, and about as much that waits to be written. This does not depend on how far the streams are
+    /// behind.
     async fn follow(
         &self,
         projection: &'static dyn AnyProjection,
@@ -186,7 +188,7 @@ impl CatchUp {
         Ok(done)
     }
 
-    /// A page of the stream behind the events that the row has.
+    /// A page of the stream after the events that the row has.
     async fn read_on(
         &self,
         projection: &'static dyn AnyProjection,
@@ -194,16 +196,16 @@ impl CatchUp {
     ) -> Result<(BehindStream, NextPage), RestoreError> {
         let stream_id = stream.stream_id;
         let version = stream.shadow.as_ref().map_or(0, Cells::version);
-        // Nearly always a row's version is the last of a commit, so that the next commit is the first behind this place. A projector
-        // may have left a row in the middle of a commit: that commit is then before this place, and the events that it has beyond
-        // the row are found by stepping back.
+        // A row's version is nearly always the last version of a commit, so the next commit is the first after this
+        // place. A projector may have left a row in the middle of a commit. Then that commit begins before this place,
+        // and stepping back finds its remaining events.
         let mut step_back = 0;
         loop {
             let after = match version.saturating_sub(step_back) {
                 0 => None,
                 first_version => Some(CommitPlace { stream_id, first_version }),
             };
-            // So many more that the step back does not keep the page from going on.
+            // The page grows by the step back, so that it always makes progress.
             let limit = self.limits.page_commits.saturating_add(u32::try_from(step_back).unwrap_or(u32::MAX));
             let page = self.reader.page(StreamRange::of_stream(stream_id), after, limit).await?;
             let begins_after_a_gap = page.first().is_none_or(|first| first.place.first_version > version + 1);
@@ -217,8 +219,9 @@ impl CatchUp {
         }
     }
 
-    /// Folds the stream from its beginning and writes nothing: why the stream cannot be folded to its end, if it cannot. A row may
-    /// stand in the middle of a commit, and then reading on from the row shows nothing.
+    /// Folds the stream from its beginning and writes nothing. Answers the reason if the stream cannot be folded to its
+    /// end. The full fold is needed because a row may stand in the middle of a commit: then reading on from the row
+    /// shows no fault.
     async fn why_no_further(
         &self,
         projection: &'static dyn AnyProjection,
@@ -254,18 +257,18 @@ struct NextPage {
     is_full: bool,
 }
 
-/// The changes of the streams that are being followed, to be written together.
+/// The changes of the streams that are being followed. They are written together.
 #[derive(Default)]
 struct Batch {
     change: ShadowChange,
-    /// What the shadow tables hold of these streams once the change is written.
+    /// The checksum that the shadow tables must have for these streams after the change.
     expected: RowsChecksum,
     /// The streams, each with the version before the change.
     written: Vec<(StreamId, u64)>,
 }
 
 impl Batch {
-    /// Adds a page. The stream's row is then as the page makes it.
+    /// Adds a page. Afterwards the stream has the row that results from the page.
     fn add(&mut self, stream: &mut BehindStream, page: NextPage, ranges: &mut [RangeProgress]) {
         self.change.events += page.events;
         for row in page.folded.rows {

@@ -2,14 +2,14 @@ use std::sync::Arc;
 
 use cqrs::{CommitPlace, EventEnvelope, OpenedCommitScan, ReadError, StreamRange};
 
-/// A commit's events, in its place.
+/// The events of one commit, and the commit's place.
 pub(crate) struct ReadCommit {
     pub(crate) place: CommitPlace,
-    /// The events, or why they cannot be read.
+    /// The events, or the reason why they cannot be read.
     pub(crate) events: Result<Vec<EventEnvelope>, String>,
 }
 
-/// Reads the event store's commits as the events that the read side takes. Every event of a restore comes through here.
+/// Reads the event store's commits as events for the read side. Every event of a restore comes through this reader.
 #[derive(Clone)]
 pub(crate) struct CommitReader {
     commits: Arc<OpenedCommitScan>,
@@ -20,7 +20,7 @@ impl CommitReader {
         Self { commits }
     }
 
-    /// Up to `limit` commits of this range, behind `after`. Fewer only at the end of the range.
+    /// Up to `limit` commits of this range, after `after`. Fewer commits are given only at the end of the range.
     pub(crate) async fn page(
         &self,
         range: StreamRange,

@@ -6,27 +6,27 @@ use crate::commit_reader::ReadCommit;
 /// A stream's row before and after a page's events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoldedRow {
-    /// The row in the shadow table; none where the shadow table has no row.
+    /// The row in the shadow table; `None` if the shadow table has no row.
     pub before: Option<Cells>,
-    /// The row that the shadow table is to hold.
+    /// The new row for the shadow table.
     pub after: Cells,
 }
 
-/// The rows of one projection that a page of commits makes.
+/// The rows of one projection that result from a page of commits.
 #[derive(Debug, Default)]
 pub(crate) struct FoldedPage {
     /// Rows that have changed, in the order of their streams.
     pub(crate) rows: Vec<FoldedRow>,
     /// New lines, in the order of their keys.
     pub(crate) lines: Vec<Cells>,
-    /// Streams with an event that cannot follow on the events before it, and why. The events behind it were left out, as the
-    /// projector leaves them waiting.
+    /// Streams with an event that cannot follow the events before it, and the reason. The later events were left out.
+    /// The projector keeps such events waiting, too.
     pub(crate) stopped: Vec<(StreamId, String)>,
 }
 
 impl FoldedPage {
-    /// Folds commits that come stream after stream, and of each stream in order. `continued` is the row of the first stream, where
-    /// the page begins in the middle of that stream.
+    /// Folds commits that come stream after stream, with each stream's commits in order. If the page begins in the
+    /// middle of a stream, `continued` is that stream's row.
     pub(crate) fn of(
         projection: &dyn AnyProjection,
         page: &[ReadCommit],
@@ -36,7 +36,7 @@ impl FoldedPage {
         let mut continued = continued;
         for stream in page.chunk_by(|one, next| one.place.stream_id == next.place.stream_id) {
             let stream_id = stream[0].place.stream_id;
-            // Only the first stream can be the continued one.
+            // Only the first stream can be the continued stream.
             let before = continued.take().filter(|row| row.stream_id() == stream_id);
             folded.fold_stream(projection, stream_id, stream, before)?;
         }
@@ -63,7 +63,7 @@ impl FoldedPage {
         Ok(())
     }
 
-    /// Folds up to the first event that cannot be folded, and tells why.
+    /// Folds up to the first event that cannot be folded, and answers the reason.
     fn fold_commits(
         &mut self,
         projection: &dyn AnyProjection,
@@ -72,7 +72,7 @@ impl FoldedPage {
     ) -> Result<(), String> {
         for commit in stream {
             for event in commit.events.as_ref().map_err(Clone::clone)? {
-                // The row may have the event already: a page may begin before the row's version.
+                // The row may have the event already, because a page may begin before the row's version.
                 if projection.reads(&event.aggregate_type) && event.version > fold.version() {
                     self.lines.extend(fold.apply(event).map_err(|error| error.to_string())?);
                 }

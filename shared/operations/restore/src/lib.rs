@@ -1,27 +1,27 @@
 //! Rebuilds the read database from the event store while queries and projection go on.
 //!
-//! [`Restorer`] does the work, in steps that each leave behind how far it has come, so that the worker after a dead one goes on
-//! there. It knows the read database by [`RestoreStore`], the event store by [`OpenedCommitScan`](cqrs::OpenedCommitScan), and the
-//! rows by the projections that are declared; the databases are adapters elsewhere.
-//! `docs/decisions/0018-restore-by-shadow-tables.md` says why it goes as it goes.
+//! [`Restorer`] does the work in steps. Each step records its progress, so that the next worker after a dead one
+//! continues there. The restorer knows the read database by [`RestoreStore`], the event store by
+//! [`OpenedCommitScan`](cqrs::OpenedCommitScan), and the rows by the declared projections. The databases' adapters are
+//! in other crates. `docs/decisions/0018-restore-by-shadow-tables.md` gives the reasons for this design.
 
-// --- what is asked for, and how it went
-mod restore_record; // a restore, as it is kept
-mod restore_register; // port: restores, asked for and looked up
+// --- requests and their records
+mod restore_record; // a restore's record
+mod restore_register; // port: records requested restores and finds them
 mod restore_trigger; // port: tells the worker
 // --- the work
-mod catch_up; // events that came meanwhile
+mod catch_up; // events that arrived meanwhile
 mod commit_reader; // commits of the event store as events
 mod folded_page; // events to rows
-mod prepare_projections; // which projections a new read database must build
+mod prepare_projections; // the projections that a new read database must build
 mod range_builder; // a range of streams, page after page
-mod restore_error; // why a run ended
-mod restore_job; // a restore in the hands of a worker
+mod restore_error; // the reason why a run ended
+mod restore_job; // a restore with its worker's lease
 mod restore_leases; // port: one worker at a time
-mod restore_limits; // how many, how much, how long
+mod restore_limits; // counts, sizes and times
 mod restore_run; // one run, step by step
 mod restorer; // the lease, the run, the end
-mod rows_checksum; // how many rows, and a sum over them that knows no order
+mod rows_checksum; // the number of rows, and a sum over them that ignores their order
 mod shadow_store; // port: the shadow tables, the gate, the swap
 mod stream_restore; // one stream, in its place
 

@@ -1,7 +1,7 @@
 use cqrs::{CommitScan, ReadError};
 use projection::{BuildDue, ProjectionRecord, ProjectionRegister, Projections, ReadDbError, builds_due};
 
-/// Why the projections were not recorded. Handling: as its source says, then again.
+/// The reason why the projections were not recorded. Handling: fix the fault that the source names, then try again.
 #[derive(Debug, thiserror::Error)]
 pub enum PrepareError {
     /// The event store could not be read.
@@ -12,10 +12,10 @@ pub enum PrepareError {
     ReadDb(#[from] ReadDbError),
 }
 
-/// Records every projection that the read database does not know yet, and answers which builds are due.
+/// Records every projection that the read database does not know yet. Answers the projections that must be built.
 ///
-/// A projection that comes before its first event is built from the start: the bus brings it every event. Where there are events
-/// already, the bus may have passed them over, so that a build is due.
+/// A projection that comes before its first event is complete from the start, because the bus brings it every event. If
+/// there are events already, the bus may have passed them before the projection came. Then a build is due.
 ///
 /// # Errors
 /// See [`PrepareError`].

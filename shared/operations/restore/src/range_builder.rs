@@ -15,7 +15,7 @@ pub(crate) struct RangeBuilder {
 }
 
 impl RangeBuilder {
-    /// Builds to the range's end, or until it is time to stop. Answers how far the range has come.
+    /// Builds to the range's end, or until it is time to stop. Answers the range's progress.
     pub(crate) async fn build(
         &self,
         mut progress: RangeProgress,
@@ -24,7 +24,7 @@ impl RangeBuilder {
         let mut shadow = self.store.shadow(&self.job);
         let mut page = self.page(&progress).await?;
         loop {
-            // The next page is read while this one is written.
+            // The next page is read while this page is written.
             let mut after_page = progress;
             if let Some(last) = page.last() {
                 after_page.at = Some(last.place);
@@ -39,7 +39,7 @@ impl RangeBuilder {
                 Some(next_page) => page = next_page,
                 None => return Ok(progress),
             }
-            // Other writers of the tables are let in between two pages.
+            // The pause lets other writers use the tables between two pages.
             tokio::time::sleep(self.limits.pause_between_pages).await;
         }
     }
@@ -48,7 +48,7 @@ impl RangeBuilder {
         Ok(self.reader.page(progress.range, progress.at, self.limits.page_commits).await?)
     }
 
-    /// None at the range's end, and when it is time to stop.
+    /// The next page. It is `None` at the range's end, and when it is time to stop.
     async fn next_page(
         &self,
         after_page: &RangeProgress,

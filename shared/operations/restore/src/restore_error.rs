@@ -2,51 +2,52 @@ use cqrs::{ReadError, StreamId};
 
 use crate::{RestoreStoreError, RowsChecksum};
 
-/// Why a run ended before the restore did.
+/// The reason why a run ended before the restore did.
 #[derive(Debug, thiserror::Error)]
 pub enum RestoreError {
-    /// The event store could not be read. Handling: run again; the restore goes on where it was.
+    /// The event store could not be read. Handling: run again; the restore continues from its progress.
     #[error("the event store cannot be read")]
     EventStore(#[from] ReadError),
-    /// The read database did not do its part. Handling: see [`RestoreStoreError`].
+    /// The read database did not do its part of the work. Handling: see [`RestoreStoreError`].
     #[error(transparent)]
     ReadDb(#[from] RestoreStoreError),
-    /// This build declares no projection of the name that the restore is of. Final. Handling: run the build that declares it, or
-    /// ask for a restore of another projection.
+    /// The restore names a projection that this build does not declare. Final. Handling: run the build that declares
+    /// it, or request a restore of another projection.
     #[error("this build has no projection {name:?}")]
     UnknownProjection {
-        /// The name.
+        /// The projection's name.
         name: String,
     },
-    /// The shadow tables do not hold the rows that were written to them. Final. Handling: a person must look; the restore has failed
-    /// and the tables that queries read were left alone.
+    /// The shadow tables do not hold the rows that were written to them. Final. Handling: a person must look. The
+    /// restore has failed, and the tables that queries read are unchanged.
     #[error("the shadow tables do not hold what was folded, in {place}: expected {expected:?}, found {held:?}")]
     Mismatch {
-        /// Which range or streams.
+        /// The range or the streams.
         place: String,
         /// The folded rows.
         expected: RowsChecksum,
         /// The stored rows.
         held: RowsChecksum,
     },
-    /// The event store is empty and the read database is not: it is another's, or its events are gone. Final. Handling: a person
-    /// must see which.
+    /// The event store is empty and the read database is not. Either it is the wrong event store, or its events are
+    /// gone. Final. Handling: a person must find out the reason.
     #[error("the event store holds nothing, and the read database {of} rows: is it the right event store?")]
     NoEvents {
         /// The number of rows that queries read.
         of: u64,
     },
-    /// More rows than damage from outside would explain claim events that the event store lacks: it is another's, or it was itself
-    /// brought back from an earlier day. Final. Handling: a person must see which.
+    /// Many rows claim events that the event store lacks, more than outside damage would explain. Either it is the
+    /// wrong event store, or it was itself restored to an earlier day. Final. Handling: a person must find out the
+    /// reason.
     #[error("at least {rows} of {of} rows have events that are not in the event store: is it the right one?")]
     RowsWithoutEvents {
-        /// The number of such rows, as far as was looked.
+        /// The number of such rows among the rows that were read.
         rows: u64,
         /// The number of rows that queries read.
         of: u64,
     },
-    /// A row has more events than can be read of its stream: the restore would lose them. Final. Handling: a person must look at the
-    /// stream.
+    /// A row has more events than can be read of its stream, and the restore would lose them. Final. Handling: a person
+    /// must look at the stream.
     #[error(
         "stream {stream_id} is at version {live_version} in the projection {projection}, and its events can be folded to \
          version {reached} only: {reason}"
@@ -60,10 +61,10 @@ pub enum RestoreError {
         live_version: u64,
         /// The version up to which the events can be folded.
         reached: u64,
-        /// Why no further.
+        /// The reason why the events cannot be folded further.
         reason: String,
     },
-    /// A task of the restore ended by a panic. Handling: as a defect; another run goes on where it was.
+    /// A task of the restore ended by a panic. Handling: treat it as a defect. Another run continues from the progress.
     #[error("a part of the restore broke")]
     Broken(#[from] tokio::task::JoinError),
 }

@@ -4,74 +4,74 @@ use std::str::FromStr;
 use cqrs::{Digest, Timestamp};
 use uuid::{Builder, Uuid, Version};
 
-/// Names a restore: a UUIDv7 (RFC 9562), written in lower case with hyphens.
+/// The id of a restore: a UUIDv7 (RFC 9562), written in lower case with hyphens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RestoreId(Uuid);
 
-/// What cannot be a restore's id. Handling: there is no such restore.
+/// The text cannot be a restore's id. Handling: answer that there is no such restore.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a UUIDv7 in lower case with hyphens")]
 pub struct RestoreIdError;
 
-/// What a restore is to do.
+/// The task of a restore.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RestoreKind {
     /// Build the tables anew from the events.
     Rebuild,
-    /// Bring back the tables that the last swap put aside, with what has happened since.
+    /// Bring back the old tables, which the last swap put aside, and add the events since then.
     Rollback,
 }
 
-/// How a restore stands.
+/// The status of a restore.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RestoreStatus {
-    /// Asked for, and not ended; whether anybody is at it just now is the lease's to say.
+    /// The restore was requested and has not ended. The lease shows whether a worker works on it now.
     Running,
-    /// Its tables are those that queries read.
+    /// Queries read the tables of this restore.
     Succeeded,
-    /// It ended before its tables were in place, and the tables that queries read were left alone.
+    /// The restore ended before its tables were in place. The tables that queries read are unchanged.
     Failed,
 }
 
-/// A stored word that names nothing. Handling: the database is damaged or of a newer build.
+/// A stored word is not a known name. Handling: the database is damaged or belongs to a newer build.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a word of a restore's record")]
 pub struct UnknownRestoreWord;
 
-/// A restore, as it is kept.
+/// A restore's record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RestoreRecord {
-    /// Which.
+    /// The restore's id.
     pub id: RestoreId,
-    /// What the restore is to do.
+    /// The restore's task.
     pub kind: RestoreKind,
-    /// The name of the projection that it is of; none where it is of all.
+    /// The name of its projection; `None` if it restores all projections.
     pub projection: Option<String>,
-    /// How the restore stands.
+    /// The restore's status.
     pub status: RestoreStatus,
-    /// Events that have been read and folded.
+    /// The number of events that have been read and folded.
     pub events_replayed: u64,
-    /// Events that there were when they were counted, or 0; it may find more, since the service goes on.
+    /// The number of events when they were counted, or 0. The restore may find more, because the service goes on.
     pub events_total: u64,
-    /// Streams whose rows were not those that the events make, as far as the rows have been compared.
+    /// The number of streams whose rows differed from the rows that the events give, among the compared rows.
     pub streams_repaired: u64,
-    /// Why it failed; of one that succeeded, what it left undone.
+    /// The reason of a failure. After a success, a note of unfinished work.
     pub failure: Option<String>,
-    /// When it was asked for.
+    /// The time of the request.
     pub started_at: Timestamp,
-    /// When it ended.
+    /// The time of its end.
     pub finished_at: Option<Timestamp>,
 }
 
 impl RestoreId {
-    /// A new id, of the present time.
+    /// A new id of the present time.
     #[must_use]
     pub fn generate() -> Self {
         Self(Uuid::now_v7())
     }
 
-    /// The id that a request with an idempotency key gives: the same request names the same restore whenever it comes
-    /// again, so nothing of its time may be in the id (see `docs/decisions/0003-derived-account-ids.md`).
+    /// The id for a request with an idempotency key. The same request must give the same id at any time, so the id may
+    /// hold no time (see `docs/decisions/0003-derived-account-ids.md`).
     #[must_use]
     pub fn derived_from(key: &Digest) -> Self {
         let mut random_bytes = [0; 10];
@@ -100,7 +100,7 @@ impl FromStr for RestoreId {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let id = Self::try_from(Uuid::try_parse(text).map_err(|_| RestoreIdError)?)?;
-        // The parser also takes upper case, braces and no hyphens; an id has one form only.
+        // The parser also accepts upper case, braces and missing hyphens. An id has only one form.
         if id.to_string() == text { Ok(id) } else { Err(RestoreIdError) }
     }
 }
@@ -135,7 +135,7 @@ impl FromStr for RestoreKind {
 }
 
 impl RestoreStatus {
-    /// The word of the HTTP contract and of the databases.
+    /// The word in the HTTP contract and in the databases.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -2,21 +2,22 @@ use async_trait::async_trait;
 
 use crate::{RestoreId, RestoreKind, RestoreRecord, RestoreStoreError};
 
-/// What became of a request for a restore.
+/// The result of a request for a restore.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Requested {
     /// The restore is recorded, and waits for a worker.
     Recorded,
-    /// The same restore was asked for before.
+    /// The same restore was requested before.
     Known(RestoreRecord),
-    /// Another restore runs; there is one at a time. Nothing was recorded.
+    /// Another restore runs, and only one can run at a time. Nothing was recorded.
     OtherRuns(RestoreRecord),
 }
 
-/// Port: restores, asked for and looked up.
+/// Port: records requested restores and finds them.
 #[async_trait]
 pub trait RestoreRegister: Send + Sync {
-    /// Records a restore as running, unless another runs. The restore is of the projection of this name, or of all.
+    /// Records a restore as running, unless another restore runs. It concerns the projection of this name, or all
+    /// projections.
     async fn request(
         &self,
         id: RestoreId,

@@ -16,39 +16,42 @@ use crate::{
     RestoreStoreError, Stage, StreamRestore, StreamRestoreError,
 };
 
-/// A round that finds no more streams than this is followed by the swap, whose own round then takes a moment only.
+/// After a round that finds at most this many streams, the swap follows. The swap's own round then takes only a moment.
 const FEW_STREAMS: u64 = 50;
-/// Rounds before the swap is tried all the same: the service may write faster than a round reads.
+/// The number of rounds after which the swap is tried in any case. The service may write faster than a round reads.
 const MAX_ROUNDS: u32 = 20;
-/// The least time for which one try of the swap keeps projectors waiting: the last round looks at every row. Where a round outside
-/// of the gate took long, the time is [`GATE_TIME_PER_ROUND_TIME`] times as much.
+/// The shortest time limit for one try of the swap, during which projectors wait. The last round reads every row. If a
+/// round outside the gate took long, the time limit is [`GATE_TIME_PER_ROUND_TIME`] times the round's time.
 const MIN_GATE_TIME: Duration = Duration::from_millis(1_500);
-/// The longest time for which one try of the swap keeps projectors waiting.
+/// The longest time limit for one try of the swap, during which projectors wait.
 const MAX_GATE_TIME: Duration = Duration::from_secs(20);
 const GATE_TIME_PER_ROUND_TIME: u32 = 3;
-/// The time that a try of the swap takes beside the last round: until the projectors under way are done, and for the rename.
+/// The time that a try of the swap needs in addition to the last round: for the projectors under way, and for the
+/// rename.
 const SWAP_TIME: Duration = Duration::from_secs(5);
-/// Tries of the swap in one run.
+/// The number of tries of the swap in one run.
 const MAX_SWAP_TRIES: u32 = 30;
-/// The pause between two tries, in which the projector and the queries get on.
+/// The pause between two tries, in which the projector and the queries can work.
 const SWAP_PAUSE: Duration = Duration::from_millis(500);
-/// The number of streams that are looked at together after the swap.
+/// The number of streams that are checked together after the swap.
 const AFTER_SWAP_STREAMS: u32 = 500;
-/// How long to wait for the number of events. All events are counted for it, and it is only told to people.
+/// The longest time to wait for the number of events. Counting reads all events, and the number is only shown to
+/// people.
 const MAX_SIZE_TIME: Duration = Duration::from_secs(60);
 
-/// How far a run has come.
+/// The result of a run.
 pub(crate) enum Worked {
     /// Another run is needed.
     InPart,
     /// The tables are swapped.
     ToTheEnd {
-        /// Streams that had more events in the tables that the swap put aside, and could not be rebuilt.
+        /// The number of streams that had more events in the old tables, which the swap put aside, and that could not
+        /// be rebuilt.
         unrepaired: u64,
     },
 }
 
-/// One run of a restore, step by step. Each step leaves behind how far it has come.
+/// One run of a restore, step by step. Each step records its progress.
 pub(crate) struct RestoreRun<'a> {
     commits: Arc<OpenedCommitScan>,
     store: Arc<dyn RestoreStore>,
@@ -56,8 +59,8 @@ pub(crate) struct RestoreRun<'a> {
     record: &'a RestoreRecord,
     job: &'a RestoreJob,
     stop_at: Option<Instant>,
-    /// Whether the run has done a step that the next run need not do again. Its time is not up before, so that runs that are all
-    /// too short come to an end, too.
+    /// Whether the run has done a step that the next run need not repeat. Until then its time does not count as up. So
+    /// a restore ends even if every run is too short.
     has_got_on: AtomicBool,
 }
 
@@ -87,7 +90,7 @@ impl<'a> RestoreRun<'a> {
             stage = self.store.stage(self.job).await?;
         }
         match stage {
-            // Another program has changed the tables just now.
+            // Another program has just changed the tables.
             Stage::Unprepared => return Err(RestoreStoreError::Busy.into()),
             Stage::Prepared => {
                 let mut ranges = self.store.ranges(self.job).await?;
@@ -101,7 +104,8 @@ impl<'a> RestoreRun<'a> {
             }
             Stage::Swapped => {}
         }
-        // The tables are swapped: a deadlock with a projector, or a lock that took too long, must not look like a failure.
+        // The tables are swapped. A deadlock with a projector, or a lock that took too long, must not look like a
+        // failure.
         (|| self.after_the_swap(&catch_up))
             .retry(while_in_use())
             .sleep(tokio::time::sleep)
@@ -128,7 +132,7 @@ impl<'a> RestoreRun<'a> {
         self.stop_at.is_some_and(|stop_at| Instant::now() + step >= stop_at)
     }
 
-    /// An empty event store would make empty tables of full ones, and nothing would look wrong.
+    /// Refuses to restore from an empty event store. It would empty full tables, and no error would show.
     async fn check_that_there_are_events(&self, live_rows: u64) -> Result<(), RestoreError> {
         if live_rows == 0 || self.limits.is_forced {
             return Ok(());
@@ -155,10 +159,10 @@ impl<'a> RestoreRun<'a> {
         Ok(self.store.prepare(self.job, &ranges, size.events).await?)
     }
 
-    /// Builds some ranges at once. Answers whether all are built.
+    /// Builds several ranges at once. Answers whether all are built.
     async fn build(&self, reader: &CommitReader, ranges: &mut [RangeProgress]) -> Result<bool, RestoreError> {
         let mut waiting: Vec<RangeProgress> = ranges.iter().copied().filter(|range| !range.is_built).rev().collect();
-        // The set ends its tasks when it is dropped; their uncommitted pages are rolled back.
+        // The set ends its tasks when it is dropped. Their uncommitted pages are rolled back.
         let mut building: JoinSet<Result<RangeProgress, RestoreError>> = JoinSet::new();
         loop {
             while building.len() < self.limits.readers.max(1) as usize && !self.is_time_up() {
@@ -182,7 +186,8 @@ impl<'a> RestoreRun<'a> {
         Ok(ranges.iter().all(|range| range.is_built))
     }
 
-    /// Catches up until a round finds few streams. Answers how long the last round took, or none where the time is up.
+    /// Catches up until a round finds few streams. Answers the time of the last round, or `None` if the run's time is
+    /// up.
     async fn rounds(
         &self,
         catch_up: &mut CatchUp,
@@ -191,7 +196,7 @@ impl<'a> RestoreRun<'a> {
         let mut shadow = self.store.shadow(self.job);
         let mut took = Duration::ZERO;
         for round in 1..=MAX_ROUNDS {
-            // The rows that a round has written are written: the next run's round finds fewer.
+            // The rows that a round has written stay written, so the next run's round finds fewer.
             if self.is_time_up() || (round > 1 && self.stops_within(Duration::ZERO)) {
                 return Ok(None);
             }
@@ -206,7 +211,7 @@ impl<'a> RestoreRun<'a> {
         Ok(Some(took))
     }
 
-    /// Whether the shadow tables hold every range as it was folded.
+    /// Whether the shadow tables hold all ranges exactly as they were folded.
     async fn verify(&self, ranges: &mut [RangeProgress]) -> Result<bool, RestoreError> {
         for range in ranges.iter_mut().filter(|range| !range.is_verified) {
             if self.is_time_up() {
@@ -225,7 +230,7 @@ impl<'a> RestoreRun<'a> {
         Ok(true)
     }
 
-    /// Whether the swap is done; not where the time is up.
+    /// Tries the swap. Answers whether it is done; it is not if the time is up.
     async fn swap(&self, catch_up: &mut CatchUp, ranges: &mut [RangeProgress]) -> Result<bool, RestoreError> {
         for _ in 0..MAX_SWAP_TRIES {
             let Some(round_time) = self.rounds(catch_up, ranges).await? else { return Ok(false) };
@@ -236,7 +241,7 @@ impl<'a> RestoreRun<'a> {
             }
             match self.try_swap(catch_up, ranges, gate_time).await {
                 Err(RestoreError::ReadDb(RestoreStoreError::Busy)) => {
-                    // The tables may have been swapped all the same, and only the steps after the swap not done.
+                    // The tables may have been swapped nevertheless, and only the steps after the swap may be missing.
                     if self.store.stage(self.job).await? == Stage::Swapped {
                         return Ok(true);
                     }
@@ -261,9 +266,9 @@ impl<'a> RestoreRun<'a> {
             Ok(round) => round?,
             Err(_elapsed) => {
                 drop(gate);
-                // Pages that were given up halfway may have been written or not: the database knows.
+                // Pages that were given up halfway may have been written or not. The database knows the progress.
                 let known = self.store.ranges(self.job).await?;
-                // The ranges are others only where another worker has ended this restore meanwhile.
+                // The number of ranges differs only if another worker has ended this restore meanwhile.
                 if known.len() != ranges.len() {
                     return Err(RestoreStoreError::LeaseLost.into());
                 }
@@ -274,9 +279,9 @@ impl<'a> RestoreRun<'a> {
         Ok(gate.swap().await?)
     }
 
-    /// Rebuilds streams that the swap took back. A connection that broke in the middle of the swap may have opened the gate before
-    /// the swap was done: then a stream had an event in the old tables that the new ones lack. The tables are swapped, so the
-    /// restore has not failed, whatever becomes of such a stream.
+    /// Rebuilds streams for which the swap lost events. A connection that broke in the middle of the swap may have
+    /// opened the gate too early. Then a stream had an event in the old tables that the new tables lack. The tables are
+    /// swapped, so the restore has not failed, even if such a stream cannot be rebuilt.
     async fn after_the_swap(&self, catch_up: &CatchUp) -> Result<Worked, RestoreError> {
         let streams = StreamRestore::new(self.commits.clone(), self.store.clone());
         let mut unrepaired = 0;
@@ -286,7 +291,7 @@ impl<'a> RestoreRun<'a> {
         Ok(Worked::ToTheEnd { unrepaired })
     }
 
-    /// Answers how many streams could not be rebuilt.
+    /// Rebuilds the streams, and answers the number of streams that could not be rebuilt.
     async fn repair_after_the_swap(
         &self,
         projection: &'static dyn AnyProjection,
@@ -319,12 +324,12 @@ impl<'a> RestoreRun<'a> {
     }
 }
 
-/// How often a step is tried again that finds the tables in use.
+/// The tries and pauses for a step that finds the tables in use.
 pub(crate) fn while_in_use() -> ConstantBuilder {
     ConstantBuilder::default().with_delay(SWAP_PAUSE).with_max_times(MAX_SWAP_TRIES as usize - 1)
 }
 
-/// How long projectors may be kept waiting, after a round outside of the gate that took so long.
+/// The longest time that projectors may wait, after a round outside the gate that took `round_time`.
 fn gate_time(round_time: Duration) -> Duration {
     round_time.saturating_mul(GATE_TIME_PER_ROUND_TIME).clamp(MIN_GATE_TIME, MAX_GATE_TIME)
 }
@@ -336,7 +341,7 @@ mod tests {
     #[test]
     fn the_gate_is_closed_for_long_enough_to_look_at_every_row_and_for_no_longer_than_projectors_can_wait() {
         assert_eq!(gate_time(Duration::from_millis(20)), Duration::from_millis(1_500));
-        // So many rows that a look at all of them would never be done in the least time.
+        // With so many rows, a read of all of them would not end within the shortest time limit.
         assert_eq!(gate_time(Duration::from_secs(3)), Duration::from_secs(9));
         assert_eq!(gate_time(Duration::from_secs(60)), Duration::from_secs(20));
     }

@@ -1,17 +1,18 @@
 use async_trait::async_trait;
 
-/// Why nobody was told. Handling: log it; whoever looks for recorded restores every few minutes finds this one.
+/// The worker could not be told. Handling: log it. A worker looks for recorded restores every few minutes and finds
+/// this restore.
 #[derive(Debug, thiserror::Error)]
 #[error("nobody could be told that there is a restore to do")]
 pub struct TriggerError {
-    /// Why.
+    /// The adapter's error.
     #[source]
     pub source: Box<dyn std::error::Error + Send + Sync>,
 }
 
-/// Port: tells whoever does the work that there is some. It does not wait for the work.
+/// Port: tells the worker that there is work. It does not wait for the work.
 #[async_trait]
 pub trait RestoreTrigger: Send + Sync {
-    /// There is a restore to do, or to go on with.
+    /// Tells the worker that a restore must be done or continued.
     async fn trigger(&self) -> Result<(), TriggerError>;
 }

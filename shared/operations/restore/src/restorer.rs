@@ -12,23 +12,23 @@ use crate::{
     RestoreStoreError, Stage,
 };
 
-/// How a run ended.
+/// The result of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RunOutcome {
-    /// The restore has ended, well or not.
+    /// The restore has ended, with success or without.
     Finished(RestoreRecord),
-    /// The time was up: another run goes on from here.
+    /// The time was up. Another run continues from here.
     CutShort,
-    /// Another worker is at the restore.
+    /// Another worker works on the restore.
     HeldByAnother(RestoreRecord),
     /// No restore runs.
     NothingToDo,
 }
 
-/// Does the restore that runs, from where it is.
+/// Does the running restore, from its present progress.
 ///
-/// Anybody may run it at any time: the lease lets one worker in, and a run that was killed, at whatever moment, leaves behind how
-/// far it has come.
+/// Any process may call it at any time. The lease lets only one worker in. A run that is killed at any moment leaves
+/// its progress behind.
 pub struct Restorer {
     commits: Arc<OpenedCommitScan>,
     store: Arc<dyn RestoreStore>,
@@ -37,7 +37,7 @@ pub struct Restorer {
 }
 
 impl Restorer {
-    /// From these commits, in this read database, for these projections.
+    /// A restorer from these commits, in this read database, for these projections.
     #[must_use]
     pub fn new(
         commits: Arc<OpenedCommitScan>,
@@ -48,10 +48,10 @@ impl Restorer {
         Self { commits, store, projections, limits }
     }
 
-    /// One run: until the restore has ended, or until `stop_at` and the end of the step under way.
+    /// One run. It lasts until the restore has ended, or until `stop_at` and the end of the step under way.
     ///
     /// # Errors
-    /// See [`RestoreError`]; the restore runs still, and another run goes on with it.
+    /// See [`RestoreError`]. The restore still runs, and another run continues it.
     pub async fn run(&self, holder: &str, stop_at: Option<Instant>) -> Result<RunOutcome, RestoreError> {
         let (record, mut job) = match self.take_lease(holder).await? {
             Ok(taken) => taken,
@@ -84,7 +84,7 @@ impl Restorer {
                 (RestoreStatus::Failed, Some(error.to_string()))
             }
             Err(error) => {
-                // Where the release fails, too, the next run waits for the lease's end.
+                // If the release fails too, the next run waits for the lease's end.
                 let _ = self.store.release_lease(id, &job.lease).await;
                 return Err(error);
             }
@@ -92,18 +92,18 @@ impl Restorer {
         self.finish(&job, status, failure.as_deref()).await
     }
 
-    /// Gives up the restore that runs, unless a living worker is at it. The rows that queries read stay as they are.
+    /// Gives up the running restore, unless a living worker works on it. The rows that queries read are unchanged.
     ///
     /// # Errors
-    /// [`RestoreError::ReadDb`]; the restore runs still.
+    /// [`RestoreError::ReadDb`]; the restore still runs.
     pub async fn abandon(&self, holder: &str) -> Result<RunOutcome, RestoreError> {
         let (record, mut job) = match self.take_lease(holder).await? {
             Ok(taken) => taken,
             Err(outcome) => return Ok(outcome),
         };
-        // A restore of a projection that this build does not know has no tables here that could be dropped.
+        // If this build does not know the restore's projection, it has no tables here that could be dropped.
         job.scope = self.scope_of(&record).unwrap_or_default();
-        // After a swap only the look at the tables that were put aside is given up.
+        // After a swap, only the check of the old tables is given up.
         let status = match self.store.stage(&job).await? {
             Stage::Swapped => RestoreStatus::Succeeded,
             Stage::Unprepared | Stage::Prepared => RestoreStatus::Failed,
@@ -123,7 +123,7 @@ impl Restorer {
         })
     }
 
-    /// The projections that a restore is of.
+    /// The projections that a restore builds.
     fn scope_of(&self, record: &RestoreRecord) -> Result<crate::Scope, RestoreError> {
         match &record.projection {
             None => Ok(self.projections.all().to_vec()),
@@ -152,7 +152,7 @@ impl Restorer {
         Ok(RunOutcome::Finished(record))
     }
 
-    /// Renews the lease beside the work, for steps that take long. The work ends where the lease is lost.
+    /// Renews the lease during the work, for steps that take long. The work ends if the lease is lost.
     async fn keeping_the_lease(
         &self,
         job: &RestoreJob,
@@ -169,7 +169,7 @@ impl Restorer {
             }
         };
         tokio::select! {
-            // The answer of the work comes first: the work may have ended the restore, and the lease with it.
+            // The result of the work comes first, because the work may have ended the restore, and the lease with it.
             biased;
             done = work => done,
             error = renewing => Err(error.into()),

@@ -1,7 +1,7 @@
 use projection::{Cell, Cells};
 
-/// How many rows there are, and the sum of a CRC-32 over each, so that their order does not matter. The sum over the folded
-/// rows and the sum over the stored rows are equal, or a write went wrong.
+/// The number of rows, and the sum of a CRC-32 over each row, so that their order does not matter. The sums over the
+/// folded rows and over the stored rows must be equal. A difference shows that a write went wrong.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RowsChecksum {
     /// The number of rows.
@@ -36,7 +36,7 @@ impl RowsChecksum {
         self.lines_sum = self.lines_sum.wrapping_add(crc(line));
     }
 
-    /// Adds what another checksum counts.
+    /// Adds the counts and sums of another checksum.
     pub const fn add(&mut self, other: &Self) {
         self.rows += other.rows;
         self.rows_sum = self.rows_sum.wrapping_add(other.rows_sum);
@@ -45,8 +45,9 @@ impl RowsChecksum {
     }
 }
 
-/// The cells as text, in the order of the columns and with bars between them: a database computes the same with
-/// `CONCAT_WS('|', …)`. An optional cell that is there begins with an equals sign: no text and an empty text differ.
+/// The CRC-32 of the cells as text, in the order of the columns and with bars between them. A database computes the
+/// same with `CONCAT_WS('|', …)`. An optional cell with a value begins with an equals sign, so that an empty text
+/// differs from a missing text.
 fn crc(cells: &Cells) -> u64 {
     let mut text = String::with_capacity(128);
     for (column, cell) in cells.table().columns.iter().zip(cells.values()) {

@@ -6,38 +6,41 @@ use projection::{AnyProjection, Cells};
 
 use crate::{FoldedRow, RestoreJob, RestoreLeases, RestoreRegister, RestoreStatus, RowsChecksum};
 
-/// Why the read database did not do what the restore asked of it.
+/// The reason why the read database did not do a step of the restore.
 #[derive(Debug, thiserror::Error)]
 pub enum RestoreStoreError {
-    /// The database could not be reached, or did not answer in time. Handling: go on later; the restore is where it was.
+    /// The database could not be reached, or did not answer in time. Handling: go on later; the restore's progress is
+    /// unchanged.
     #[error("the read database is unavailable")]
     Unavailable {
         /// The driver's error.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// Another transaction holds what the step needs; nothing was changed. Handling: the step again, after a pause.
+    /// Another transaction has locked the data that the step needs. Nothing was changed. Handling: repeat the step
+    /// after a pause.
     #[error("the read database's tables are in use")]
     Busy,
-    /// Another worker has the lease by now, or the restore has ended. Nothing was changed. Handling: leave the restore alone.
+    /// Another worker has the lease by now, or the restore has ended. Nothing was changed. Handling: leave the restore
+    /// alone.
     #[error("the restore is in other hands")]
     LeaseLost,
-    /// No swap has put tables aside, or the tables are of another form. Handling: there is no way back.
+    /// No swap has put tables aside, or the tables have another form. Handling: there is no way back.
     #[error("there are no tables to bring back: {reason}")]
     NothingToBringBack {
-        /// In a few words.
+        /// The reason, in a few words.
         reason: String,
     },
     /// A stored row or record cannot be read. Handling: a person must look.
     #[error("the read database holds something unreadable: {reason}")]
     Corrupt {
-        /// What did not fit.
+        /// The part of the data that does not fit.
         reason: String,
     },
 }
 
 impl RestoreStoreError {
-    /// Whether the step again would end the same way.
+    /// Whether a repeated step would end the same way.
     #[must_use]
     pub const fn is_final(&self) -> bool {
         matches!(self, Self::NothingToBringBack { .. } | Self::Corrupt { .. })
@@ -50,7 +53,7 @@ impl From<projection::CellError> for RestoreStoreError {
     }
 }
 
-/// The answer to a function that asks about restores.
+/// The answer of a function that queries restores.
 impl From<RestoreStoreError> for QueryError {
     fn from(error: RestoreStoreError) -> Self {
         match error {
@@ -60,48 +63,48 @@ impl From<RestoreStoreError> for QueryError {
     }
 }
 
-/// How far the tables of a restore have come.
+/// The progress of a restore's tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
-    /// There are no shadow tables of this restore, or they are of another form than the tables that they are for.
+    /// This restore has no shadow tables, or their form differs from that of the tables that they replace.
     Unprepared,
-    /// The shadow tables are there.
+    /// The shadow tables exist.
     Prepared,
-    /// The shadow tables are the tables that queries read.
+    /// The swap is done: queries read the tables that this restore built.
     Swapped,
 }
 
-/// A range of streams, and how far it has been built.
+/// A range of streams and its progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RangeProgress {
     /// The range's number, from 0.
     pub number: u32,
     /// The streams in the range.
     pub range: StreamRange,
-    /// The last commit that is in the shadow tables; none before the first.
+    /// The place of the last commit in the shadow tables; `None` before the first.
     pub at: Option<CommitPlace>,
     /// Whether the range has been read to its end.
     pub is_built: bool,
-    /// Whether the shadow tables were found to hold the folded rows.
+    /// Whether a check has shown that the shadow tables hold the folded rows.
     pub is_verified: bool,
-    /// The rows that were folded for all projections, as the shadow tables must hold them.
+    /// The checksum of the rows that were folded for all projections. The shadow tables must have the same checksum.
     pub folded: RowsChecksum,
 }
 
-/// One transaction's writes to the shadow tables.
+/// The writes of one transaction to the shadow tables.
 #[derive(Debug, Clone, Default)]
 pub struct ShadowChange {
     /// Rows to insert or to replace, each in the table that it names.
     pub rows: Vec<FoldedRow>,
     /// Lines to insert, each in the table that it names.
     pub lines: Vec<Cells>,
-    /// The ranges that the rows belong to, as they are afterwards.
+    /// The ranges of the rows, with their progress after the change.
     pub ranges: Vec<RangeProgress>,
     /// The number of events that were replayed for the change.
     pub events: u64,
 }
 
-/// A stream of which the tables that queries read have more than the shadow tables.
+/// A stream for which the tables that queries read are ahead of the shadow tables.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BehindStream {
     /// The stream.
@@ -110,7 +113,7 @@ pub struct BehindStream {
     pub shadow: Option<Cells>,
     /// The version of the row that queries read.
     pub live_version: Option<u64>,
-    /// The last version that waits for its turn.
+    /// The last version among the early events, which wait for their turn.
     pub early_version: Option<u64>,
 }
 
@@ -124,7 +127,7 @@ pub trait ShadowTables: Send {
         stream_id: StreamId,
     ) -> Result<Option<Cells>, RestoreStoreError>;
 
-    /// Writes all of the change, and with it the count of events and the lease's new end, or nothing.
+    /// Writes the whole change, with the count of events and the lease's new end, or nothing.
     async fn write(&mut self, change: &ShadowChange) -> Result<(), RestoreStoreError>;
 
     /// Up to `limit` streams that are behind in a projection, in the order of their ids and after this one.
@@ -135,7 +138,8 @@ pub trait ShadowTables: Send {
         limit: u32,
     ) -> Result<Vec<BehindStream>, RestoreStoreError>;
 
-    /// What a projection's tables hold of these streams: their rows, and of each stream the lines after this version.
+    /// The checksum of a projection's tables for these streams. It covers their rows, and of each stream the lines
+    /// after this version.
     async fn held_of(
         &mut self,
         projection: &'static dyn AnyProjection,
@@ -143,42 +147,43 @@ pub trait ShadowTables: Send {
     ) -> Result<RowsChecksum, RestoreStoreError>;
 }
 
-/// Port: the shadow tables while no projector commits. The gate opens again when it is dropped.
+/// Port: the shadow tables while no projector commits. The gate opens again when this value is dropped.
 #[async_trait]
 pub trait ClosedGate: ShadowTables {
-    /// Makes the shadow tables those that queries read, and puts those aside in one step; records the version of the rows; drops
-    /// the early events that have had their turn by that; opens the gate.
+    /// Replaces the tables that queries read by the shadow tables, and puts the old tables aside, in one step. Records
+    /// the version of the rows, drops the early events that the rows now include, and opens the gate.
     ///
-    /// Queries wait a moment at most. Where the tables are in use for longer the answer is [`RestoreStoreError::Busy`].
+    /// Queries wait a moment at most. If the tables are in use for longer, the answer is [`RestoreStoreError::Busy`].
     async fn swap(self: Box<Self>) -> Result<(), RestoreStoreError>;
 }
 
-/// Port: a stream that no projector writes, with its lines in one projection cleared away. Dropped, all is as it was.
+/// Port: a stream that no projector writes, with its lines in one projection removed. If this value is dropped, nothing
+/// has changed.
 #[async_trait]
 pub trait LockedStream: Send {
-    /// The version of the stream's row, where it has a row that can be read.
+    /// The version of the stream's row, if it has a row that can be read.
     fn live_version(&self) -> Option<u64>;
 
     /// Writes the stream's next lines.
     async fn add_lines(&mut self, lines: &[Cells]) -> Result<(), RestoreStoreError>;
 
-    /// Writes the stream's row, or that it has none, and drops the early events whose turn has come.
+    /// Writes the stream's row, or removes it, and drops the early events that the row now includes.
     async fn finish(self: Box<Self>, row: Option<&Cells>) -> Result<(), RestoreStoreError>;
 }
 
 /// Port: the tables that a restore builds, compares and swaps. Its adapters pass one suite of contract tests.
 ///
-/// A change happens only under the lease of the job that it is given.
+/// A change happens only under the lease of the given job.
 #[async_trait]
 pub trait ShadowStore: Send + Sync {
     /// The number of rows that queries read, in all projections of the scope.
     async fn count_rows(&self, scope: &[&'static dyn AnyProjection]) -> Result<u64, RestoreStoreError>;
 
-    /// How far the job's tables have come.
+    /// The progress of the job's tables.
     async fn stage(&self, job: &RestoreJob) -> Result<Stage, RestoreStoreError>;
 
-    /// Makes empty shadow tables in place of any that are there, and records the ranges to build. The tables that the last swap put
-    /// aside are dropped.
+    /// Makes empty shadow tables in place of any existing ones, and records the ranges to build. The old tables, which
+    /// the last swap put aside, are dropped.
     async fn prepare(
         &self,
         job: &RestoreJob,
@@ -186,7 +191,7 @@ pub trait ShadowStore: Send + Sync {
         events_total: u64,
     ) -> Result<(), RestoreStoreError>;
 
-    /// Makes the tables that the last swap put aside the shadow tables.
+    /// Makes shadow tables of the old tables, which the last swap put aside.
     async fn prepare_rollback(&self, job: &RestoreJob) -> Result<(), RestoreStoreError>;
 
     /// The ranges, by number.
@@ -195,27 +200,28 @@ pub trait ShadowStore: Send + Sync {
     /// The shadow tables.
     fn shadow(&self, job: &RestoreJob) -> Box<dyn ShadowTables>;
 
-    /// What the shadow tables hold of these streams.
+    /// The checksum of the shadow tables for these streams.
     async fn held(&self, job: &RestoreJob, range: StreamRange) -> Result<RowsChecksum, RestoreStoreError>;
 
-    /// How many of these streams have rows or lines that differ from those of the shadow tables. Streams that are only behind do
-    /// not count.
+    /// The number of these streams whose rows or lines differ from those of the shadow tables. Streams that are only
+    /// behind do not count.
     async fn differing(&self, job: &RestoreJob, range: StreamRange) -> Result<u64, RestoreStoreError>;
 
-    /// Records that this range was verified, and how many of its streams differed.
+    /// Records that this range was verified, and the number of its streams that differed.
     async fn mark_verified(&self, job: &RestoreJob, range_number: u32, differing: u64)
     -> Result<(), RestoreStoreError>;
 
-    /// Keeps every projector from committing to the job's projections. The gate also opens by itself soon after `for_at_most`: the
-    /// worker may have vanished without a word.
+    /// Keeps every projector from committing to the job's projections. The gate also opens by itself soon after
+    /// `for_at_most`, because the worker may disappear without a sign.
     async fn close_gate(
         &self,
         job: &RestoreJob,
         for_at_most: Duration,
     ) -> Result<Box<dyn ClosedGate>, RestoreStoreError>;
 
-    /// Up to `limit` streams that had more events in the tables that the swap put aside than in those that queries read, each with
-    /// its version there, in the order of their ids and after this one.
+    /// Up to `limit` streams that had more events in the old tables than in the tables that queries read. The last swap
+    /// put the old tables aside. Each stream comes with its version there. They are in the order of their ids and after
+    /// the given stream.
     async fn ahead_in_old(
         &self,
         projection: &'static dyn AnyProjection,
@@ -223,8 +229,8 @@ pub trait ShadowStore: Send + Sync {
         limit: u32,
     ) -> Result<Vec<(StreamId, u64)>, RestoreStoreError>;
 
-    /// Ends the restore, with the reason of a failure or what was left undone. Where the restore failed its shadow tables are
-    /// dropped; those of a rollback are put aside again.
+    /// Ends the restore, with the reason of a failure or a note of unfinished work. After a failure the shadow tables
+    /// are dropped. Those of a failed rollback are put aside again.
     async fn finish(
         &self,
         job: &RestoreJob,
@@ -232,10 +238,11 @@ pub trait ShadowStore: Send + Sync {
         failure: Option<&str>,
     ) -> Result<(), RestoreStoreError>;
 
-    /// Drops the tables that the last swap put aside. While a restore runs the answer is [`RestoreStoreError::Busy`].
+    /// Drops the old tables, which the last swap put aside. While a restore runs the answer is
+    /// [`RestoreStoreError::Busy`].
     async fn drop_old(&self, scope: &[&'static dyn AnyProjection]) -> Result<(), RestoreStoreError>;
 
-    /// Locks a stream as a projector does, to rebuild its rows in one projection.
+    /// Locks a stream as a projector does, so that its rows in one projection can be rebuilt.
     async fn lock_stream(
         &self,
         projection: &'static dyn AnyProjection,
@@ -243,7 +250,7 @@ pub trait ShadowStore: Send + Sync {
     ) -> Result<Box<dyn LockedStream>, RestoreStoreError>;
 }
 
-/// A read database as a restore needs it: all three ports.
+/// A read database with everything that a restore needs: all three ports.
 pub trait RestoreStore: RestoreRegister + RestoreLeases + ShadowStore {}
 
 impl<S: RestoreRegister + RestoreLeases + ShadowStore> RestoreStore for S {}

@@ -10,13 +10,13 @@ use crate::{RestoreStore, RestoreStoreError};
 /// The number of commits that are read and written at once.
 const PAGE_COMMITS: u32 = 1_000;
 
-/// Why a stream was not rebuilt; its rows are as they were.
+/// The reason why a stream was not rebuilt. Its rows are unchanged.
 #[derive(Debug, thiserror::Error)]
 pub enum StreamRestoreError {
     /// The event store could not be read. Handling: try again.
     #[error("the event store cannot be read")]
     EventStore(#[from] ReadError),
-    /// The read database did not do its part. Handling: see [`RestoreStoreError`].
+    /// The read database did not do its part of the work. Handling: see [`RestoreStoreError`].
     #[error(transparent)]
     ReadDb(#[from] RestoreStoreError),
     /// The row has more events than can be read of the stream. Handling: a person must look.
@@ -26,7 +26,7 @@ pub enum StreamRestoreError {
         live_version: u64,
         /// The version up to which the events can be folded.
         reached: u64,
-        /// Why no further.
+        /// The reason why the events cannot be folded further.
         reason: String,
     },
 }
@@ -37,7 +37,8 @@ impl From<projection::CellError> for StreamRestoreError {
     }
 }
 
-/// Rebuilds the rows of one stream in their place, in one transaction under the stream's lock, while the service goes on.
+/// Rebuilds the rows of one stream in their place, in one transaction under the stream's lock, while the service goes
+/// on.
 #[derive(Clone)]
 pub struct StreamRestore {
     reader: CommitReader,
@@ -45,14 +46,14 @@ pub struct StreamRestore {
 }
 
 impl StreamRestore {
-    /// From these commits, in this read database.
+    /// A rebuild from these commits, in this read database.
     #[must_use]
     pub fn new(commits: Arc<OpenedCommitScan>, store: Arc<dyn RestoreStore>) -> Self {
         Self { reader: CommitReader::new(commits), store }
     }
 
-    /// Rebuilds the stream's rows in one projection. Answers the version that the row is at now; 0 where the projection has no row
-    /// of such a stream.
+    /// Rebuilds the stream's rows in one projection. Answers the row's new version, or 0 if the projection has no row
+    /// for such a stream.
     ///
     /// # Errors
     /// See [`StreamRestoreError`].

@@ -2,20 +2,20 @@ use cqrs::{Commit, Digest, ScannedOpenedCommit, StreamId, Timestamp};
 
 use crate::{Damage, Finding, Head};
 
-/// One stream's commits as they come: each must be the content of its hash, and follow on the one before it. Of any kind
-/// of aggregate.
+/// Checks one stream's commits as they come. Each commit must match its hash and follow the commit before it. This
+/// works for every kind of aggregate.
 pub(crate) struct ChainCheck {
     stream_id: StreamId,
     head: Option<Head>,
     before: Option<Before>,
-    /// Whether the commits so far leave out none and none of them is unreadable, so that they can be folded.
+    /// Whether the commits so far are without gaps and all readable, so that they can be folded.
     is_whole: bool,
 }
 
-/// What the next commit must follow on.
+/// The facts that the next commit must follow.
 struct Before {
     next_version: u64,
-    /// Of the commit; not known of one that cannot be read.
+    /// The link to the commit; `None` if the commit cannot be read.
     link: Option<Link>,
 }
 
@@ -26,34 +26,34 @@ struct Link {
 }
 
 impl ChainCheck {
-    /// Of the stream that was like this when the heads were written, if it was there.
+    /// A check of this stream. `head` is the stream's end when the heads were written, if the stream existed then.
     pub(crate) const fn new(stream_id: StreamId, head: Option<Head>) -> Self {
         Self { stream_id, head, before: None, is_whole: true }
     }
 
-    /// The stream's version so far.
+    /// The stream's present version.
     pub(crate) fn version(&self) -> u64 {
         self.before.as_ref().map_or(0, |before| before.next_version - 1)
     }
 
-    /// The kind of the stream, by its newest commit that can be read.
+    /// The stream's kind, from its newest readable commit.
     pub(crate) fn aggregate_type(&self) -> Option<&str> {
         self.before.as_ref()?.link.as_ref().map(|link| link.aggregate_type.as_str())
     }
 
-    /// The stream's end so far, where it can be read.
+    /// The stream's present end, if it can be read.
     pub(crate) fn head(&self) -> Option<Head> {
         let before = self.before.as_ref()?;
         let hash = before.link.as_ref()?.hash;
         Some(Head { stream_id: self.stream_id, version: before.next_version - 1, hash })
     }
 
-    /// Whether the events of all commits so far are there to be folded.
+    /// Whether the events of all commits so far can be folded.
     pub(crate) const fn is_whole(&self) -> bool {
         self.is_whole
     }
 
-    /// The next commit of the stream.
+    /// Checks the next commit of the stream.
     pub(crate) fn add(&mut self, scanned: &ScannedOpenedCommit, findings: &mut Vec<Finding>) {
         let first_version = scanned.place.first_version;
         let mut found = |damage| findings.push(Finding::in_stream(self.stream_id, Some(first_version), damage));
@@ -70,7 +70,7 @@ impl ChainCheck {
             Err(error) => {
                 self.is_whole = false;
                 found(Damage::Unreadable { reason: error.to_string() });
-                // How many events it held shows only in the next one.
+                // The number of its events shows only in the next commit.
                 self.before = Some(Before { next_version: first_version.saturating_add(1), link: None });
                 return;
             }
@@ -126,7 +126,7 @@ impl ChainCheck {
         }
     }
 
-    /// After the last commit: the anchor's version was never reached.
+    /// Ends the check after the last commit. It adds a finding if the anchor's version was never reached.
     pub(crate) fn finish(&mut self, findings: &mut Vec<Finding>) {
         if let Some(head) = self.head.take() {
             let damage = Damage::HeadMissing { expected: head.hash };
@@ -135,7 +135,7 @@ impl ChainCheck {
     }
 }
 
-/// Where a damaged commit holds no event it ends where it begins, so that counting goes on.
+/// The commit's last version. A damaged commit without events ends where it begins, so that counting can go on.
 fn last_version_of(commit: &Commit) -> u64 {
     commit.draft.first_version.saturating_add((commit.draft.events.len() as u64).saturating_sub(1))
 }

@@ -4,137 +4,139 @@ use cqrs::{Digest, StreamId, Timestamp};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-/// Something that is not as it was written.
+/// A difference from the data as it was written.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Finding {
-    /// In which stream; none where it is in no stream.
+    /// The stream of the finding; `None` if the finding belongs to no stream.
     pub stream_id: Option<StreamId>,
-    /// At which version, where it is at one: of a commit the first.
+    /// The version of the finding, if it has one. For a commit it is the first version.
     pub version: Option<u64>,
-    /// In the rows of which projection, where it is about rows.
+    /// The projection of the rows, if the finding is about rows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub projection: Option<&'static str>,
-    /// What was changed, as far as that can be told.
+    /// The changed database, as far as it is known.
     pub side: Side,
-    /// What it is.
+    /// The kind of damage.
     #[serde(flatten)]
     pub damage: Damage,
 }
 
-/// Which database a finding is about.
+/// The database that a finding is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Side {
-    /// The event store. Nothing here mends it: restore it from a backup.
+    /// The event store. This program cannot repair it: restore it from a backup.
     EventStore,
-    /// The read database; the event store is sound as far as it can be told. Rebuilding the account mends it.
+    /// The read database. The event store is sound as far as it was checked. Rebuilding the account repairs the
+    /// finding.
     ReadDb,
-    /// One of the two: their contents differ, and the stream shows signs of damage, or is not there.
+    /// One of the two databases: their contents differ, and the stream shows signs of damage or is missing.
     Either,
     /// Neither is damaged. The read side stands still behind the event store, or an erasure stands still halfway.
     Behind,
 }
 
-/// What a finding is. What was expected comes from the hashes or from the events before; what was found is stored.
+/// The kind of a finding. The expected value comes from the hashes or from the earlier events. The found value is
+/// stored.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "finding", rename_all = "snake_case")]
 pub enum Damage {
     // --- the event store
-    /// A commit that has no place: its stream's id or its version is none.
+    /// A commit without a place: its stream's id or its version is invalid.
     Misplaced {
-        /// In a few words.
+        /// A description in a few words.
         what: String,
     },
-    /// What is stored is no commit.
+    /// The stored data is not a commit.
     Unreadable {
-        /// What did not fit.
+        /// The part of the data that does not fit.
         reason: String,
     },
-    /// What stands beside the commit, and no hash covers, does not fit it.
+    /// Data beside the commit, which no hash covers, does not fit the commit.
     UncoveredDiffers {
-        /// In a few words.
+        /// A description in a few words.
         what: String,
     },
-    /// The commit's content is not that of its hash: it was edited, or it is another stream's or version's.
+    /// The commit's content does not match its hash: it was edited, or it comes from another stream or version.
     HashMismatch {
-        /// The hash of what is stored.
+        /// The hash of the stored content.
         expected: Digest,
         /// The stored hash.
         found: Digest,
     },
-    /// The commit does not follow on the one before it: that one was edited and given a new hash, or commits were taken
-    /// out, put in or swapped.
+    /// The commit does not follow the commit before it. The earlier commit was edited and given a new hash, or commits
+    /// were removed, inserted or swapped.
     PreviousHashMismatch {
-        /// The hash of the commit before it; none before the first.
+        /// The hash of the commit before it; `None` before the first.
         expected: Option<Digest>,
-        /// The hash that it names.
+        /// The previous hash that the commit names.
         found: Option<Digest>,
     },
     /// Versions are missing before this commit.
     VersionGap {
-        /// The version that was next.
+        /// The next version.
         expected: u64,
     },
-    /// The commit begins at a version that there was already.
+    /// The commit begins at a version that exists already.
     Overlap {
-        /// The version that was next.
+        /// The next version.
         expected: u64,
     },
     /// The commit holds no event.
     NoEvents,
-    /// A commit of another kind of aggregate than those before it.
+    /// The commit belongs to another kind of aggregate than the commits before it.
     AggregateTypeChanges {
         /// The stream's kind.
         expected: String,
-        /// The commit's.
+        /// The commit's kind.
         found: String,
     },
     /// The commit happened before the one before it.
     TimeRunsBackwards {
-        /// When the one before happened.
+        /// The time of the commit before it.
         not_before: Timestamp,
-        /// When this one did.
+        /// The time of this commit.
         found: Timestamp,
     },
-    /// An event that cannot be understood. One of a newer build is no damage: verify with that build.
+    /// An event that cannot be decoded. An event of a newer build is not damage: verify with that build.
     UndecodableEvent {
-        /// Why.
+        /// The decoder's reason.
         reason: String,
     },
-    /// An event that cannot follow on those before it.
+    /// An event that cannot follow the events before it.
     ImpossibleEvent {
-        /// Why.
+        /// The reason.
         reason: String,
     },
-    /// The state kept in the commit is not what its events make of the aggregate.
+    /// The state kept in the commit differs from the state that its events give.
     StateDiffers {
-        /// What the events make.
+        /// The state that the events give.
         expected: Value,
-        /// What is kept.
+        /// The kept state.
         found: Value,
     },
-    /// The stream is of no kind that the read database has rows of, and yet there are rows.
+    /// The read database has rows of the stream, but has no rows for the stream's kind.
     StreamOfAnotherKind {
         /// The stream's kind.
         found: String,
     },
-    /// The read side has seen more of the stream than there is: its end was cut off.
+    /// The read side has seen a higher version of the stream than the event store has: the stream's end was cut off.
     StreamEndMissing {
         /// The stream's last version.
         found: u64,
-        /// The version that the row, or the last line, is at.
+        /// The version of the row, or of the last line.
         expected: u64,
     },
-    /// The read side has rows of which there is no stream: the stream was taken out, or the rows were put in.
+    /// The read side has rows without a stream: the stream was removed, or the rows were inserted.
     StreamMissing {
-        /// The version that the row, or the last line, is at.
+        /// The version of the row, or of the last line.
         expected: u64,
     },
-    /// The commit that ended at this version has another hash than the anchor says: the stream was written anew.
+    /// The commit that ended at this version has another hash than in the anchor: the stream was written anew.
     HeadDiffers {
-        /// The anchor's.
+        /// The anchor's hash.
         expected: Digest,
-        /// The stored one.
+        /// The stored hash.
         found: Digest,
     },
     /// No commit ends at the anchor's version: the stream was cut off before it, or written anew.
@@ -143,36 +145,36 @@ pub enum Damage {
         expected: Digest,
     },
     // --- the read database
-    /// A row or a line that has no place: its stream's id is none.
+    /// A row or a line without a place: its stream's id is invalid.
     RowMisplaced {
-        /// In a few words.
+        /// A description in a few words.
         what: String,
     },
     /// The stream's row cannot be read.
     RowUnreadable {
-        /// What did not fit.
+        /// The part of the data that does not fit.
         reason: String,
     },
-    /// A member of the stream's row differs from what the events up to its version make.
+    /// A member of the stream's row differs from the value that the events up to its version give.
     RowDiffers {
-        /// Which.
+        /// The member's name.
         member: &'static str,
-        /// What the events make.
+        /// The value that the events give.
         expected: String,
-        /// What is stored.
+        /// The stored value.
         found: String,
     },
-    /// The stream has no row, though it has lines, or though the wait for one was long enough.
+    /// The stream has no row although it has lines, or although the wait for the row was long enough.
     RowMissing {
         /// The stream's version.
         expected: u64,
     },
-    /// The row is behind the stream and has not moved for as long as was waited. Not damaged: the projector does not run,
+    /// The row is behind the stream and has not moved during the wait. It is not damaged: the projector does not run,
     /// or an event waits among the dead letters.
     RowBehind {
         /// The stream's version.
         expected: u64,
-        /// The row's.
+        /// The row's version.
         found: u64,
     },
     /// The key of personal data is destroyed, no event says so, and the row still shows the data: an erasure was left
@@ -180,30 +182,30 @@ pub enum Damage {
     ErasureUnfinished,
     /// A line cannot be read.
     LineUnreadable {
-        /// What did not fit.
+        /// The part of the data that does not fit.
         reason: String,
     },
-    /// A line differs from the line that its event makes.
+    /// A line differs from the line that its event gives.
     LineDiffers {
-        /// In what.
+        /// The member's name.
         member: &'static str,
-        /// What the event makes.
+        /// The value that the event gives.
         expected: String,
-        /// What is stored.
+        /// The stored value.
         found: String,
     },
-    /// The row has the event, and the event's line is not there.
+    /// The row includes the event, but the event's line is missing.
     LineMissing,
-    /// A line of a version whose event makes no such line.
+    /// A line at a version whose event gives no such line.
     LineWithoutEvent,
-    /// The last line is of a later version than the row: the two are written as one.
+    /// The last line has a later version than the row, although both are written together.
     LinesAheadOfRow {
         /// The row's version.
         found: u64,
     },
-    /// A stream has more such findings than are listed.
+    /// A stream has more findings about lines than are listed.
     MoreLines {
-        /// How many.
+        /// The number of further findings.
         count: u64,
     },
     /// The sum over the rows of a group is not the sum over its lines.
@@ -217,20 +219,20 @@ pub enum Damage {
         #[serde(serialize_with = "as_text")]
         found: i128,
     },
-    /// The rows are not those of this build's projection, so that they were not compared. A build mends it.
+    /// The rows do not belong to this build's projection, so they were not compared. A build repairs this.
     BuildDue {
-        /// Why, and what to do.
+        /// The reason, and the action to take.
         reason: String,
     },
 }
 
-/// As text: a reader of JSON may hold numbers as doubles.
+/// Writes the number as text, because a reader of JSON may hold numbers as doubles.
 fn as_text<S: Serializer>(number: &i128, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(number)
 }
 
 impl Damage {
-    /// The side that such a finding is about, in a stream without any other.
+    /// The side of such a finding, in a stream without any other finding.
     pub(crate) const fn side(&self) -> Side {
         match self {
             Self::Misplaced { .. }
@@ -268,12 +270,12 @@ impl Damage {
 }
 
 impl Finding {
-    /// In this stream, on the side that such damage is on.
+    /// A finding in this stream, on the side of the damage.
     pub(crate) const fn in_stream(stream_id: StreamId, version: Option<u64>, damage: Damage) -> Self {
         Self { stream_id: Some(stream_id), version, projection: None, side: damage.side(), damage }
     }
 
-    /// In the rows of this stream in this projection.
+    /// A finding in the rows of this stream in this projection.
     pub(crate) const fn in_projection(
         stream_id: StreamId,
         version: Option<u64>,
@@ -283,16 +285,16 @@ impl Finding {
         Self { stream_id: Some(stream_id), version, projection: Some(projection), side: damage.side(), damage }
     }
 
-    /// In this projection as a whole.
+    /// A finding in this projection as a whole.
     pub(crate) const fn in_all_of(projection: &'static str, damage: Damage) -> Self {
         Self { stream_id: None, version: None, projection: Some(projection), side: damage.side(), damage }
     }
 
-    /// Whether a later look has seen this same finding, though the account may have moved on between the two.
+    /// Whether a later check has found the same, although the account may have moved on between the two.
     pub(crate) fn is_still(&self, later: &Self) -> bool {
         let is_same_kind = std::mem::discriminant(&self.damage) == std::mem::discriminant(&later.damage);
         let is_same_place = match (&self.damage, &later.damage) {
-            // The line may only just have been written when the row had been read: then the row has moved by now.
+            // The line may have been written just after the row was read. Then the row has moved by now.
             (Damage::LinesAheadOfRow { .. }, _) => self == later,
             (Damage::RowDiffers { member, .. }, Damage::RowDiffers { member: later, .. }) => member == later,
             (Damage::RowMissing { .. } | Damage::StreamEndMissing { .. } | Damage::StreamMissing { .. }, _) => true,
@@ -304,7 +306,7 @@ impl Finding {
         is_same_kind && is_same_place && (self.stream_id, self.projection) == (later.stream_id, later.projection)
     }
 
-    /// In no stream.
+    /// A finding in no stream.
     pub(crate) const fn in_none(damage: Damage) -> Self {
         Self { stream_id: None, version: None, projection: None, side: damage.side(), damage }
     }
@@ -322,7 +324,7 @@ impl fmt::Display for Side {
 }
 
 impl fmt::Display for Finding {
-    /// On one line: the side, the place, what it is.
+    /// Writes one line: the side, the place and the damage.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}: ", self.side)?;
         if let Some(projection) = self.projection {

@@ -5,34 +5,34 @@ use std::path::Path;
 use cqrs::{Digest, StreamId};
 use serde::{Deserialize, Serialize};
 
-/// A stream's end as of some time: kept where nobody who can write to the event store can, it finds what a chain of
-/// hashes alone cannot, an end that was cut off and a stream that was written anew.
+/// A stream's end at some time. It must be kept at a place where writers of the event store cannot write. Then it
+/// reveals changes that a chain of hashes alone cannot: an end that was cut off, and a stream that was written anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Head {
-    /// Which stream.
+    /// The stream.
     pub stream_id: StreamId,
-    /// Its last version.
+    /// The stream's last version.
     pub version: u64,
-    /// The hash of its last commit.
+    /// The hash of the stream's last commit.
     pub hash: Digest,
 }
 
-/// Why heads cannot be read. Handling: name the right file.
+/// The reason why heads cannot be read. Handling: name the right file.
 #[derive(Debug, thiserror::Error)]
 pub enum HeadsError {
     /// The file cannot be opened or read.
     #[error("the heads cannot be read")]
     File(#[from] std::io::Error),
-    /// A line is no head, or not in the order of the streams' ids.
+    /// A line is not a head, or is not in the order of the streams' ids.
     #[error("line {line} of the heads is not as verify writes it")]
     Line {
-        /// Its number, from 1.
+        /// The line's number, from 1.
         line: u64,
     },
 }
 
-/// Heads from a file, one JSON object a line, in the order of the streams' ids.
+/// Heads from a file, with one JSON object in each line, in the order of the streams' ids.
 pub struct HeadsFile {
     lines: std::io::Lines<BufReader<File>>,
     line: u64,
@@ -40,7 +40,7 @@ pub struct HeadsFile {
 }
 
 impl HeadsFile {
-    /// Of this path.
+    /// The heads in the file of this path.
     ///
     /// # Errors
     /// [`HeadsError::File`].

@@ -3,10 +3,10 @@ use std::collections::VecDeque;
 use cqrs::{CommitPlace, OpenedCommitScan, ReadError, ScannedOpenedCommit, StreamId, StreamRange};
 use projection::{LinePlace, ReadDbError, RowScan, ScannedLine, ScannedRow, Table};
 
-/// The number of items in a page: large enough that round trips are few, small enough that memory stays flat.
+/// The number of items in a page. It is large enough for few round trips, and small enough for little memory.
 const PAGE: u32 = 1_000;
 
-/// The items of one page that are left, and whether another page follows.
+/// The remaining items of one page, and whether another page follows.
 struct Page<T> {
     items: VecDeque<T>,
     is_last: bool,

@@ -4,16 +4,17 @@ use projection::{AnyProjection, Cell, Cells, FoldError, ReadDbError, RowFold, Sc
 use crate::pages::LinePages;
 use crate::{Damage, Finding};
 
-/// The number of findings of one stream's lines that are listed; the rest is counted.
+/// The number of findings about one stream's lines that are listed. The others are only counted.
 const MAX_LISTED_LINES: u64 = 10;
 
-/// The stored row and lines of one stream in one projection, held against those that the stream's events make, as the events come.
+/// Compares the stored row and lines of one stream in one projection with those that the stream's events give, as the
+/// events come.
 pub(crate) struct RowsCheck {
     stream_id: StreamId,
     projection: &'static dyn AnyProjection,
-    /// None where the stream's events cannot be folded further.
+    /// The fold; `None` if the stream's events cannot be folded further.
     fold: Option<Box<dyn RowFold>>,
-    /// None where there is no row, or none that can be read.
+    /// The stored row; `None` if there is no row, or if it cannot be read.
     row: Option<Cells>,
     is_row_readable: bool,
     last_line: Option<u64>,
@@ -22,7 +23,7 @@ pub(crate) struct RowsCheck {
 }
 
 impl RowsCheck {
-    /// Of a stream with this row.
+    /// A check of a stream with this row.
     pub(crate) fn new(
         stream_id: StreamId,
         projection: &'static dyn AnyProjection,
@@ -64,7 +65,7 @@ impl RowsCheck {
         self.row.as_ref().map_or(0, Cells::version)
     }
 
-    /// Whether there is a row that cannot be read, so that its version is not known.
+    /// Whether the row cannot be read, so that its version is unknown.
     pub(crate) const fn is_row_unreadable(&self) -> bool {
         !self.is_row_readable
     }
@@ -74,30 +75,30 @@ impl RowsCheck {
         self.fold.is_some()
     }
 
-    /// Whether the events make a row.
+    /// Whether the events give a row.
     pub(crate) fn makes_a_row(&self) -> bool {
         self.fold.as_ref().is_some_and(|fold| fold.version() > 0)
     }
 
-    /// No event from here on can be folded.
+    /// Ends the folding: no event from here on can be folded.
     pub(crate) fn break_off(&mut self) {
         self.fold = None;
     }
 
-    /// Whether the row shows personal data whose key is destroyed, and no event up to the row's version says so: an erasure is on its
-    /// way, or was left halfway.
+    /// Whether the row shows personal data although its key is destroyed and no event up to the row's version says so.
+    /// An erasure is on its way, or was left halfway.
     pub(crate) const fn is_outliving_its_key(&self) -> bool {
         self.is_outliving_its_key
     }
 
-    /// The latest version that the read side has of the stream; none where it has nothing of it.
+    /// The latest version of the stream in the read side; `None` if the read side has no entry of it.
     pub(crate) fn seen_version(&self) -> Option<u64> {
         self.row.as_ref().map(Cells::version).max(self.last_line)
     }
 
     /// Folds the stream's next event, and compares the stored row and lines of its version.
     ///
-    /// Answers the damage where the event cannot be folded; the check is broken off then.
+    /// If the event cannot be folded, answers the damage. Then the check ends.
     pub(crate) async fn apply(
         &mut self,
         event: &EventEnvelope,
@@ -193,7 +194,7 @@ impl RowsCheck {
         }
     }
 
-    /// Passes the stream's other lines over, since no event that can be folded says what they must be.
+    /// Skips the stream's other lines, because no event that can be folded gives their content.
     pub(crate) async fn skip_lines(&mut self, lines: &mut LinePages<'_>) -> Result<(), ReadDbError> {
         while let Some(found) = lines.next_up_to(self.stream_id, u64::MAX).await? {
             self.last_line = Some(found.place.version);
@@ -201,7 +202,7 @@ impl RowsCheck {
         Ok(())
     }
 
-    /// After the stream's last event: compares the lines behind it, and whether row and lines belong together.
+    /// Compares the lines after the stream's last event, and checks that row and lines belong together.
     pub(crate) async fn finish(
         &mut self,
         lines: &mut LinePages<'_>,
@@ -209,7 +210,7 @@ impl RowsCheck {
     ) -> Result<(), ReadDbError> {
         while let Some(found) = lines.next_up_to(self.stream_id, u64::MAX).await? {
             self.last_line = Some(found.place.version);
-            // Lines that the row has too are the end of a stream that was cut off.
+            // If the row also includes these lines, they belong to a stream whose end was cut off.
             if found.place.version > self.row_version() {
                 self.add(found.place.version, Damage::LineWithoutEvent, findings);
             }

@@ -4,7 +4,7 @@ use cqrs::{AggregateRoot, DomainEvent as _, EventEnvelope, RecordedState};
 
 use crate::Damage;
 
-/// Any type of aggregate: verification folds its events to compare the state that each commit keeps.
+/// Any type of aggregate. Verification folds its events to compare the state that each commit keeps.
 pub trait AnyAggregate: Send + Sync {
     /// See [`AggregateRoot::AGGREGATE_TYPE`].
     fn aggregate_type(&self) -> &'static str;
@@ -18,19 +18,19 @@ pub trait StateFold: Send {
     /// Folds the next event.
     ///
     /// # Errors
-    /// Why the event cannot be read.
+    /// The reason why the event cannot be read.
     fn apply(&mut self, event: &EventEnvelope) -> Result<(), String>;
 
-    /// Compares the state that a commit keeps with the state after the commit's events. A state of another build's form says
-    /// nothing.
+    /// Compares the state that a commit keeps with the state after the commit's events. A state in another build's form
+    /// is not compared.
     fn compare(&self, kept: &RecordedState) -> Option<Damage>;
 }
 
-/// An aggregate by its type alone.
+/// An aggregate that is known by its type alone.
 pub struct KnownAggregate<A>(PhantomData<fn() -> A>);
 
 impl<A: AggregateRoot> KnownAggregate<A> {
-    /// The one value of this type, to be named in a list of aggregates.
+    /// The one value of this type, for a list of aggregates.
     pub const NEW: Self = Self(PhantomData);
 }
 

@@ -41,7 +41,7 @@ impl<'a> BothSides<'a> {
         }
     }
 
-    /// The first stream that either database has something of.
+    /// The first stream of which either database has an entry.
     pub(crate) async fn next_stream(&mut self) -> Result<Option<StreamId>, VerifyError> {
         let mut next = None;
         for pages in &mut self.projections {
@@ -58,26 +58,26 @@ impl<'a> BothSides<'a> {
     }
 }
 
-/// What was seen of one stream and its rows.
+/// The result of reading one stream and its rows.
 #[derive(Debug, Default)]
 pub(crate) struct StreamLook {
     pub(crate) findings: Vec<Finding>,
-    /// A row is behind the stream, or the stream behind the keys; it may only be on its way.
+    /// The row is behind the stream, or the stream is behind the keys. The missing part may only be on its way.
     pub(crate) lag: Option<Lag>,
     /// The stream's end.
     pub(crate) head: Option<Head>,
     pub(crate) commits: u64,
     pub(crate) events: u64,
-    /// Whether the stream's events make a row.
+    /// Whether the stream's events give a row.
     pub(crate) is_projected: bool,
 }
 
-/// What is behind.
+/// The part that is behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Lag {
-    /// The row, which is at version 0 where there is none, is behind the stream.
+    /// The row is behind the stream. A missing row counts as version 0.
     Row { projection: &'static str, row_version: u64, stream_version: u64 },
-    /// Row and stream are at this version, the key of the personal data is destroyed, and no event says so yet.
+    /// Row and stream are at this version. The key of the personal data is destroyed, and no event says so yet.
     Erasure { projection: &'static str, version: u64 },
 }
 
@@ -105,8 +105,9 @@ impl StreamFolds {
 }
 
 impl StreamLook {
-    /// Reads a stream's rows, then its lines, then its commits. In this order, since the commit of a row or a line was there before
-    /// it. Where the three were read ahead in pages of many streams that need not be so, and a finding has to be looked at once more.
+    /// Reads a stream's rows, then its lines, then its commits. In this order, the commit of a row or a line existed
+    /// before it was read. If the three are read ahead in pages of many streams, this is not certain. Then a finding
+    /// must be checked a second time.
     pub(crate) async fn at(
         stream_id: StreamId,
         anchor: Option<Head>,
@@ -177,7 +178,7 @@ impl StreamLook {
                     continue;
                 }
                 if let Some(damage) = rows.apply(&event, &mut pages.lines, &mut self.findings).await? {
-                    // Nothing behind the event says anything about the stream.
+                    // No later event can say more about the stream.
                     folds.state = None;
                     self.add(draft.stream_id, Some(event.version), damage);
                 }
@@ -194,7 +195,7 @@ impl StreamLook {
         Ok(())
     }
 
-    /// After the last event of a stream: compares where stream, row and lines end.
+    /// Compares where stream, row and lines end. It is called after the last event of a stream.
     async fn compare_ends(
         &mut self,
         stream_id: StreamId,
@@ -240,7 +241,7 @@ impl StreamLook {
         Ok(())
     }
 
-    /// Adds a finding about the event store. Two projections may meet the same one.
+    /// Adds a finding about the event store. Two projections may meet the same finding.
     fn add(&mut self, stream_id: StreamId, version: Option<u64>, damage: Damage) {
         let finding = Finding::in_stream(stream_id, version, damage);
         if !self.findings.contains(&finding) {
@@ -252,7 +253,8 @@ impl StreamLook {
         self.findings.push(Finding::in_projection(stream_id, version, projection, damage));
     }
 
-    /// Where the event store is damaged, rows that differ from it may be the right ones.
+    /// Marks the findings about the rows as findings about either database. If the event store is damaged, rows that
+    /// differ from it may be correct.
     fn blame_either(&mut self) {
         if self.findings.iter().any(|finding| finding.side == Side::EventStore) {
             for finding in self.findings.iter_mut().filter(|finding| finding.side == Side::ReadDb) {

@@ -9,14 +9,14 @@ use crate::state_check::AnyAggregate;
 use crate::stream_look::{BothSides, Lag, StreamLook};
 use crate::{Damage, Finding, Head, HeadsError, HeadsFile, Side};
 
-/// How often what is behind is looked at again.
+/// The pause before a stream that is behind is checked again.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
-/// Of what has no place, so much is listed.
+/// The number of misplaced entries that are listed.
 const MAX_MISPLACED: u32 = 1_000;
-/// How often progress is told.
+/// The number of commits between two reports of progress.
 const TELL_EVERY_COMMITS: u64 = 500;
 
-/// Why a verification did not get to its end. What was found until then was found.
+/// The reason why a verification did not reach its end. The findings until then are valid.
 #[derive(Debug, thiserror::Error)]
 pub enum VerifyError {
     /// The event store could not be read. Handling: try again.
@@ -28,62 +28,62 @@ pub enum VerifyError {
     /// The heads of an earlier time could not be read. Handling: see [`HeadsError`].
     #[error(transparent)]
     Heads(#[from] HeadsError),
-    /// Today's heads could not be kept. Handling: name a file that can be written.
+    /// Today's heads could not be written. Handling: name a file that can be written.
     #[error("the heads cannot be written")]
     KeepHeads(#[source] std::io::Error),
 }
 
-/// What is to be told while a verification runs.
+/// The receiver of reports while a verification runs.
 pub trait VerifyObserver: Send {
-    /// Something was found, and has been looked at twice.
+    /// Reports a finding that has been checked twice.
     fn found(&mut self, finding: &Finding);
 
-    /// A stream ends so; in the order of their ids.
+    /// Reports the end of a stream. Streams come in the order of their ids.
     ///
     /// # Errors
-    /// Whatever keeps it from being kept, which ends the verification.
+    /// The reason why the head could not be kept. It ends the verification.
     fn head(&mut self, head: &Head) -> std::io::Result<()>;
 
-    /// So many commits have been read.
+    /// Reports the number of commits read.
     fn read(&mut self, commits: u64);
 }
 
-/// What a verification came to.
+/// The result of a verification.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Outcome {
-    /// Streams that are there.
+    /// The number of existing streams.
     pub streams: u64,
-    /// The number of streams whose events make a row.
+    /// The number of streams whose events give a row.
     pub projected: u64,
-    /// Commits that were read.
+    /// The number of commits read.
     pub commits: u64,
-    /// Events in them.
+    /// The number of events in these commits.
     pub events: u64,
-    /// What was found.
+    /// The number of findings.
     pub findings: u64,
-    /// The number of streams whose rows were behind to the last, but moved: no finding.
+    /// The number of streams whose rows were behind to the last, but moved. They are not findings.
     pub moving: u64,
-    /// Streams with a finding, and whether rebuilding the rows mends it; in the order in which they were found.
+    /// Streams with a finding, in the order of their findings, and whether rebuilding the rows repairs them.
     pub damaged: Vec<(StreamId, Mending)>,
 }
 
-/// Whether rebuilding a stream's rows from its events mends what was found.
+/// Whether rebuilding a stream's rows from its events repairs a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mending {
-    /// It does: the stream is sound.
+    /// Rebuilding repairs it: the stream is sound.
     Rebuild,
-    /// It would, and would take what may be the last trace of events that are gone: a person must have looked.
+    /// Rebuilding would repair the rows, but could remove the last trace of lost events. A person must look first.
     RebuildIfNamed,
-    /// It does not: the event store is damaged.
+    /// Rebuilding does not repair it: the event store is damaged.
     None,
 }
 
-/// A read database, as verification needs it.
+/// A read database with the ports that verification needs.
 pub trait VerifiedRows: RowScan + ProjectionRegister {}
 
 impl<D: RowScan + ProjectionRegister> VerifiedRows for D {}
 
-/// Verifies the event store by itself, and the read database against it.
+/// Verifies the event store by itself, and the read database against the event store.
 pub struct Verifier {
     commits: Arc<OpenedCommitScan>,
     rows: Arc<dyn VerifiedRows>,
@@ -92,7 +92,7 @@ pub struct Verifier {
     patience: Duration,
 }
 
-/// A stream that needs another look, with what the anchor says of it.
+/// A stream that needs another check, with its head from the anchor.
 #[derive(Debug, Clone, Copy)]
 struct Suspect {
     stream_id: StreamId,
@@ -100,8 +100,8 @@ struct Suspect {
 }
 
 impl Verifier {
-    /// Of these commits and these rows, by these projections and with the kept states of these aggregates. A row that is behind and
-    /// stands still for as long as `patience` is a finding.
+    /// A verifier of these commits and these rows, with these projections and the kept states of these aggregates. A
+    /// row that is behind and does not move during `patience` is a finding.
     #[must_use]
     pub fn new(
         commits: Arc<OpenedCommitScan>,
@@ -113,7 +113,7 @@ impl Verifier {
         Self { commits, rows, projections, aggregates, patience }
     }
 
-    /// How much there is to read.
+    /// The number of commits and events to read.
     ///
     /// # Errors
     /// [`VerifyError::EventStore`].
@@ -121,11 +121,11 @@ impl Verifier {
         Ok(self.commits.size().await?)
     }
 
-    /// Reads both sides of this range once, in pages; then looks again, stream by stream, at whatever was not as it
-    /// should be. The service may run meanwhile: what was only on its way is in its place by the second look, or moves
-    /// while it is waited for.
+    /// Reads both sides of this range once, in pages. Then it checks each suspicious stream again, one by one. The
+    /// service may run meanwhile. A change that was only on its way is complete by the second check, or the row moves
+    /// during the wait.
     ///
-    /// The sums, and what has no place in any stream, are looked at with the whole range alone.
+    /// The sums, and entries that have no place in any stream, are checked with the whole range only.
     ///
     /// # Errors
     /// See [`VerifyError`].
@@ -166,7 +166,7 @@ impl Verifier {
         BothSides::new(&self.commits, &*self.rows, compared, self.aggregates, range)
     }
 
-    /// The first pass: every stream once. Answers those that are not as they should be.
+    /// The first pass reads every stream once. Answers the suspicious streams.
     async fn read_all(
         &self,
         compared: &[&'static dyn AnyProjection],
@@ -207,7 +207,7 @@ impl Verifier {
         }
     }
 
-    /// The second look. Answers those that are only behind.
+    /// The second check. Answers the streams that are only behind.
     async fn look_again(
         &self,
         compared: &[&'static dyn AnyProjection],
@@ -226,8 +226,8 @@ impl Verifier {
         Ok(waiting)
     }
 
-    /// Looks at rows that are behind until each has caught up or the patience is at its end. One that has moved meanwhile
-    /// is on its way; one that has not stands still.
+    /// Checks rows that are behind until each has caught up or the patience has ended. A row that has moved meanwhile
+    /// is on its way. A row that has not moved stands still.
     async fn wait_for(
         &self,
         compared: &[&'static dyn AnyProjection],
@@ -236,14 +236,14 @@ impl Verifier {
         observer: &mut dyn VerifyObserver,
     ) -> Result<(), VerifyError> {
         let give_up_at = Instant::now() + self.patience;
-        // With the version that the row was at when the waiting began.
+        // Each entry has the row's version at the beginning of the wait.
         let mut waiting: Vec<(Suspect, u64, Lag)> =
             waiting.into_iter().map(|(suspect, lag)| (suspect, lag.row_version(), lag)).collect();
         while !waiting.is_empty() && Instant::now() < give_up_at {
             tokio::time::sleep(LOOK_AGAIN.min(self.patience)).await;
             let mut still_waiting = Vec::new();
             for (suspect, version_at_first, lag) in waiting {
-                // There may be many: those that there is no time left to look at are as they were.
+                // There may be many streams. When no time is left for a check, a stream keeps its last result.
                 if Instant::now() >= give_up_at {
                     still_waiting.push((suspect, version_at_first, lag));
                     continue;
@@ -276,7 +276,7 @@ impl Verifier {
         Ok(())
     }
 
-    /// A look at one stream alone, and, where there is something, another: what both have seen.
+    /// Checks one stream alone. If there is a finding, checks it once more, and answers the findings of both checks.
     async fn confirmed(
         &self,
         compared: &[&'static dyn AnyProjection],
@@ -335,7 +335,7 @@ impl Verifier {
     }
 }
 
-/// The next stream of this range that the anchor has.
+/// The next stream of this range in the anchor.
 fn next_anchor(anchors: Option<&mut Peekable<HeadsFile>>, range: StreamRange) -> Result<Option<StreamId>, VerifyError> {
     let Some(anchors) = anchors else {
         return Ok(None);

@@ -7,21 +7,21 @@ use cqrs::EventHandler;
 use projection::{ProjectionRegister, Projections, RowReader};
 use settings::SecretUrl;
 
-/// The read side's adapters; one database behind all of them.
+/// The read side's adapters, all for one database.
 #[derive(Clone)]
 pub struct ReadSide {
     /// The port that queries read.
     pub rows: Arc<dyn RowReader>,
-    /// The port that tells which version of each projection the rows are of.
+    /// The port that gives the version of the rows of each projection.
     pub register: Arc<dyn ProjectionRegister>,
     /// The port that the projector writes through.
     pub event_handler: Arc<dyn EventHandler>,
 }
 
-/// Why the read side could not be opened. Handling: fix the setting, then start again.
+/// The reason why the read side could not be opened. Handling: fix the setting, then start again.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadSideError {
-    /// No adapter of this build is for such a URL.
+    /// This build has no adapter for such a URL.
     #[error("READ_DB_URL: this build has no read database for the scheme {scheme:?}")]
     UnknownScheme {
         /// The part of the URL before `://`.
@@ -31,14 +31,14 @@ pub enum ReadSideError {
     #[cfg(feature = "sqlite")]
     #[error(transparent)]
     Sqlite(#[from] sqlite_embedded::OpenError),
-    /// The URL is no server's.
+    /// The URL is not a server's URL.
     #[cfg(feature = "mysql")]
     #[error(transparent)]
     MySql(#[from] mysql_read_db::ConnectError),
 }
 
-/// Opens the rows that queries read, for a function: one request at a time. A server is not connected yet: a server that is down at
-/// the start may be back at the first request.
+/// Opens the rows that queries read, for a function: one request at a time. The server is not connected yet. If it is
+/// down at the start, it may be back at the first request.
 ///
 /// # Errors
 /// See [`ReadSideError`].
@@ -54,7 +54,8 @@ pub async fn open_rows(read_db_url: &SecretUrl) -> Result<Arc<dyn RowReader>, Re
     Err(unknown_scheme(read_db_url))
 }
 
-/// Opens the records of the projections, for a function that looks whether a build is due. A server is not connected yet.
+/// Opens the records of the projections, for a function that checks whether a build is due. The server is not connected
+/// yet.
 ///
 /// # Errors
 /// See [`ReadSideError`].
@@ -70,8 +71,8 @@ pub async fn open_register(read_db_url: &SecretUrl) -> Result<Arc<dyn Projection
     Err(unknown_scheme(read_db_url))
 }
 
-/// Opens the port that the projector writes these projections through, for a function: one batch at a time. A server is not
-/// connected yet.
+/// Opens the port through which the projector writes these projections, for a function: one batch at a time. The server
+/// is not connected yet.
 ///
 /// # Errors
 /// See [`ReadSideError`].
@@ -116,7 +117,7 @@ pub async fn open_for_many(read_db_url: &SecretUrl, projections: Projections) ->
     Err(unknown_scheme(read_db_url))
 }
 
-/// Opens the read database for a program that restores it or looks a restore up.
+/// Opens the read database for a program that restores it or reads a restore's record.
 ///
 /// # Errors
 /// See [`ReadSideError`].

@@ -1,10 +1,10 @@
-//! Opens what a command function needs: the event store that `EVENT_STORE_URL` names, the bus, and the keys of personal
-//! data.
+//! Opens the parts that a command function needs: the event store that `EVENT_STORE_URL` names, the bus, and the keys
+//! of personal data.
 
 #[cfg(all(feature = "mongodb", feature = "kafka"))]
-mod mongo_and_kafka; // the two servers together: a store that marks, a bus that takes the marks away
+mod mongo_and_kafka; // the two servers together: a store that marks commits, a bus that takes the marks away
 
-mod personal_data_keys; // where the keys of personal data are, and what they are wrapped with
+mod personal_data_keys; // the place of the keys of personal data, and their protection
 
 use std::sync::Arc;
 
@@ -18,22 +18,22 @@ pub use personal_data_keys::{PersonalDataKeysError, open_key_store, open_persona
 /// The write side's adapters.
 #[derive(Clone)]
 pub struct WriteSide {
-    /// Where commits go.
+    /// The store of the commits.
     pub event_store: Arc<dyn EventStoreRepository>,
-    /// What is told of them.
+    /// The publisher that gets each stored commit.
     pub publisher: Arc<dyn EventPublisher>,
 }
 
-/// Why the write side could not be opened. Handling: fix the setting, then start again.
+/// The reason why the write side could not be opened. Handling: fix the setting, then start again.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteSideError {
-    /// No adapter of this build is for such a URL.
+    /// This build has no adapter for such a URL.
     #[error("EVENT_STORE_URL: this build has no event store for the scheme {scheme:?}")]
     UnknownScheme {
-        /// What comes before `://`.
+        /// The part of the URL before `://`.
         scheme: String,
     },
-    /// A MongoDB event store cannot tell anybody of its commits by itself.
+    /// A MongoDB event store needs a bus, because it cannot deliver its commits by itself.
     #[cfg(all(feature = "mongodb", feature = "kafka"))]
     #[error("a MongoDB event store needs Kafka: set KAFKA_BOOTSTRAP_SERVERS or KAFKA_CLUSTER_ARN")]
     NoBus,
@@ -41,11 +41,11 @@ pub enum WriteSideError {
     #[cfg(feature = "mongodb")]
     #[error(transparent)]
     Mongo(#[from] mongo_stores::ConnectError),
-    /// It is not known where Kafka's brokers are.
+    /// The addresses of Kafka's brokers could not be found.
     #[cfg(feature = "kafka")]
     #[error(transparent)]
     Kafka(#[from] kafka_events::ConnectError),
-    /// Nothing can publish by the settings; an unreadable file of certificates is one.
+    /// The settings do not allow publishing, for example because a file of certificates is unreadable.
     #[cfg(feature = "kafka")]
     #[error(transparent)]
     KafkaPublisher(#[from] kafka_events::NoPublisherError),
@@ -55,11 +55,11 @@ pub enum WriteSideError {
     Sqlite(#[from] sqlite_embedded::OpenError),
 }
 
-/// Opens the event store that the URL names, and the bus that goes with it.
+/// Opens the event store that the URL names, and its bus.
 ///
-/// A SQLite event store is its own outbox: whoever runs the projector tails its log, so there is nothing to publish
-/// to. A MongoDB event store marks each commit as undelivered; publishing it to Kafka takes the mark away, and the
-/// relay finds those that kept theirs.
+/// A SQLite event store is its own outbox. The process that runs the projector tails its log, so no bus is needed. A
+/// MongoDB event store marks each commit as undelivered. Publishing a commit to Kafka takes its mark away, and the
+/// relay finds the commits that kept their marks.
 ///
 /// # Errors
 /// See [`WriteSideError`].
@@ -78,7 +78,7 @@ pub async fn open(event_store_url: &SecretUrl, kafka: Option<&KafkaSettings>) ->
     Err(unknown_scheme(event_store_url))
 }
 
-/// Opens the event store alone, for who reads it and appends nothing.
+/// Opens the event store alone, for a program that reads it and appends nothing.
 ///
 /// # Errors
 /// See [`WriteSideError`].
@@ -95,7 +95,7 @@ pub async fn open_event_store(event_store_url: &SecretUrl) -> Result<Arc<dyn Eve
     Err(unknown_scheme(event_store_url))
 }
 
-/// Opens the event store for who reads all of it.
+/// Opens the event store for a program that reads all of it.
 ///
 /// # Errors
 /// See [`WriteSideError`].
@@ -113,7 +113,7 @@ pub async fn open_commit_scan(event_store_url: &SecretUrl) -> Result<Arc<dyn Com
 
 #[cfg(feature = "mongodb")]
 fn is_mongodb(event_store_url: &SecretUrl) -> bool {
-    // The second is refused by the adapter, which says what to write instead.
+    // The adapter refuses the second scheme, and says how to write the URL instead.
     matches!(event_store_url.scheme(), "mongodb" | "mongodb+srv")
 }
 

@@ -7,18 +7,19 @@ use settings::{KafkaSettings, SecretUrl};
 
 use crate::{WriteSideError, is_mongodb, unknown_scheme};
 
-/// MongoDB and Kafka, as the commands and the relay need them.
+/// MongoDB and Kafka, for the commands and the relay.
 pub struct MongoAndKafka {
-    /// Where commits and their marks are.
+    /// The store of commits and their marks.
     pub event_store: Arc<MongoEventStore>,
-    /// Where Kafka is, for other clients of it.
+    /// The connection settings of Kafka, for its other clients.
     pub connection: KafkaConnection,
-    /// Where they are published. It leaves the marks alone.
+    /// The bus on which commits are published. It does not touch the marks.
     pub bus: Arc<KafkaEventPublisher>,
 }
 
 impl MongoAndKafka {
-    /// A client of each. Nothing is connected here but, where the brokers are asked for by a cluster's ARN, AWS.
+    /// Opens a client of each. Neither server is connected here. If the brokers are given by a cluster's ARN, AWS is
+    /// asked for their addresses.
     ///
     /// # Errors
     /// See [`WriteSideError`].
@@ -32,7 +33,7 @@ impl MongoAndKafka {
         Ok(Self { event_store, connection, bus: Arc::new(bus) })
     }
 
-    /// What a command tells of its commit.
+    /// The publisher for a command's commit.
     #[must_use]
     pub fn publisher(&self) -> Arc<dyn EventPublisher> {
         Arc::new(MarkingPublisher::new(self.bus.clone(), self.event_store.clone()))

@@ -13,18 +13,18 @@ use crate::is_mongodb;
 #[cfg(feature = "sqlite")]
 const KEYS_FILE: &str = "keys.db";
 
-/// Why the keys of personal data cannot be used. Handling: fix the setting, then start again.
+/// The reason why the keys of personal data cannot be used. Handling: fix the setting, then start again.
 #[derive(Debug, thiserror::Error)]
 pub enum PersonalDataKeysError {
-    /// No adapter of this build is for such a URL.
+    /// This build has no adapter for such a URL.
     #[error("{variable}: this build has no key store for the scheme {scheme:?}")]
     UnknownScheme {
         /// The setting with the URL.
         variable: &'static str,
-        /// What comes before `://`.
+        /// The part of the URL before `://`.
         scheme: String,
     },
-    /// What the keys are to be wrapped with cannot be used.
+    /// The protection of the keys cannot be used.
     #[error(transparent)]
     Protection(#[from] KeyProtectionError),
     /// There is no MongoDB client for the URL.
@@ -37,7 +37,7 @@ pub enum PersonalDataKeysError {
     Sqlite(#[from] sqlite_embedded::OpenError),
 }
 
-/// Opens the keys of personal data, for who seals or opens it.
+/// Opens the keys of personal data, for a program that seals or opens personal data.
 ///
 /// # Errors
 /// See [`PersonalDataKeysError`].
@@ -49,7 +49,7 @@ pub async fn open_personal_data(settings: &KeyStoreSettings) -> Result<Arc<dyn P
     Ok(Arc::new(StreamKeys::new(open_key_store(&settings.location).await?, protection)))
 }
 
-/// Opens the key store alone, for who destroys keys and uses none.
+/// Opens the key store alone, for a program that destroys keys and uses none.
 ///
 /// # Errors
 /// See [`PersonalDataKeysError`].

@@ -6,20 +6,20 @@
 //!   aggregate_type: 'account',
 //!   last_version: Long('2'),
 //!   occurred_at: ISODate('2026-11-24T13:06:22.123Z'),   // for people; cut to milliseconds
-//!   occurred_at_us: Long('1795525582123456'),           // what counts
+//!   occurred_at_us: Long('1795525582123456'),           // the exact time
 //!   caller: 'alice', correlation_id: '…', causation_id: '…',
 //!   idempotency: { key: '…64 hex digits…', request_fingerprint: '…' },   // only with a key
 //!   events: [ { event_id: UUID('…'), event_type: 'FundsDeposited', schema_version: Long('1'), data: { … },
-//!               personal: { members: [ 'holder' ], ciphertext: '…base64…' } } ],   // only where something is personal
+//!               personal: { members: [ 'holder' ], ciphertext: '…base64…' } } ],   // only with personal data
 //!   state: { state_version: Long('1'), data: { … } },
 //!   previous_hash: '…',                                 // not in a stream's first commit
 //!   hash: '…',
-//!   undelivered: true                                   // taken out once the bus has the commit
+//!   undelivered: true                                   // removed once the bus has the commit
 //! }
 //! ```
 //!
-//! `data` is a document that a shell can show and a query can look into. What BSON has no place for (see
-//! [`json_in_bson`](super::json_in_bson)) is JSON text in `data_json` instead.
+//! `data` is a document that a shell can show and a query can search. If BSON cannot hold it (see
+//! [`json_in_bson`](super::json_in_bson)), JSON text in `data_json` takes its place.
 
 use cqrs::{
     Commit, CommitDraft, Digest, Idempotency, Opening, RecordedEvent, RecordedState, SealedPersonalData, StreamId,
@@ -35,10 +35,10 @@ use super::json_in_bson::{to_bson, to_json};
 /// The mark of a commit that the bus may not have.
 pub(crate) const UNDELIVERED: &str = "undelivered";
 
-/// What did not fit. Ends in [`ReadError::Corrupt`](cqrs::ReadError::Corrupt).
+/// The reason why a document is not a commit. It ends up in [`ReadError::Corrupt`](cqrs::ReadError::Corrupt).
 type Misfit = Box<dyn std::error::Error + Send + Sync>;
 
-/// The document that a commit becomes.
+/// The document of a commit.
 pub(crate) fn to_document(commit: &Commit) -> RawDocumentBuf {
     let draft = &commit.draft;
     let mut document = doc! {
@@ -67,7 +67,7 @@ pub(crate) fn to_document(commit: &Commit) -> RawDocumentBuf {
     }
     document.insert("hash", commit.hash.to_string());
     document.insert(UNDELIVERED, true);
-    // Written here and not by serde: that takes a member named `$oid` for an object id.
+    // The document is written by this code and not by serde, which takes a member named `$oid` for an object id.
     RawDocumentBuf::try_from(&document).expect("no name in it holds NUL")
 }
 
@@ -91,7 +91,7 @@ fn insert_data(document: &mut Document, data: &Value) {
     };
 }
 
-/// The commit that a document holds; where it holds none, whose stream it would be in, and what did not fit.
+/// The commit in a document. If the document is not a commit, the error names its stream and the reason.
 pub(crate) fn from_document(raw: &RawDocument) -> Result<Commit, (StreamId, String)> {
     let nowhere = StreamId(Uuid::nil());
     let document = Document::try_from(raw).map_err(|error| (nowhere, error.to_string()))?;
@@ -100,8 +100,8 @@ pub(crate) fn from_document(raw: &RawDocument) -> Result<Commit, (StreamId, Stri
     read_commit(stream_id, id, &document).map_err(|error| (stream_id, error.to_string()))
 }
 
-/// What no hash covers: members that only repeat the commit, and those that nobody writes. A commit is held against the
-/// document that it would become; the mark may be there or not.
+/// The faults that no hash covers: members that only repeat the commit, and members that no program writes. The stored
+/// document is compared with the document of the commit. The mark may be there or not.
 pub(crate) fn misfits(raw: &RawDocument, commit: &Commit) -> Vec<String> {
     let (Ok(stored), Ok(expected)) = (Document::try_from(raw), Document::try_from(&*to_document(commit))) else {
         return vec!["the document cannot be read as a whole".to_owned()];
@@ -111,7 +111,7 @@ pub(crate) fn misfits(raw: &RawDocument, commit: &Commit) -> Vec<String> {
     names.retain(|name| {
         let is_as_expected = match (stored.get(name), expected.get(name)) {
             (Some(stored), Some(expected)) => is_same(stored, expected),
-            // Published; the validator does not ask for the time that is for people.
+            // The commit has been published. The validator does not require the time that is written for people.
             (None, Some(_)) => name.as_str() == UNDELIVERED || name.as_str() == "occurred_at",
             _ => false,
         };
@@ -120,7 +120,8 @@ pub(crate) fn misfits(raw: &RawDocument, commit: &Commit) -> Vec<String> {
     names.into_iter().map(|name| format!("the member {name} is not as this program writes it")).collect()
 }
 
-/// Whatever the order of members, and `int` for `long`: tools that copy by way of JSON leave these behind.
+/// Compares two values. The order of members is ignored, and an `int` is equal to a `long`: tools that copy by way of
+/// JSON change both.
 fn is_same(stored: &Bson, expected: &Bson) -> bool {
     match (stored, expected) {
         (Bson::Int32(stored), Bson::Int64(expected)) => i64::from(*stored) == *expected,
@@ -206,7 +207,7 @@ fn text(document: &Document, name: &str) -> Result<String, Misfit> {
     document.get_str(name).map(str::to_owned).map_err(|error| format!("{name}: {error}").into())
 }
 
-/// `long`, or the `int` that tools which copy by way of JSON make of it.
+/// An integer: a `long`, or the `int` that tools make of it when they copy by way of JSON.
 fn integer(document: &Document, name: &str) -> Result<i64, Misfit> {
     match document.get(name) {
         Some(Bson::Int64(integer)) => Ok(*integer),
@@ -222,18 +223,19 @@ fn uuid_from(document: &Document, name: &str) -> Result<Uuid, Misfit> {
     }
 }
 
-/// What names a commit: its stream and the version that it starts at, always in this order: MongoDB compares
-/// documents member by member.
+/// The id of a commit: its stream and the version of its first event. The two are always in this order, because MongoDB
+/// compares documents member by member.
 pub(crate) fn commit_id(stream_id: StreamId, first_version: i64) -> Document {
     doc! { "stream_id": uuid_to_bson(stream_id.0), "first_version": first_version }
 }
 
-/// Binary of subtype 4, which shells show as `UUID('…')`.
+/// The UUID as a binary of subtype 4, which shells show as `UUID('…')`.
 pub(crate) fn uuid_to_bson(uuid: Uuid) -> Binary {
     Binary { subtype: BinarySubtype::Uuid, bytes: uuid.as_bytes().to_vec() }
 }
 
-/// MongoDB's integers are signed. No stream comes near the limit, and past it nothing is found.
+/// The version as a signed integer, the only kind that MongoDB has. No stream comes near the limit. Beyond the limit, a
+/// search finds nothing.
 pub(crate) fn version_to_bson(version: u64) -> i64 {
     i64::try_from(version).unwrap_or(i64::MAX)
 }

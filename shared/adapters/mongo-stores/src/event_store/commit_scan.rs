@@ -10,19 +10,20 @@ use super::mongo_event_store::{MongoEventStore, corrupt, unavailable};
 use crate::OperationError;
 use crate::bounded::bounded;
 
-/// How many streams are looked at for each part that the store is split into: the more, the more even the parts.
+/// The number of streams that are sampled for each part of a split. More samples make the parts more even.
 const SAMPLES_PER_PART: u32 = 64;
 
 #[async_trait]
 impl CommitScan for MongoEventStore {
-    /// In the order of the index on `_id`: by the bytes of the stream's id, then by version.
+    /// Reads in the order of the index on `_id`: by the bytes of the stream's id, then by version.
     async fn scan(
         &self,
         range: StreamRange,
         after: Option<CommitPlace>,
         limit: u32,
     ) -> Result<Vec<ScannedCommit>, ReadError> {
-        // From the next version on, and not after this `_id`: one with a third member would come again and again.
+        // The scan goes on from the next version, and not from the position after this `_id`. An `_id` with a third
+        // member would otherwise come again and again.
         let from = match after {
             Some(after) => commit_id(after.stream_id, version_to_bson(after.first_version.saturating_add(1))),
             None => commit_id(range.from.unwrap_or(StreamId(Uuid::nil())), 1),
@@ -44,7 +45,7 @@ impl CommitScan for MongoEventStore {
             .collect()
     }
 
-    /// The server takes its samples at random places of the collection.
+    /// Splits at samples, which the server takes at random places of the collection.
     async fn split(&self, parts: u32) -> Result<Vec<StreamRange>, ReadError> {
         let size = i64::from(parts.saturating_mul(SAMPLES_PER_PART).max(1));
         let sampled =
@@ -68,7 +69,8 @@ impl CommitScan for MongoEventStore {
         Ok(EventStoreSize { commits: count("commits"), events: count("events") })
     }
 
-    /// No index leads to a type of aggregate, so the look is bounded. A store that is too large for it answers that there may be one.
+    /// Searches for a time limit only, because no index leads to a type of aggregate. If the store is too large for a
+    /// full search, the answer is that there may be such a commit.
     async fn has_commit_of(&self, aggregate_types: &[&str]) -> Result<bool, ReadError> {
         let of_types = doc! { "aggregate_type": { "$in": aggregate_types.to_vec() } };
         let commits = self.commits.clone_with_type::<Document>();
@@ -93,10 +95,11 @@ impl CommitScan for MongoEventStore {
 }
 
 impl MongoEventStore {
-    /// Without the limit of time that a command's operations have: it reads all that there is.
+    /// Runs the stages without the time limit of a command's operations, because they read the whole collection.
     async fn aggregate(&self, stages: Vec<Document>) -> Result<Vec<Document>, ReadError> {
         let commits = self.commits.clone();
-        // A task of its own, as for every operation: the driver's futures do not bear being dropped halfway.
+        // The operation runs in a task of its own, as every operation does: the driver's futures must not be dropped
+        // halfway.
         let task = tokio::spawn(async move {
             commits.clone_with_type::<Document>().aggregate(stages).await?.try_collect::<Vec<_>>().await
         });
@@ -104,8 +107,9 @@ impl MongoEventStore {
     }
 }
 
-/// Every `_id` that has no place in the order, or is not its place alone. The validator lets no such document in; whoever
-/// goes around it may. Between the first and the last place lie only documents that begin with a UUID named `stream_id`.
+/// A filter for every `_id` that has no place in the order, or holds more than its place. The validator refuses such
+/// documents, but a writer can go around it. All documents between the first and the last place begin with a UUID named
+/// `stream_id`.
 fn misplaced_ids() -> Document {
     let places = doc! {
         "$gte": commit_id(StreamId(Uuid::nil()), 1),

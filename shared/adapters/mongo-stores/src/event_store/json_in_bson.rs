@@ -1,14 +1,14 @@
 use mongodb::bson::{Bson, Document};
 use serde_json::{Map, Number, Value};
 
-/// MongoDB refuses documents nested deeper than 100; a commit's own levels come on top of a value's.
+/// The largest depth of a value. MongoDB refuses documents nested deeper than 100, and a commit adds levels of its own.
 const MAX_DEPTH: u32 = 90;
 
-/// The value as BSON, or none where BSON has no place for it: an integer past 64 bits with sign, a member's
-/// name with NUL in it, nesting beyond what the server takes. [`to_json`] gives the same value back.
+/// The value as BSON. It is `None` for a value that BSON cannot hold: an integer beyond 64 bits with sign, a member's
+/// name with NUL in it, or deeper nesting than the server takes. [`to_json`] gives the same value back.
 ///
-/// Integers are `long` whatever their size, so that a member has one type in all documents; numbers with a
-/// fraction or an exponent are `double`, the very bits.
+/// Integers of any size are `long`, so that a member has one type in all documents. Numbers with a fraction or an
+/// exponent are `double`, bit by bit the same.
 pub(crate) fn to_bson(value: &Value) -> Option<Bson> {
     to_bson_within(value, MAX_DEPTH)
 }
@@ -41,8 +41,8 @@ fn to_bson_within(value: &Value, depth_left: u32) -> Option<Bson> {
     })
 }
 
-/// The JSON value that this was made of. Also takes `int` where [`to_bson`] writes `long`: tools that copy
-/// collections by way of JSON leave that behind. Types that no JSON value becomes are named in the error.
+/// The JSON value that the BSON was made of. It also takes `int` where [`to_bson`] writes `long`, because tools that
+/// copy collections by way of JSON change the type. The error names a type that no JSON value becomes.
 pub(crate) fn to_json(value: &Bson) -> Result<Value, String> {
     Ok(match value {
         Bson::Null => Value::Null,
@@ -73,7 +73,7 @@ mod tests {
 
     use super::*;
 
-    /// By way of the very bytes.
+    /// Converts the value to BSON bytes and back.
     fn there_and_back(value: &Value) -> Value {
         let document = doc! { "value": to_bson(value).expect("BSON has a place for it") };
         let bytes = RawDocumentBuf::try_from(&document).expect("BSON").into_bytes();
@@ -102,7 +102,7 @@ mod tests {
         ] {
             let read = there_and_back(&value);
             assert_eq!(read, value);
-            // Equality alone would take -0.0 for 0.0.
+            // Equality alone would accept -0.0 for 0.0.
             assert_eq!(read.to_string(), value.to_string());
         }
         assert_eq!(to_bson(&json!(5)), Some(Bson::Int64(5)));

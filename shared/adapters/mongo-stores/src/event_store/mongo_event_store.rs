@@ -15,40 +15,42 @@ use crate::bounded::{OPERATION_TIMEOUT, bounded};
 use crate::connection::{connect, durable_collection};
 use crate::{ConnectError, OperationError, PrepareError};
 
-/// The setting that the URL is from.
+/// The setting that gives the URL.
 const EVENT_STORE_URL: &str = "EVENT_STORE_URL";
-/// The server's code for a unique index that has such an entry already.
+/// The server's error code for a duplicate entry in a unique index.
 const DUPLICATE_KEY: i32 = 11000;
-/// Bounds the first answer to a read of many commits; a cursor fetches the rest.
+/// The size limit of the first answer to a read of many commits. A cursor fetches the rest.
 const MAX_BATCH: u32 = 1_000;
 
 /// The event store in one collection of a MongoDB replica set.
 ///
 /// # What a write guarantees
-/// [`append`](EventStoreRepository::append) returns once a majority of the replica set has the commit in its
-/// journal, so that no change of primary takes it back. The driver sends it once more when a connection breaks;
-/// the server knows it again by its transaction number and answers as it did the first time, so that a commit
-/// never loses a race against itself.
+/// [`append`](EventStoreRepository::append) returns once a majority of the replica set has the commit in its journal.
+/// So no change of primary takes the commit back. When a connection breaks, the driver sends the commit once more. The
+/// server recognizes it by its transaction number and repeats its first answer. So a commit never loses a race against
+/// itself.
 ///
 /// # What a read guarantees
-/// Reads go to the primary and see what a majority has: every commit whose `append` has returned, to whomever,
-/// and never one that could still be taken back. The one exception is a primary that has been replaced and
-/// has not noticed yet, cut off with the client on its side of the break: until it steps down (10 s at most) it
-/// may answer as of before. Nothing decided on such an answer is ever stored: an append needs the
-/// majority. A *refusal* decided on it would be of a state that was true when the break began; it has no
-/// effect, is not remembered, and a retry is judged anew. Linearizable reads would close that gap at the price
-/// of some 100 ms on every load; see `docs/decisions/0011-mongodb-layout.md`.
+/// Reads go to the primary and see the data that a majority has. So a read sees every commit whose `append` has
+/// returned to any writer. It never sees a commit that could still be taken back.
+///
+/// There is one exception: a primary that has been replaced and has not noticed it yet, cut off together with the
+/// client. Until it steps down (10 s at most) it may answer with older data. A decision made on such an answer is never
+/// stored, because an append needs the majority. A *refusal* decided on it refers to a state that was true when the
+/// break began. The refusal has no effect and is not remembered, and a retry is decided anew. Linearizable reads would
+/// close that gap, but would add some 100 ms to every load. See `docs/decisions/0011-mongodb-layout.md`.
 #[derive(Debug, Clone)]
 pub struct MongoEventStore {
     database: Database,
-    /// Raw, so that the bytes become a commit in one place, with the stream at hand when they do not.
+    /// The documents are raw, so that their bytes become a commit in one place. If that fails, the stream is known
+    /// there.
     pub(crate) commits: Collection<RawDocumentBuf>,
 }
 
 impl MongoEventStore {
-    /// A client for this URL. Connections are opened as they are needed, so a server that is away is found out
-    /// by the first operation. What the URL says of pools and timeouts holds; that writes wait for the majority's
-    /// journals it cannot change.
+    /// A client for this URL. Connections are opened as they are needed, so the first operation finds out whether the
+    /// server is away. The URL's options for pools and timeouts are used. The URL cannot change that writes wait for
+    /// the majority's journals.
     ///
     /// # Errors
     /// See [`ConnectError`].
@@ -58,11 +60,11 @@ impl MongoEventStore {
         Ok(Self { database, commits })
     }
 
-    /// Makes the collection, its validator and its indexes, or brings them up to date. To be run before the
-    /// first command and with each release, by whoever deploys: a function must not need the right to.
+    /// Makes the collection, its validator and its indexes, or brings them up to date. The person who deploys runs this
+    /// before the first command and with each release. A function must not need the right to do so.
     ///
-    /// A store that was forgotten here still refuses a second commit of one version, since that is the
-    /// document's own id; [`ping`](EventStoreRepository::ping) says that it is not prepared.
+    /// An unprepared store still refuses a second commit of one version, because the version is part of the document's
+    /// own id. [`ping`](EventStoreRepository::ping) reports that the store is not prepared.
     ///
     /// # Errors
     /// See [`PrepareError`].
@@ -70,7 +72,7 @@ impl MongoEventStore {
         prepare::prepare(&self.database).await
     }
 
-    /// Up to `limit` commits of this filter in this order, by this index where one is named.
+    /// Up to `limit` commits of this filter in this order. If an index is named, the search uses it.
     async fn find(
         &self,
         filter: Document,
@@ -89,7 +91,7 @@ impl MongoEventStore {
         limit: u32,
         index: Option<&'static str>,
     ) -> Result<Vec<RawDocumentBuf>, ReadError> {
-        // To MongoDB a limit of 0 is none at all.
+        // For MongoDB, a limit of 0 means no limit.
         if limit == 0 {
             return Ok(Vec::new());
         }
@@ -130,7 +132,7 @@ impl EventStoreRepository for MongoEventStore {
         match taken_index(&error) {
             Some("_id_") => Err(AppendError::VersionTaken { stream_id, first_version }),
             Some(BY_IDEMPOTENCY_KEY) => Err(AppendError::IdempotencyKeyTaken { stream_id }),
-            // A majority that did not answer in time is among these: the commit may be there or not.
+            // A majority that did not answer in time is among these errors: the commit may be there or not.
             _ => Err(AppendError::Unavailable { source: error.into() }),
         }
     }
@@ -143,12 +145,13 @@ impl EventStoreRepository for MongoEventStore {
         let from_version = version_to_bson(from_version);
         let ascending = doc! { "_id": 1 };
         let mut commits = self.find(of_versions(stream_id, from_version, i64::MAX), ascending, limit, None).await?;
-        // Whoever reads page by page asks for a version that a commit starts at, and is done here.
+        // A reader that reads page by page asks for a version that starts a commit. Then the reading ends here.
         let starts_there = |commit: &Commit| version_to_bson(commit.draft.first_version) == from_version;
         if limit == 0 || from_version <= 1 || commits.first().is_some_and(starts_there) {
             return Ok(commits);
         }
-        // Read after the ones behind it and not before, so that no commit can come to lie in between unseen.
+        // This commit is read after the later commits and not before them. Otherwise a commit could appear between the
+        // two reads and be missed.
         if let Some(holder) = self.newest_up_to(stream_id, from_version).await?
             && version_to_bson(holder.last_version()) >= from_version
         {
@@ -164,8 +167,8 @@ impl EventStoreRepository for MongoEventStore {
         Ok(found.into_iter().next())
     }
 
-    /// Asks for the index of the keys by name: the server then says so when [`prepare`](Self::prepare) was
-    /// forgotten.
+    /// Asks for the index of the keys by name. If [`prepare`](Self::prepare) was forgotten, the server then reports an
+    /// error.
     async fn ping(&self) -> Result<(), ReadError> {
         let commits = self.commits.clone();
         let asked = async move {
@@ -181,7 +184,7 @@ impl EventStoreRepository for MongoEventStore {
 
 #[async_trait]
 impl DeliveryMarks for MongoEventStore {
-    /// A stream's times never run backwards, so their order is that of each stream too.
+    /// A stream's times never run backwards, so the order by time is also the order of each stream.
     async fn undelivered(&self, older_than: Timestamp, limit: u32) -> Result<Undelivered, ReadError> {
         let filter = doc! { UNDELIVERED: true, "occurred_at_us": { "$lt": older_than.unix_micros() } };
         let order = doc! { "occurred_at_us": 1, "_id.first_version": 1 };
@@ -195,8 +198,8 @@ impl DeliveryMarks for MongoEventStore {
         Ok(undelivered)
     }
 
-    /// The one change that is ever made to a commit. Waits for the primary alone, not for its disk nor for the
-    /// majority.
+    /// Removes the mark. This is the only change that is ever made to a commit. The call waits for the primary alone,
+    /// and neither for its disk nor for the majority.
     async fn mark_delivered(&self, stream_id: StreamId, first_version: u64) -> Result<(), MarkError> {
         let filter = of_version(stream_id, version_to_bson(first_version));
         let commits = self.commits.clone();
@@ -210,8 +213,8 @@ impl DeliveryMarks for MongoEventStore {
 
 /// The commits of this stream that start between these versions, both included.
 ///
-/// `_id` alone would say all of it; the stream is named again for a sharded collection's router, which cannot
-/// tell from a range of ids that they are all of one stream.
+/// A filter on `_id` would be enough. The stream is named a second time for the router of a sharded collection: it
+/// cannot tell from a range of ids that all of them belong to one stream.
 fn of_versions(stream_id: StreamId, from_version: i64, to_version: i64) -> Document {
     doc! {
         "_id": { "$gte": commit_id(stream_id, from_version), "$lte": commit_id(stream_id, to_version) },
@@ -223,10 +226,11 @@ fn of_version(stream_id: StreamId, first_version: i64) -> Document {
     doc! { "_id": commit_id(stream_id, first_version), "_id.stream_id": uuid_to_bson(stream_id.0) }
 }
 
-/// The index that was in the way of an insert.
+/// The index that refused an insert.
 ///
-/// The server's answer names the index in its message and, since 4.2, the members beside it; the driver keeps the
-/// message alone. Only names and hexadecimal digits of ours are in there, nothing that a client wrote.
+/// The server's answer names the index in its message. Since version 4.2 it also has the members in a field of their
+/// own, but the driver keeps the message alone. The message holds only this program's names and hexadecimal digits, and
+/// no text from a client.
 fn taken_index(error: &OperationError) -> Option<&str> {
     let OperationError::Driver(error) = error else {
         return None;

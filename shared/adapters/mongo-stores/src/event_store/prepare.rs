@@ -6,12 +6,12 @@ use crate::PrepareError;
 use crate::prepare::{majority, prepare_collection};
 
 pub(crate) const COMMITS: &str = "commits";
-/// Finds a stream's commit by its key, and refuses a second one.
+/// The index that finds a stream's commit by its idempotency key, and refuses a second commit with the key.
 pub(crate) const BY_IDEMPOTENCY_KEY: &str = "by_idempotency_key";
-/// Finds what the bus may not have, oldest first; small, since it holds nothing else.
+/// The index that finds the commits that the bus may not have, oldest first. It holds no other commits, so it is small.
 pub(crate) const UNDELIVERED_BY_TIME: &str = "undelivered_by_time";
 
-/// Makes the collection and its indexes, or brings its validator up to date where they are there.
+/// Makes the collection and its indexes. If they exist, brings the validator up to date.
 pub(crate) async fn prepare(database: &Database) -> Result<(), PrepareError> {
     prepare_collection(database, COMMITS, validator()).await?;
     let indexes = vec![
@@ -31,12 +31,13 @@ pub(crate) async fn prepare(database: &Database) -> Result<(), PrepareError> {
     database.run_command(create).await.map(drop).map_err(|source| PrepareError::refused(database, source))
 }
 
-/// What every document must hold. Whoever writes by hand is told at once, rather than the next command.
+/// The members that every document must have. An error in a document written by hand shows at once, and not only at the
+/// next command.
 fn validator() -> Document {
     let integer = || doc! { "bsonType": "long" };
     let text = || doc! { "bsonType": "string" };
     let digest = || doc! { "bsonType": "string", "minLength": 64, "maxLength": 64 };
-    // `data` may be of any type, and may be `data_json`.
+    // `data` may have any type. `data_json` may stand in its place.
     let event = doc! {
         "bsonType": "object",
         "required": ["event_id", "event_type", "schema_version"],

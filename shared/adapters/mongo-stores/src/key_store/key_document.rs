@@ -11,7 +11,7 @@ use mongodb::bson::{Binary, Bson, DateTime, Document, doc};
 use personal_data::{StoredKey, WrappedKey};
 use uuid::Uuid;
 
-/// What names a stream's key.
+/// The id of a stream's key.
 pub(crate) fn key_id(stream_id: StreamId) -> Document {
     doc! { "_id": Binary { subtype: BinarySubtype::Uuid, bytes: stream_id.0.as_bytes().to_vec() } }
 }
@@ -22,7 +22,8 @@ pub(crate) fn to_members(key: &WrappedKey) -> Document {
     doc! { "wrapping": key.wrapping.as_str(), "key": bytes, "created_at": DateTime::now() }
 }
 
-/// What a document holds, and for which stream; none for one whose id is no stream's, which nobody asks for.
+/// The content of a document, and its stream. It is `None` for a document whose id is not a stream's id: no reader asks
+/// for such a document.
 pub(crate) fn from_document(document: &Document) -> Option<(StreamId, StoredKey)> {
     let stream_id = match document.get("_id") {
         Some(Bson::Binary(Binary { subtype: BinarySubtype::Uuid, bytes })) => {

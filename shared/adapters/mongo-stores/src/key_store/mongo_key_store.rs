@@ -16,11 +16,12 @@ use crate::{ConnectError, OperationError, PrepareError};
 
 const EVENT_STORE_URL: &str = "EVENT_STORE_URL";
 const KEY_STORE_URL: &str = "KEY_STORE_URL";
-/// Behind the name of the event store's database, where the keys have no URL of their own.
+/// The suffix of the keys' database, after the name of the event store's database. It is used if the keys have no URL
+/// of their own.
 const BESIDE: &str = "_keys";
 
-/// The keys in one collection of a MongoDB replica set. Reads and writes guarantee what the event store's do: a key that
-/// was made, or destroyed, stays so through any change of primary.
+/// The keys in one collection of a MongoDB replica set. Reads and writes have the event store's guarantees: a key that
+/// was made or destroyed stays so through any change of primary.
 #[derive(Debug, Clone)]
 pub struct MongoKeyStore {
     database: Database,
@@ -36,7 +37,7 @@ impl MongoKeyStore {
         Ok(Self::on(connect(key_store_url, KEY_STORE_URL).await?))
     }
 
-    /// A client for `EVENT_STORE_URL`'s server, where the keys are in a database named after the event store's.
+    /// A client for the server of `EVENT_STORE_URL`. The keys are there in a database named after the event store's.
     ///
     /// # Errors
     /// See [`ConnectError`].
@@ -50,7 +51,7 @@ impl MongoKeyStore {
         Self { database, keys }
     }
 
-    /// Makes the collection and its validator, or brings them up to date; see the event store's `prepare`.
+    /// Makes the collection and its validator, or brings them up to date. See the event store's `prepare`.
     ///
     /// # Errors
     /// See [`PrepareError`].
@@ -89,7 +90,7 @@ impl KeyStore for MongoKeyStore {
         Ok(documents.iter().filter_map(from_document).collect())
     }
 
-    /// Replaces all of the document but its id, and keeps the time of the first time.
+    /// Replaces the whole document except its id. A repeated call keeps the time of the first destruction.
     async fn destroy(&self, stream_id: StreamId) -> Result<(), KeyStoreError> {
         let keys = self.keys.clone();
         let mark = doc! { "_id": "$_id", "destroyed_at": { "$ifNull": ["$destroyed_at", DateTime::now()] } };

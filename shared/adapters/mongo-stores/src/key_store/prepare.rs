@@ -6,12 +6,12 @@ use crate::prepare::prepare_collection;
 
 pub(crate) const KEYS: &str = "keys";
 
-/// Makes the collection, or brings its validator up to date where it is there.
+/// Makes the collection. If it exists, brings its validator up to date.
 pub(crate) async fn prepare(database: &Database) -> Result<(), PrepareError> {
     prepare_collection(database, KEYS, validator()).await
 }
 
-/// A key, or the mark of a destroyed one, and never both.
+/// The rule for a document: it is either a key or the mark of a destroyed key, and never both.
 fn validator() -> Document {
     let id = doc! { "bsonType": "binData" };
     doc! { "$jsonSchema": {

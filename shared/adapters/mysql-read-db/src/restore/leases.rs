@@ -10,7 +10,7 @@ use crate::MySqlReadDb;
 #[async_trait]
 impl RestoreLeases for MySqlReadDb {
     async fn take_lease(&self, lease: &Lease) -> Result<LeaseAnswer, RestoreStoreError> {
-        // Mostly no restore runs, and that is known without a lock.
+        // Mostly no restore runs, and this query shows it without a lock.
         let running =
             format!("SELECT restores.*, lease_until_us > {NOW_US} AS is_held FROM restores WHERE is_running = 1");
         let mut connection = RestoringConnection::of(&self.pool).await?;

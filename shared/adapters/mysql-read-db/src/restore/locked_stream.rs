@@ -12,9 +12,9 @@ use crate::mysql_cells::hex_of;
 use crate::parcels::parcels;
 use crate::projector_sql::{lock_streams, pass_gates};
 
-/// A stream in a transaction that has locked it as a projector's does.
+/// A stream in a transaction that has locked it, with the lock that a projector uses.
 pub(super) struct MySqlLockedStream {
-    /// In a transaction, which ends with the connection.
+    /// The connection with the open transaction. The transaction ends with the connection.
     connection: PoolConnection<MySql>,
     projection: &'static dyn AnyProjection,
     stream_id: StreamId,
@@ -28,7 +28,7 @@ impl MySqlLockedStream {
         stream_id: StreamId,
     ) -> Result<Self, RestoreStoreError> {
         let mut connection = read_db.pool.acquire().await.map_err(unavailable)?;
-        // Where it is dropped halfway, a late answer must not reach another statement.
+        // If the connection is dropped halfway, a late answer must not reach another statement.
         connection.close_on_drop();
         sqlx::raw_sql("START TRANSACTION").execute(&mut *connection).await.map_err(unavailable)?;
         pass_gates(&mut connection, &[projection]).await.map_err(lock_error)?;

@@ -4,7 +4,7 @@ mod leases; // RestoreLeases
 mod locked_stream; // one stream, rebuilt in its place
 mod register; // RestoreRegister
 mod restoring_connection; // a connection, until its answer is there
-mod shadow; // the shadow tables, outside of the gate and inside
+mod shadow; // the shadow tables, outside the gate and inside
 mod shadow_sql; // the statements about shadow tables
 mod shadow_store; // ShadowStore
 mod statements; // the statements' texts, for a test
@@ -18,7 +18,7 @@ use sqlx::{AssertSqlSafe, MySqlConnection};
 
 use crate::try_error::{TryError, is_unreadable, server_error_number};
 
-/// The server's clock: the leases of several machines go by one clock.
+/// The server's clock, so that the leases of several machines follow one clock.
 const NOW_US: &str = "CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED)";
 
 fn unavailable(error: sqlx::Error) -> RestoreStoreError {
@@ -26,7 +26,7 @@ fn unavailable(error: sqlx::Error) -> RestoreStoreError {
         return corrupt(error);
     }
     match server_error_number(&error) {
-        // ER_LOCK_DEADLOCK, ER_LOCK_WAIT_TIMEOUT and, on MariaDB only, ER_CHECKREAD
+        // The numbers are ER_LOCK_DEADLOCK, ER_LOCK_WAIT_TIMEOUT and, on MariaDB only, ER_CHECKREAD.
         Some(1213 | 1205 | 1020) => RestoreStoreError::Busy,
         _ => RestoreStoreError::Unavailable { source: error.into() },
     }
@@ -48,8 +48,9 @@ fn lease_us(lease: &Lease) -> i64 {
     i64::try_from(lease.duration.as_micros()).unwrap_or(i64::MAX / 2)
 }
 
-/// Moves the lease's end and counts these events; fails where the lease is another's, or the restore has ended. From here to the
-/// end of the transaction nobody can take the lease over, so that a worker that was thought dead writes nothing more.
+/// Moves the lease's end and counts these events. Fails if another worker has the lease, or if the restore has ended.
+/// From here to the end of the transaction no worker can take the lease over. So a worker that was thought dead writes
+/// nothing more.
 async fn renew(connection: &mut MySqlConnection, job: &RestoreJob, events: u64) -> Result<(), RestoreStoreError> {
     renew_lease(connection, job.id, &job.lease, events).await
 }

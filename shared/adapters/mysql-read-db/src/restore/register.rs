@@ -9,7 +9,7 @@ use super::restoring_connection::RestoringConnection;
 use super::{NOW_US, corrupt};
 use crate::MySqlReadDb;
 
-/// A restore that ends just now stands in the way of an insert, and is not found afterwards.
+/// The number of tries. A restore that ends at this moment can refuse an insert and then be missing from the search.
 const MAX_TRIES: u32 = 3;
 
 #[async_trait]

@@ -21,22 +21,22 @@ use crate::MySqlReadDb;
 use crate::mysql_cells::{hex_of, read, read_behind};
 use crate::parcels::parcels;
 
-/// How long queries may be kept waiting for the swap.
+/// The longest time that queries may wait for the swap.
 const MAX_RENAME_WAIT_S: u32 = 1;
 /// How long the server waits for a silent restore before it reopens the gate, beyond the planned closing time.
 const GATE_IDLE_S: u64 = 5;
 
-/// The shadow tables outside of the gate: each call is a transaction of its own.
+/// The shadow tables outside the gate: each call is a transaction of its own.
 #[derive(Clone)]
 pub(super) struct OpenShadow {
     pub(super) read_db: MySqlReadDb,
     pub(super) job: RestoreJob,
 }
 
-/// The shadow tables inside the gate. They are written as outside, by other connections than the gate's own: a transaction that has
-/// touched them would keep them from being renamed.
+/// The shadow tables inside the gate. As outside, they are written by connections other than the gate's own. A
+/// transaction that has touched them would keep them from being renamed.
 pub(super) struct MySqlGate {
-    /// In a transaction, which ends with the connection.
+    /// The connection with the open transaction. The transaction ends with the connection.
     gate: PoolConnection<MySql>,
     shadow: OpenShadow,
 }
@@ -44,13 +44,13 @@ pub(super) struct MySqlGate {
 impl MySqlGate {
     pub(super) async fn close(shadow: OpenShadow, for_at_most: Duration) -> Result<Self, RestoreStoreError> {
         let mut gate = shadow.read_db.pool.acquire().await.map_err(unavailable)?;
-        // Dropping the connection opens the gate at once. Where this machine is gone without a word the server opens it, by the
-        // setting here: else every projector would wait for hours.
+        // Dropping the connection opens the gate at once. If this machine disappears without a sign, the server opens
+        // the gate, by the setting here. Otherwise every projector would wait for hours.
         gate.close_on_drop();
         let idle_s = for_at_most.as_secs().saturating_add(GATE_IDLE_S);
         let begin = format!("SET SESSION wait_timeout = {idle_s}; START TRANSACTION");
         sqlx::raw_sql(AssertSqlSafe(begin)).execute(&mut *gate).await.map_err(unavailable)?;
-        // Waits for the projectors under way, and keeps those that come later waiting.
+        // The statement waits for the projectors under way, and keeps later projectors waiting.
         let mut select = QueryBuilder::<MySql>::new("SELECT name FROM projections WHERE name IN (");
         let mut names = select.separated(", ");
         shadow.job.scope.iter().for_each(|projection| _ = names.push_bind(projection.name()));
@@ -62,7 +62,7 @@ impl MySqlGate {
         Ok(Self { gate, shadow })
     }
 
-    /// Records which version the rows are of that queries read from now on, and which version was put aside.
+    /// Records the version of the rows that queries read from now on, and the version that was put aside.
     async fn record_versions(&mut self) -> Result<(), RestoreStoreError> {
         let kind: String = sqlx::query_scalar("SELECT kind FROM restores WHERE restore_id = ?")
             .bind(self.shadow.job.id.as_uuid())
@@ -190,8 +190,8 @@ impl ShadowTables for MySqlGate {
 
 #[async_trait]
 impl ClosedGate for MySqlGate {
-    /// A connection of its own renames: a statement that makes, drops or renames a table commits the transaction that it is in, and
-    /// would open the gate before it is done.
+    /// Swaps the tables on another connection. A statement that makes, drops or renames a table commits its own
+    /// transaction. On the gate's connection, it would open the gate too early.
     async fn swap(mut self: Box<Self>) -> Result<(), RestoreStoreError> {
         let tables = tables_of(&self.shadow.job.scope);
         let mut renaming = self.shadow.read_db.pool.acquire().await.map_err(unavailable)?;
@@ -199,10 +199,10 @@ impl ClosedGate for MySqlGate {
         renaming.close_on_drop();
         let short_wait = format!("SET SESSION lock_wait_timeout = {MAX_RENAME_WAIT_S}");
         sqlx::raw_sql(AssertSqlSafe(short_wait)).execute(&mut *renaming).await.map_err(unavailable)?;
-        // The renewal also shows that the gate's connection, and so its lock, is there.
+        // The renewal also shows that the gate's connection, and so its lock, still exists.
         renew(&mut self.gate, &self.shadow.job, 0).await?;
-        // It fails where tables are in the way that were put aside. They are not dropped here: by now they may be those of another
-        // worker, who has swapped meanwhile.
+        // The rename fails if old tables are in the way. They are not dropped here, because by now they may belong to
+        // another worker that has swapped meanwhile.
         tables::swap(&mut renaming, &tables).await?;
         self.record_versions().await?;
         for projection in &self.shadow.job.scope {
@@ -238,7 +238,7 @@ impl OpenShadow {
         for range in &change.ranges {
             record_range(&mut transaction, &self.job, range).await?;
         }
-        // Last: its lock is common to the pages that are written side by side.
+        // The renewal comes last, because all pages that are written side by side share its lock.
         renew(&mut transaction, &self.job, change.events).await?;
         let committed = transaction.commit().await;
         connection.answered(committed)

@@ -30,7 +30,7 @@ pub(super) fn select_row(table: &Table) -> String {
     format!("SELECT {} FROM {} AS shadow WHERE shadow.{key} = ?", columns_of("shadow", table), shadow_of(table))
 }
 
-/// Deletes the rows of the streams that are asked for.
+/// Deletes the rows of the streams in a JSON list.
 pub(super) fn delete_asked(table: &Table) -> String {
     let key = quoted(table.stream_column());
     format!(
@@ -40,8 +40,8 @@ pub(super) fn delete_asked(table: &Table) -> String {
     )
 }
 
-/// Streams of which the row, or an early event, is ahead of the shadow table's row. The answer has the stream, the two versions, and
-/// the shadow table's row.
+/// Streams whose row, or an early event, is ahead of the shadow table's row. The answer has the stream, the two
+/// versions, and the shadow table's row.
 pub(super) fn behind(table: &Table) -> String {
     let (live, shadow, key) = (quoted(table.name), shadow_of(table), quoted(table.stream_column()));
     format!(
@@ -70,8 +70,8 @@ pub(super) fn behind(table: &Table) -> String {
     )
 }
 
-/// The number of rows, and the sum of their checksums, of the streams in a JSON list of ids and versions; of lines those after the
-/// version.
+/// The number of rows, and the sum of their checksums, of the streams in a JSON list of ids and versions. Of lines,
+/// only those after the version are counted.
 pub(super) fn held_of(table: &Table, are_lines: bool) -> String {
     let key = quoted(table.stream_column());
     let after = if are_lines { " AND shadow.version > asked.after_version" } else { "" };
@@ -85,7 +85,8 @@ pub(super) fn held_of(table: &Table, are_lines: bool) -> String {
     )
 }
 
-/// The number of rows of a range, and the sum of their checksums. The server computes: the rows stay where they are.
+/// The number of rows of a range, and the sum of their checksums. The server computes both, so that the rows need not
+/// travel.
 pub(super) fn held(table: &Table, up_to: &str) -> String {
     let key = quoted(table.stream_column());
     format!(
@@ -96,8 +97,8 @@ pub(super) fn held(table: &Table, up_to: &str) -> String {
     )
 }
 
-/// The number of streams of a range whose rows or lines differ from those of the shadow tables, without those that are only behind.
-/// The statement takes the range as often as [`ranges_in_differing`] says.
+/// The number of streams of a range whose rows or lines differ from those of the shadow tables. Streams that are only
+/// behind are not counted. The statement takes the range as often as [`ranges_in_differing`] says.
 pub(super) fn differing(projection: &dyn AnyProjection, up_to: &str) -> String {
     let rows = projection.row_table();
     let (live, shadow, key) = (quoted(rows.name), shadow_of(rows), quoted(rows.stream_column()));
@@ -140,7 +141,7 @@ pub(super) fn ranges_in_differing(projection: &dyn AnyProjection) -> usize {
     2 + usize::from(projection.line_table().is_some())
 }
 
-/// Whether two rows differ in a column beside those by which they are found.
+/// Whether two rows differ in a column other than the columns by which they are found.
 fn is_other(one: &str, other: &str, columns: &[Column], found_by: &[&str]) -> String {
     let values: Vec<String> = columns
         .iter()
@@ -150,7 +151,7 @@ fn is_other(one: &str, other: &str, columns: &[Column], found_by: &[&str]) -> St
     if values.is_empty() { "FALSE".to_owned() } else { format!("({})", values.join(" OR ")) }
 }
 
-/// Streams whose row in the tables that were put aside is ahead of the row that queries read.
+/// Streams whose row in the old tables is ahead of the row that queries read. The last swap put the old tables aside.
 pub(super) fn ahead_in_old(table: &Table) -> String {
     let key = quoted(table.stream_column());
     format!(
@@ -161,7 +162,7 @@ pub(super) fn ahead_in_old(table: &Table) -> String {
     )
 }
 
-/// Deletes the early events that the rows have by now.
+/// Deletes the early events that the rows include by now.
 pub(super) fn delete_early(table: &Table) -> String {
     format!(
         "DELETE early FROM early_events AS early JOIN {} AS live \

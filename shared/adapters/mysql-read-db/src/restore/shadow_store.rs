@@ -20,7 +20,7 @@ use super::{NOW_US, corrupt, renew, shadow_sql, unavailable};
 use crate::MySqlReadDb;
 use crate::try_error::server_error_number;
 
-/// ER_NO_SUCH_TABLE
+/// The server's error number ER_NO_SUCH_TABLE.
 const NO_SUCH_TABLE: u16 = 1146;
 
 #[async_trait]
@@ -42,8 +42,8 @@ impl ShadowStore for MySqlReadDb {
         connection.answered(Ok(stage))
     }
 
-    /// A statement that makes or drops a table commits the transaction that it is in. So one connection holds the lock by
-    /// which nobody takes the lease over, and another makes the tables.
+    /// A statement that makes or drops a table commits its own transaction. So two connections are used. One holds the
+    /// lock that keeps other workers from taking the lease over. The other makes the tables.
     async fn prepare(
         &self,
         job: &RestoreJob,
@@ -57,12 +57,12 @@ impl ShadowStore for MySqlReadDb {
         let mut making = RestoringConnection::of(&self.pool).await?;
         for set in [TableSet::Old, TableSet::Shadow] {
             tables::drop_set(&mut making, &tables, set).await?;
-            // Large tables may take so long to drop that the server has let go of the lock.
+            // Large tables may take so long to drop that the server has released the lock.
             renew(&mut transaction, job, 0).await?;
         }
         tables::make_shadow(&mut making, &tables, job.id).await?;
         making.answered(Ok(()))?;
-        // Those of restores that have ended are of no more use.
+        // Ranges of restores that have ended are no longer needed.
         sqlx::query("DELETE FROM restore_ranges").execute(&mut *transaction).await.map_err(unavailable)?;
         for (number, range) in (0_u32..).zip(ranges) {
             sqlx::query(
@@ -95,7 +95,7 @@ impl ShadowStore for MySqlReadDb {
         renew(&mut transaction, job, 0).await?;
         let tables = tables_of(&job.scope);
         let mut renaming = RestoringConnection::of(&self.pool).await?;
-        // One that was killed in here has done so much already.
+        // A worker that was killed at this point has already renamed the tables.
         let is_renamed = tables::is_marked(&mut renaming, &tables, TableSet::Shadow, job.id).await?;
         let set = if is_renamed { TableSet::Shadow } else { TableSet::Old };
         if !tables::fits(&mut renaming, &tables, set).await? {
@@ -283,7 +283,7 @@ impl ShadowStore for MySqlReadDb {
     }
 }
 
-/// A range that has no end reaches to the last of all ids.
+/// The first and the last id of a range. A range without an end reaches to the last of all ids.
 fn bounds(range: StreamRange) -> (Uuid, Uuid) {
     (range.from.map_or_else(Uuid::nil, |from| from.0), range.before.map_or_else(Uuid::max, |before| before.0))
 }

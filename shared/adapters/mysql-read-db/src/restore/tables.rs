@@ -31,22 +31,24 @@ pub(super) fn tables_of(scope: &[&'static dyn AnyProjection]) -> Vec<&'static Ta
     scope.iter().flat_map(|projection| projection.tables()).collect()
 }
 
-/// A column as far as rows have to fit it: its name, type, collation, whether it takes NULL, the expression that generates it.
+/// The properties of a column that its rows must fit: its name, type, collation, whether it takes NULL, and the
+/// expression that generates it.
 type Column = (String, String, String, String, String);
-/// A column's place in an index: the index's name, the place, the column, how much of it, whether the index takes repeats.
+/// A column's place in an index: the index's name, the place, the column, the length of the indexed part, and whether
+/// the index takes repeats.
 type IndexColumn = (String, i64, String, i64, i64);
 
 async fn run(connection: &mut MySqlConnection, statement: String) -> Result<(), RestoreStoreError> {
-    // The texts are this module's own. They are not prepared: not every such statement can be.
+    // The texts come from this module alone. They are not prepared, because some of these statements cannot be.
     sqlx::raw_sql(AssertSqlSafe(statement)).execute(connection).await.map(|_| ()).map_err(unavailable)
 }
 
-/// The comment that a restore's tables carry under every name: it names the restore, and moves with the tables.
+/// The comment of a restore's tables. It names the restore, and stays with the tables when they are renamed.
 fn mark_of(id: RestoreId) -> String {
     format!("restore {id}")
 }
 
-/// Makes empty shadow tables with every column, check and index of those that queries read.
+/// Makes empty shadow tables with every column, check and index of the tables that queries read.
 pub(super) async fn make_shadow(
     connection: &mut MySqlConnection,
     tables: &[&Table],
@@ -60,7 +62,7 @@ pub(super) async fn make_shadow(
     mark(connection, tables, TableSet::Shadow, id).await
 }
 
-/// Marks this set as this restore's.
+/// Marks this set of tables as belonging to this restore.
 pub(super) async fn mark(
     connection: &mut MySqlConnection,
     tables: &[&Table],
@@ -73,7 +75,7 @@ pub(super) async fn mark(
     Ok(())
 }
 
-/// Whether this set is this restore's.
+/// Whether this set of tables belongs to this restore.
 pub(super) async fn is_marked(
     connection: &mut MySqlConnection,
     tables: &[&Table],
@@ -97,8 +99,9 @@ pub(super) async fn is_marked(
     Ok(!tables.is_empty())
 }
 
-/// Whether this set is there and has the columns and the indexes of the tables that queries read. Checks are not compared: the
-/// server gives the checks of a copy other names, and rows that a later migration forbids are not written any more.
+/// Whether this set exists and has the columns and the indexes of the tables that queries read. Checks are not
+/// compared. The server gives the checks of a copy other names, and rows that a later migration forbids are no longer
+/// written.
 pub(super) async fn fits(
     connection: &mut MySqlConnection,
     tables: &[&Table],
@@ -153,7 +156,8 @@ pub(super) async fn rename_set(
     run(connection, format!("RENAME TABLE {}", renames.join(", "))).await
 }
 
-/// Puts the tables that queries read aside and the shadow tables in their place: one statement, and so one step.
+/// Puts the tables that queries read aside and the shadow tables in their place. This is one statement, and so one
+/// step.
 pub(super) async fn swap(connection: &mut MySqlConnection, tables: &[&Table]) -> Result<(), RestoreStoreError> {
     let renames: Vec<String> = tables
         .iter()

@@ -3,11 +3,11 @@ use sqlx::{MySql, MySqlConnection, QueryBuilder};
 
 use crate::table_sql::quoted;
 
-/// A statement takes 65,535 values. A statement this long waits for an acknowledgement as `parcels` tells, which is nothing beside
-/// the time that so many rows take.
+/// The number of values of one statement. The servers' limit is 65,535. A statement of this length waits for an
+/// acknowledgement, as `parcels` explains. That wait is small against the time that so many rows take.
 const VALUES_PER_STATEMENT: usize = 20_000;
 
-/// Inserts rows that are not there yet.
+/// Inserts rows that do not exist yet.
 pub(super) async fn insert_rows(
     connection: &mut MySqlConnection,
     table: &Table,
@@ -17,7 +17,7 @@ pub(super) async fn insert_rows(
     let rows_per_statement = (VALUES_PER_STATEMENT / table.columns.len()).max(1);
     for some_rows in rows.chunks(rows_per_statement) {
         let mut insert = insert_of(table, into, some_rows);
-        // Only the statement of a full number of rows comes again and again, and is worth keeping prepared.
+        // Only the statement of a full number of rows is repeated, so only that statement is kept prepared.
         insert.build().persistent(some_rows.len() == rows_per_statement).execute(&mut *connection).await?;
     }
     Ok(())

@@ -9,7 +9,7 @@ use crate::SqliteReadDb;
 #[async_trait]
 impl RestoreLeases for SqliteReadDb {
     async fn take_lease(&self, lease: &Lease) -> Result<LeaseAnswer, RestoreStoreError> {
-        // Mostly no restore runs, and that is known without the write lock.
+        // Mostly no restore runs, and this query shows it without the write lock.
         let running = "SELECT * FROM restores WHERE status = 'running'";
         if sqlx::query(running).fetch_optional(&self.database.readers).await.map_err(unavailable)?.is_none() {
             return Ok(LeaseAnswer::NothingToDo);

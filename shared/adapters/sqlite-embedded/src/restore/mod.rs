@@ -1,10 +1,10 @@
-//! The read database's side of a restore. Every write is a short transaction on the one writing connection, so that the bus comes in
-//! between.
+//! The read database's side of a restore. Every write is a short transaction on the one writing connection, so that the
+//! bus can write in between.
 
 mod leases; // RestoreLeases
 mod locked_stream; // one stream, rebuilt in its place
 mod register; // RestoreRegister
-mod shadow; // the shadow tables, outside of the gate and inside
+mod shadow; // the shadow tables, outside the gate and inside
 mod shadow_sql; // the statements about shadow tables
 mod shadow_store; // ShadowStore
 mod statements; // the statements' texts, for a test
@@ -22,7 +22,7 @@ fn unavailable(error: sqlx::Error) -> RestoreStoreError {
         return corrupt(error);
     }
     let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
-    // The lower eight bits are the code proper: 5 is SQLITE_BUSY and 6 SQLITE_LOCKED.
+    // The lower eight bits are the basic code: 5 is SQLITE_BUSY and 6 SQLITE_LOCKED.
     if code.is_some_and(|code| matches!(code & 0xff, 5 | 6)) {
         return RestoreStoreError::Busy;
     }
@@ -41,8 +41,8 @@ fn lease_end_us(lease: &Lease) -> i64 {
     now_us().saturating_add(i64::try_from(lease.duration.as_micros()).unwrap_or(i64::MAX))
 }
 
-/// Moves the lease's end and counts these events; fails where the lease is another's, or the restore has ended. The
-/// transaction around it is what keeps a worker that was thought dead from writing.
+/// Moves the lease's end and counts these events. Fails if another worker has the lease, or if the restore has ended.
+/// The transaction around it keeps a worker that was thought dead from writing.
 async fn renew(connection: &mut SqliteConnection, job: &RestoreJob, events: u64) -> Result<(), RestoreStoreError> {
     renew_lease(connection, job.id, &job.lease, events).await
 }
@@ -71,7 +71,8 @@ fn stream_from(text: Option<String>) -> Result<Option<StreamId>, RestoreStoreErr
     text.map(|text| Uuid::try_parse(&text).map(StreamId).map_err(corrupt)).transpose()
 }
 
-/// The bounds of a range as the ids' texts are compared: behind every digit where it has no end.
+/// The bounds of a range, for comparison with the ids' texts. A range without an end gets a bound that sorts after
+/// every digit.
 fn bounds(range: cqrs::StreamRange) -> (String, String) {
     let from = range.from.map_or_else(String::new, |from| from.to_string());
     (from, range.before.map_or_else(|| "~".to_owned(), |before| before.to_string()))

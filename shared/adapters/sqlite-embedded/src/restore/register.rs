@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{corrupt, now_us, unavailable};
 use crate::SqliteReadDb;
 
-/// A restore that ends just now stands in the way of an insert, and is not found afterwards.
+/// The number of tries. A restore that ends at this moment can refuse an insert and then be missing from the search.
 const MAX_TRIES: u32 = 3;
 
 #[async_trait]

@@ -15,7 +15,7 @@ use crate::SqliteReadDb;
 use crate::sqlite_cells::{STREAMS_PER_STATEMENT, insert_rows, read, read_behind};
 use crate::version_column::version_to_column;
 
-/// The shadow tables outside of the gate: each call is by itself.
+/// The shadow tables outside the gate: each call is a transaction of its own.
 pub(super) struct OpenShadow {
     pub(super) read_db: SqliteReadDb,
     pub(super) job: RestoreJob,
@@ -122,7 +122,7 @@ impl ClosedGate for SqliteGate {
     }
 }
 
-/// Records which version the rows are of that queries read from now on, and which version was put aside.
+/// Records the version of the rows that queries read from now on, and the version that was put aside.
 async fn record_versions(connection: &mut SqliteConnection, job: &RestoreJob) -> Result<(), RestoreStoreError> {
     let kind: String = sqlx::query_scalar("SELECT kind FROM restores WHERE restore_id = ?")
         .bind(job.id.to_string())

@@ -60,8 +60,8 @@ pub(super) fn select_range(table: &Table) -> String {
     )
 }
 
-/// Streams of which the row, or an early event, is ahead of the shadow table's row: after ?1, at most ?2, of the projection ?3. The
-/// answer has the stream, the two versions, and the shadow table's row.
+/// Streams whose row, or an early event, is ahead of the shadow table's row: after ?1, at most ?2, of the projection
+/// ?3. The answer has the stream, the two versions, and the shadow table's row.
 pub(super) fn behind(table: &Table) -> String {
     let (live, shadow, key) = (quoted(table.name), shadow_of(table), quoted(table.stream_column()));
     let live_has_a_place = has_a_place(&format!("live.{key}"));
@@ -91,8 +91,8 @@ pub(super) fn behind(table: &Table) -> String {
     )
 }
 
-/// The number of streams of a range, from ?1 and before ?2, whose rows or lines differ from those of the shadow tables, without those
-/// that are only behind.
+/// The number of streams of a range, from ?1 and before ?2, whose rows or lines differ from those of the shadow tables.
+/// Streams that are only behind are not counted.
 pub(super) fn differing(projection: &dyn AnyProjection) -> String {
     let rows = projection.row_table();
     let (live, shadow, key) = (quoted(rows.name), shadow_of(rows), quoted(rows.stream_column()));
@@ -128,7 +128,7 @@ pub(super) fn differing(projection: &dyn AnyProjection) -> String {
     format!("SELECT COUNT(*) FROM ({})", parts.join(" UNION "))
 }
 
-/// Whether two rows differ in a column beside those by which they are found.
+/// Whether two rows differ in a column other than the columns by which they are found.
 fn is_other(one: &str, other: &str, columns: &[Column], found_by: &[&str]) -> String {
     let values: Vec<String> = columns
         .iter()
@@ -138,7 +138,7 @@ fn is_other(one: &str, other: &str, columns: &[Column], found_by: &[&str]) -> St
     if values.is_empty() { "FALSE".to_owned() } else { format!("({})", values.join(" OR ")) }
 }
 
-/// Deletes the early events that the rows have by now.
+/// Deletes the early events that the rows include by now.
 pub(super) fn delete_early(table: &Table) -> String {
     format!(
         "DELETE FROM early_events WHERE projection = ? AND EXISTS (SELECT 1 FROM {} AS live \

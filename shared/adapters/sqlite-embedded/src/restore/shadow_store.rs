@@ -20,7 +20,7 @@ use crate::SqliteReadDb;
 use crate::sqlite_cells::read;
 
 impl SqliteReadDb {
-    /// IMMEDIATE: the rows that are read here decide the writes, so the write lock is taken first.
+    /// IMMEDIATE takes the write lock first, because the rows that are read here decide the writes.
     pub(super) async fn begin_restoring(&self) -> Result<Transaction<'static, Sqlite>, RestoreStoreError> {
         self.database.writer.begin_with("BEGIN IMMEDIATE").await.map_err(unavailable)
     }
@@ -68,7 +68,7 @@ impl ShadowStore for SqliteReadDb {
         let tables = tables_of(&job.scope);
         tables::drop_set(&mut transaction, &tables, TableSet::Old).await?;
         tables::make_shadow(&mut transaction, &tables, job.id).await?;
-        // Those of restores that have ended are of no more use.
+        // Ranges of restores that have ended are no longer needed.
         sqlx::query("DELETE FROM restore_ranges").execute(&mut *transaction).await.map_err(unavailable)?;
         for (number, range) in (0_u32..).zip(ranges) {
             sqlx::query(
@@ -126,7 +126,7 @@ impl ShadowStore for SqliteReadDb {
         Box::new(OpenShadow { read_db: self.clone(), job: job.clone() })
     }
 
-    /// The rows are read, and the sum is computed here: SQLite has no function for it.
+    /// The rows are read and the sum is computed here, because SQLite has no function for it.
     async fn held(&self, job: &RestoreJob, range: StreamRange) -> Result<RowsChecksum, RestoreStoreError> {
         let (from, before) = bounds(range);
         let mut held = RowsChecksum::default();
@@ -183,7 +183,7 @@ impl ShadowStore for SqliteReadDb {
         transaction.commit().await.map_err(unavailable)
     }
 
-    /// A worker that vanishes here is a process that ends, and then the file is free.
+    /// A worker that disappears here is a process that ends. Then the file is free.
     async fn close_gate(
         &self,
         job: &RestoreJob,
@@ -194,7 +194,7 @@ impl ShadowStore for SqliteReadDb {
         Ok(Box::new(SqliteGate { transaction, job: job.clone() }))
     }
 
-    /// None: the gate and the swap are one transaction, which is done whole or not at all.
+    /// No stream is ahead: the gate and the swap are one transaction, which is done completely or not at all.
     async fn ahead_in_old(
         &self,
         _: &'static dyn AnyProjection,

@@ -35,11 +35,11 @@ pub(super) fn tables_of(scope: &[&'static dyn AnyProjection]) -> Vec<&'static Ta
 }
 
 async fn run(connection: &mut SqliteConnection, statement: String) -> Result<(), RestoreStoreError> {
-    // The texts are this module's own, and those by which the tables were made.
+    // The texts come from this module, and from the statements that made the tables.
     sqlx::query(AssertSqlSafe(statement)).execute(connection).await.map(|_| ()).map_err(unavailable)
 }
 
-/// Empty shadow tables with every column, check and index of those that queries read.
+/// Makes empty shadow tables with every column, check and index of the tables that queries read.
 pub(super) async fn make_shadow(
     connection: &mut SqliteConnection,
     tables: &[&Table],
@@ -60,16 +60,16 @@ pub(super) async fn make_shadow(
     Ok(())
 }
 
-/// An index, whatever restore made it.
+/// An index that a migration or any restore made.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Index {
     own_name: String,
     unique: &'static str,
-    /// And all that stands behind them.
+    /// The rest of the statement: the columns and all text after them.
     columns: String,
 }
 
-/// Those of a table that were made by a statement of their own, by name.
+/// The indexes of a table that were made by statements of their own, in the order of their names.
 async fn indexes_of(connection: &mut SqliteConnection, name: &str) -> Result<Vec<Index>, RestoreStoreError> {
     let indexes: Vec<(String, String)> =
         sqlx::query_as("SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = ? AND sql NOT NULL")
@@ -89,7 +89,8 @@ async fn indexes_of(connection: &mut SqliteConnection, name: &str) -> Result<Vec
     Ok(indexes)
 }
 
-/// What stands behind the name where a table is made: its columns and checks. None where there is no such table.
+/// The text after the name in the statement that made a table: its columns and checks. `None` if there is no such
+/// table.
 async fn form_of(connection: &mut SqliteConnection, name: &str) -> Result<Option<String>, RestoreStoreError> {
     let sql: Option<String> = sqlx::query_scalar("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?")
         .bind(name)
@@ -103,7 +104,7 @@ fn from_bracket(sql: &str) -> &str {
     sql.find('(').map_or("", |at| &sql[at..])
 }
 
-/// Whether this set is there and of the form of those that queries read, indexes and all.
+/// Whether this set exists and has the form of the tables that queries read, including the indexes.
 pub(super) async fn fits(
     connection: &mut SqliteConnection,
     tables: &[&Table],

@@ -11,17 +11,17 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// Counts.
+/// An aggregate that counts.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counter {
     pub count: u64,
 }
 
-/// It went up by this much.
+/// The counter went up by this number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Counted(pub u64);
 
-/// It goes no higher.
+/// The counter cannot go higher.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("it is full")]
 pub struct Full;
@@ -58,7 +58,7 @@ impl AggregateRoot for Counter {
     }
 }
 
-/// Counts by each of these in turn, all in one commit.
+/// Counts by each of these numbers in turn, all in one commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CountBy(pub Vec<u64>);
 
@@ -80,12 +80,12 @@ impl CommandHandler<CountBy> for CountByHandler {
     }
 }
 
-/// Counters on this database, and no bus.
+/// A handler of counters on this database, without a bus.
 pub fn counters(repository: Arc<dyn EventStoreRepository>) -> EventSourcingHandler<Counter> {
     EventSourcingHandler::new(repository, Arc::new(NoBus))
 }
 
-/// A bus that takes everything and tells nobody.
+/// A bus that takes every commit and delivers none.
 pub struct NoBus;
 
 #[async_trait]
@@ -95,7 +95,7 @@ impl EventPublisher for NoBus {
     }
 }
 
-/// A bus that takes nothing.
+/// A bus that takes no commit.
 pub struct BusThatIsAway;
 
 #[async_trait]
@@ -106,7 +106,7 @@ impl EventPublisher for BusThatIsAway {
     }
 }
 
-/// The one counter.
+/// The stream of the only counter.
 pub fn stream_id() -> StreamId {
     StreamId(Uuid::from_u128(7))
 }
@@ -124,7 +124,7 @@ pub fn at(issued_at: &str, command: CountBy) -> CommandEnvelope<CountBy> {
     CommandEnvelope { command, context }
 }
 
-/// A time.
+/// Parses a time.
 pub fn time(text: &str) -> Timestamp {
     text.parse().expect("an RFC 3339 time")
 }

@@ -1,5 +1,5 @@
-//! What a dispatcher does around a handler. The clock stands still but for the waiting, so that no test here
-//! takes time.
+//! Tests of the work that a dispatcher does around a handler. The clock moves only while a test waits, so the tests
+//! take no real time.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -36,7 +36,7 @@ async fn given_another_writer_that_is_always_first_then_the_tries_are_bounded_an
     let result = dispatcher.dispatch(at(NOON, CountBy(vec![1]))).await;
     assert!(matches!(result, Err(CommandError::Conflict)), "{result:?}");
     assert_eq!(event_store.appends(), 1 + 5);
-    // 2 + 4 + 8 + 8 + 8 ms, to each of which up to as much again is added at random; the clock counts whole ms.
+    // The waits are 2 + 4 + 8 + 8 + 8 ms. Each gets up to the same time again, at random. The clock counts whole ms.
     let waited = began_at.elapsed();
     assert!((Duration::from_millis(30)..=Duration::from_millis(65)).contains(&waited), "{waited:?}");
     // The next command has all its tries again.
@@ -90,7 +90,7 @@ async fn given_retries_that_take_longer_than_the_deadline_then_the_deadline_ends
     assert_eq!(began_at.elapsed(), timeout);
 }
 
-/// Loses a few races, then counts.
+/// A handler that loses a few races, then counts.
 struct WinsAfter {
     lost_races: usize,
     tried: AtomicUsize,
@@ -136,7 +136,7 @@ async fn given_a_few_lost_races_then_each_try_loads_anew_and_the_last_one_is_don
     assert_eq!(event_store.behind.commits().len(), 1);
 }
 
-/// Never ends.
+/// A handler that never ends.
 struct Stuck;
 
 impl CommandHandler<CountBy> for Stuck {
@@ -147,7 +147,7 @@ impl CommandHandler<CountBy> for Stuck {
     }
 }
 
-/// How many.
+/// A query for the count.
 #[derive(Debug, Clone)]
 struct HowMany;
 

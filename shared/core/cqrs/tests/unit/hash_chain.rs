@@ -1,4 +1,4 @@
-//! What a commit's hash covers, and how the commits of a stream hang together.
+//! Tests of the data that a commit's hash covers, and of the chain of a stream's commits.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -44,8 +44,7 @@ fn draft() -> CommitDraft {
     }
 }
 
-/// The form that is hashed, letter by letter. Hashes are stored for ever: a change here makes every stored
-/// commit look damaged.
+/// The hashed form, letter by letter. Hashes are stored for ever: a change here makes every stored commit look damaged.
 #[test]
 fn the_hash_is_that_of_the_draft_as_canonical_json() {
     let canonical = concat!(
@@ -67,10 +66,10 @@ fn the_hash_is_that_of_the_draft_as_canonical_json() {
     assert_eq!(draft.clone().seal(), Commit { hash: draft.hash(), draft });
 }
 
-/// One change a field, and one for every part of a field that has parts.
+/// One changed draft for each field, and one for each part of a field that has parts.
 fn changed_drafts() -> Vec<(&'static str, CommitDraft)> {
     let draft = draft();
-    // Named one by one, so that a new field does not compile here until it has its changes below.
+    // All fields are named, so that a new field does not compile here until it has its changes below.
     let CommitDraft {
         stream_id: _,
         aggregate_type: _,

@@ -1,7 +1,7 @@
-//! The core by itself: a counter for an aggregate, a list for a database, a clock that the test holds.
+//! The core's own tests, with a counter as aggregate, a list as database, and a clock that the test controls.
 
 mod counter; // an aggregate in a few lines
 mod dispatching; // bounded retries, deadlines
-mod hash_chain; // what a commit's hash covers, and how commits hang together
+mod hash_chain; // the data that a commit's hash covers, and the chain of commits
 mod memory; // an event store in memory
-mod saving; // times that never run backwards, the bus, keys that were taken
+mod saving; // times that never run backwards, the bus, keys that were used before

@@ -12,12 +12,12 @@ pub struct MemoryEventStore {
 }
 
 impl MemoryEventStore {
-    /// All commits, in the order in which they came.
+    /// All commits, in the order of arrival.
     pub fn commits(&self) -> MutexGuard<'_, Vec<Commit>> {
         self.commits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How often a stream's newest commit was asked for.
+    /// The number of reads of a stream's newest commit.
     pub fn loads(&self) -> usize {
         self.reads.load(Ordering::SeqCst)
     }
@@ -75,7 +75,7 @@ pub struct AlwaysTaken {
 }
 
 impl AlwaysTaken {
-    /// How many commits were tried.
+    /// The number of commits that were tried.
     pub fn appends(&self) -> usize {
         self.appends.load(Ordering::SeqCst)
     }

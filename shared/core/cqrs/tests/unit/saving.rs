@@ -1,4 +1,4 @@
-//! Load, decide, save: what is stored, and what is answered.
+//! Tests of loading, deciding and saving: the stored data and the answers.
 
 use std::sync::Arc;
 

@@ -3,52 +3,52 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 /// A failed batch as AWS writes it to a Kafka topic for failures, member for member
-/// (<https://docs.aws.amazon.com/lambda/latest/dg/kafka-on-failure-destination.html#kafka-ofd-record-format>). It says why the
-/// records failed, and holds them in the event that held them. The message's key is the record's key.
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/kafka-on-failure-destination.html#kafka-ofd-record-format>). It gives
+/// the reason of the failure, and holds the records in their event. The message's key is the record's key.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DeadLetter {
-    /// About the invocations.
+    /// Facts about the invocations.
     pub request_context: RequestContext,
-    /// About the last answer.
+    /// Facts about the last answer.
     #[serde(default)]
     pub response_context: ResponseContext,
     /// The version of this form.
     pub version: String,
-    /// When the records were given up.
+    /// The time at which the records were given up.
     pub timestamp: String,
-    /// About the batch.
+    /// Facts about the batch.
     #[serde(rename = "KafkaBatchInfo")]
     pub kafka_batch_info: BatchInfo,
-    /// The event. It is null where it was too large for the topic. The record is then still in the topic that it came from.
+    /// The event. It is null if it was too large for the topic. The record is then still in its original topic.
     pub payload: Option<KafkaEvent<Box<RawValue>>>,
 }
 
-/// About the invocations.
+/// Facts about the invocations.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RequestContext {
     /// The id of this dead letter.
     pub request_id: String,
-    /// The function's ARN, or its name where it has no ARN.
+    /// The function's ARN, or its name if it has no ARN.
     pub function_arn: String,
-    /// Why the records were given up, in AWS's word: see [`Condition`].
+    /// The reason why the records were given up, in AWS's word: see [`Condition`].
     pub condition: String,
-    /// How often the function got the records.
+    /// The number of times that the function got the records.
     pub approximate_invoke_count: u32,
 }
 
-/// Why records were given up.
+/// The reason why records were given up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Condition {
-    /// The records failed as often as they may.
+    /// The records failed as often as is allowed.
     RetriesExhausted,
-    /// The records were older than they may be.
+    /// The records were older than is allowed.
     MaximumRecordAgeExceeded,
 }
 
 impl Condition {
-    /// AWS's word for it.
+    /// AWS's word for the reason.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -58,20 +58,20 @@ impl Condition {
     }
 }
 
-/// About the last answer.
+/// Facts about the last answer.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ResponseContext {
-    /// The status of HTTP.
+    /// The HTTP status.
     pub status_code: u16,
     /// The version of the function.
     pub executed_version: String,
-    /// `Unhandled` where the function failed as a whole. None where the function reported the record.
+    /// `Unhandled` if the function failed as a whole. `None` if the function reported the record.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub function_error: Option<String>,
 }
 
-/// About the batch.
+/// Facts about the batch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BatchInfo {
@@ -85,14 +85,14 @@ pub struct BatchInfo {
     pub record_info: RecordInfo,
 }
 
-/// About one record.
+/// Facts about one record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordInfo {
-    /// Its offset, as a text.
+    /// The record's offset, as a text.
     pub offset: String,
-    /// When the record was written.
+    /// The time at which the record was written.
     pub timestamp: String,
-    /// Its topic and partition, for a letter without a payload. AWS does not have this member.
+    /// The record's topic and partition, for a letter without a payload. AWS does not have this member.
     #[serde(default)]
     pub partition: String,
 }

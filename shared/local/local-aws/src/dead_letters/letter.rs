@@ -38,9 +38,9 @@ impl FromStr for LetterPlace {
 pub struct OpenLetter {
     /// The letter's place.
     pub place: LetterPlace,
-    /// When the letter was written, in milliseconds since 1970.
+    /// The time at which the letter was written, in milliseconds since 1970.
     pub written_at_ms: i64,
-    /// The letter, or why it is not of AWS's form.
+    /// The letter, or the reason why it does not have AWS's form.
     pub letter: Result<DeadLetter, String>,
 }
 
@@ -48,7 +48,7 @@ impl OpenLetter {
     /// The records that the letter holds.
     ///
     /// # Errors
-    /// Why the letter holds no records that can be read.
+    /// The reason why the letter holds no readable records.
     pub fn records(&self) -> Result<Vec<WholeRecord>, String> {
         let letter = self.letter.as_ref().map_err(Clone::clone)?;
         let Some(payload) = &letter.payload else {

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{LetterPlace, OpenLetter};
 
-/// One record of an open letter, for a list. Serialized it is a line for programs.
+/// One record of an open letter, for a list. In serialized form it is a line for programs.
 #[derive(Debug, Serialize)]
 pub struct LetterLine {
     letter: String,
@@ -20,8 +20,8 @@ pub struct LetterLine {
 
 /// The lines of these letters, one for each record. A letter whose records cannot be read has one line.
 ///
-/// The event's type, subject and sequence are taken from the headers that CloudEvents' Kafka binding defines. `defect` tells what
-/// the application itself finds wrong with a record. Where it finds nothing, the line refers to the function's log.
+/// The event's type, subject and sequence come from the headers that CloudEvents' Kafka binding defines. `defect` gives
+/// the fault that the application itself finds in a record. If it finds none, the line refers to the function's log.
 #[must_use]
 pub fn letter_lines(letters: &[OpenLetter], defect: &dyn Fn(&WholeRecord) -> Option<String>) -> Vec<LetterLine> {
     let now_ms = Timestamp::now().unix_millis();
@@ -49,7 +49,7 @@ pub fn letter_lines(letters: &[OpenLetter], defect: &dyn Fn(&WholeRecord) -> Opt
 }
 
 fn line_of(letter: LetterPlace, record: &WholeRecord, reason: String, age_seconds: i64) -> LetterLine {
-    // The record may be damaged, so what is no UTF-8 is replaced.
+    // The record may be damaged, so bytes that are not UTF-8 are replaced.
     let text = |name| record.header(name).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
     LetterLine {
         letter: letter.to_string(),

@@ -17,9 +17,9 @@ use super::letter::{LetterPlace, OpenLetter};
 
 /// The header of a mark. It names the letter that has been redriven. Topics hold marks under this name, so it cannot change.
 const REDRIVEN: &str = "passbook-redriven";
-/// How long one request may take, with the search for a broker.
+/// The time limit of one request, including the search for a broker.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
-/// How long the next record of a topic may take to come.
+/// The time limit for the next record of a topic.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The open letters of the connection's dead-letter topic, in the order of their places.
@@ -37,7 +37,7 @@ fn read(connection: &KafkaConnection) -> Result<Vec<OpenLetter>, DeadLettersErro
     let topic = connection.dead_letter_topic();
     let failed = |source| DeadLettersError::Kafka { doing: format!("the topic {topic} cannot be read"), source };
     let consumer: BaseConsumer<KafkaClientContext> = client_config(connection)
-        // The client asks for a group's name. Nothing is committed under it.
+        // The client requires a group's name. Nothing is committed under it.
         .set("group.id", "passbook-dead-letters")
         .set("enable.auto.commit", "false")
         .set("enable.partition.eof", "true")

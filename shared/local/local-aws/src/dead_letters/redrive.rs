@@ -9,17 +9,17 @@ use rdkafka::util::Timeout;
 use super::letter_topic::{mark_redriven, open_letters};
 use super::{DeadLettersError, LetterPlace, OpenLetter};
 
-/// How long the brokers may take to acknowledge a record.
+/// The time limit for the brokers to acknowledge a record.
 const MESSAGE_TIMEOUT_MS: &str = "30000";
 
-/// What has been done, told while it is done.
+/// A finished step, reported during the work.
 #[derive(Debug)]
 pub enum RedriveStep<'a> {
     /// A letter stays open: its records cannot be read.
     LeftOpen {
         /// The letter.
         letter: LetterPlace,
-        /// Why its records cannot be read.
+        /// The reason why its records cannot be read.
         reason: &'a str,
     },
     /// A record is in its topic again, and its letter is marked.
@@ -31,16 +31,16 @@ pub enum RedriveStep<'a> {
     },
 }
 
-/// How many letters were redriven and left open.
+/// The numbers of letters that were redriven and left open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Redriven {
-    /// Letters whose records were published again.
+    /// The number of letters whose records were published again.
     pub redriven: usize,
-    /// Letters whose records cannot be read.
+    /// The number of letters whose records cannot be read.
     pub left_open: usize,
 }
 
-/// Publishes the records of these letters again, or of all open letters where none is chosen.
+/// Publishes the records of these letters again. If no letter is chosen, it does so for all open letters.
 ///
 /// # Errors
 /// See [`DeadLettersError`]. A chosen letter whose records cannot be read is an error, and then no letter is redriven.
@@ -65,7 +65,7 @@ pub async fn redrive(
             Err(reason) => return Err(DeadLettersError::NotRedrivable { letter: letter.place, reason }),
         }
     }
-    // Letters are sorted by the places that their records came from, so that the records of a stream are in order again.
+    // Letters are sorted by the original places of their records, so that the records of a stream are in order again.
     letters.sort_by(|(_, one), (_, other)| origin(one).cmp(&origin(other)));
     let redriven = letters.len();
     publish(connection, letters, on_step).await?;
@@ -101,8 +101,9 @@ async fn publish(
     Ok(())
 }
 
-/// Sends the record to its original partition, so that it stays with the other events of its stream. Its time is new: a record
-/// that was given up for its age would otherwise be given up again at once. The event in it keeps its own time.
+/// Sends the record to its original partition, so that it stays with the other events of its stream. Its time is new.
+/// Otherwise a record that was given up for its age would be given up again at once. The event in it keeps its own
+/// time.
 async fn send(producer: &FutureProducer<KafkaClientContext>, record: &WholeRecord) -> Result<(), KafkaError> {
     let headers =
         record.headers.iter().fold(OwnedHeaders::new_with_capacity(record.headers.len()), |headers, (name, value)| {

@@ -7,17 +7,17 @@ use tokio::time::Instant;
 use super::MappingSettings;
 use super::record::Record;
 
-/// The records of one partition that are not done, in their order, and how they are tried next.
+/// The unfinished records of one partition, in their order, and the plan for their next try.
 #[derive(Debug)]
 pub(crate) struct Backlog {
     records: VecDeque<Record>,
-    /// The offset behind the last record that was ever in the backlog.
+    /// The offset after the last record that was ever in the backlog.
     end_offset: i64,
-    /// How many of the records the next invocation takes.
+    /// The number of records that the next invocation takes.
     next_length: usize,
-    /// How often the function erred with that number of records.
+    /// The number of times that the function failed with that number of records.
     vain_invocations: u32,
-    /// How often the function has reported a record as failed, by offset.
+    /// The number of times that the function has reported a record as failed, by offset.
     reported: HashMap<i64, u32>,
     pauses: ExponentialBackoff,
     due: Instant,
@@ -31,7 +31,7 @@ pub(crate) struct GivenUp {
 }
 
 impl Backlog {
-    /// For records that have not been delivered yet. There is at least one.
+    /// A backlog of records that have not been delivered yet. There is at least one.
     pub(crate) fn new(records: Vec<Record>, settings: &MappingSettings) -> Self {
         Self {
             end_offset: records.last().map_or(0, |record| record.offset + 1),
@@ -54,17 +54,17 @@ impl Backlog {
         self.records.is_empty()
     }
 
-    /// When the partition may be tried again.
+    /// The time from which the partition may be tried again.
     pub(crate) const fn due(&self) -> Instant {
         self.due
     }
 
-    /// Everything before this offset is done.
+    /// The offset before which every record is finished.
     pub(crate) fn first_offset(&self) -> i64 {
         self.records.front().map_or(self.end_offset, |record| record.offset)
     }
 
-    /// The records that the next invocation takes: at least one, however large.
+    /// The records that the next invocation takes. It takes at least one, of any size.
     pub(crate) fn next(&self, max_bytes: usize) -> impl Iterator<Item = &Record> {
         let mut bytes = 0;
         self.records.iter().take(self.next_length).take_while(move |record| {
@@ -81,7 +81,8 @@ impl Backlog {
         self.give_up(usize::MAX, is_expired, 0)
     }
 
-    /// The function answered the first `delivered` records, of which these failed. Returns the records that are given up.
+    /// Handles the function's answer to the first `delivered` records, of which these failed. Returns the records that
+    /// are given up.
     pub(crate) fn answered(
         &mut self,
         delivered: usize,
@@ -112,10 +113,10 @@ impl Backlog {
         given_up
     }
 
-    /// The function erred with the first `delivered` records. Returns the records that are given up.
+    /// Handles a failure of the function with the first `delivered` records. Returns the records that are given up.
     pub(crate) fn erred(&mut self, delivered: usize, settings: &MappingSettings) -> Vec<GivenUp> {
         if settings.bisect_batch_on_function_error && delivered > 1 {
-            // The next invocation shows which half it was. A pause would only delay that.
+            // The next invocation shows which half caused the failure. A pause would only delay that.
             self.next_length = delivered.div_ceil(2);
             self.vain_invocations = 0;
             return Vec::new();
@@ -133,8 +134,8 @@ impl Backlog {
         Vec::new()
     }
 
-    /// The function was not reached, or it erred with a batch that also held other partitions' records. Nothing is counted against
-    /// the records of this partition.
+    /// Plans the next try without counting a failure. The function was not reached, or it failed with a batch that also
+    /// held other partitions' records.
     pub(crate) fn not_to_blame(&mut self, must_wait: bool) {
         if must_wait {
             self.pause();
@@ -233,7 +234,7 @@ mod tests {
         let mut delivered = Vec::new();
         let mut given_up = Vec::new();
         let mut invocations = 0;
-        // when: the function cannot bear the record 70
+        // when: the function fails at the record 70
         while !backlog.is_empty() {
             invocations += 1;
             let batch = next(&backlog);
@@ -269,9 +270,9 @@ mod tests {
             assert!(backlog.erred(1, &settings).is_empty());
         }
         let pause = backlog.due() - Instant::now();
-        // With jitter up to twice as long.
+        // Jitter makes the pause up to twice as long.
         assert!(pause > Duration::from_secs(9) && pause < Duration::from_secs(21), "{pause:?}");
-        // A success begins anew.
+        // After a success the count begins anew.
         backlog.push(record(1));
         backlog.answered(1, &BTreeSet::new(), &settings);
         assert!(backlog.due() <= Instant::now());
@@ -282,7 +283,7 @@ mod tests {
     #[test]
     fn what_the_next_invocation_takes_fits_and_is_at_least_one_record() {
         let backlog = backlog(0..5);
-        // Each is 12 bytes and a comma.
+        // Each record is 12 bytes and a comma.
         assert_eq!(backlog.next(39).count(), 3);
         assert_eq!(backlog.next(1).count(), 1);
     }

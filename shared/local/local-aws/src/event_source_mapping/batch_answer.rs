@@ -7,7 +7,7 @@ use super::record::Source;
 /// The offsets of the failed records, by partition.
 pub(crate) type Failures = BTreeMap<i32, BTreeSet<i64>>;
 
-/// Why a mapping cannot act on an answer. As on AWS the whole batch has then failed
+/// The reason why a mapping cannot act on an answer. As on AWS the whole batch has then failed
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/kafka-retry-configurations.html#kafka-partial-batch-response>).
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum AnswerError {
@@ -40,7 +40,7 @@ pub(crate) fn failures(
     let mut failures = Failures::new();
     for failure in listed {
         let identifier = &failure["itemIdentifier"];
-        // AWS's page has had both names.
+        // AWS's documentation has had both names.
         let partition = identifier["topic-partition"].as_str().or_else(|| identifier["partition"].as_str());
         let (Some(name), Some(offset)) = (partition, identifier["offset"].as_i64()) else {
             return Err(AnswerError::OtherForm);

@@ -17,18 +17,18 @@ pub(crate) struct BatchInvoker {
     pub max_payload_bytes: usize,
 }
 
-/// What an invocation came to.
+/// The result of an invocation.
 pub(crate) enum Outcome {
     /// The function answered, and these records failed.
     Answered(Failures),
-    /// The function failed, or gave no answer that can be acted on.
+    /// The function failed, or its answer cannot be used.
     Erred,
-    /// The function was not invoked. No record is to blame.
+    /// The function was not invoked. No record is the cause.
     NotInvoked,
 }
 
 impl BatchInvoker {
-    /// Which records the next invocation takes of these partitions.
+    /// The records that the next invocation takes from these partitions.
     pub(crate) fn next_of(&self, batch: &BTreeMap<i32, Backlog>) -> Delivered {
         let offsets = |backlog: &Backlog| backlog.next(self.max_payload_bytes).map(|record| record.offset).collect();
         batch.iter().map(|(partition, backlog)| (*partition, offsets(backlog))).collect()

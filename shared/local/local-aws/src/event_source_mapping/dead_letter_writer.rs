@@ -16,7 +16,7 @@ use super::record::Source;
 use super::stop::{Abandoned, Stop};
 use crate::dead_letters::{BatchInfo, Condition, DeadLetter, RecordInfo, RequestContext, ResponseContext};
 
-/// The longest letter that the client sends. The broker says how long a letter the topic takes.
+/// The longest letter that the client sends. The broker decides how long a letter in the topic may be.
 const MAX_LETTER_BYTES: &str = "20000000";
 
 /// Writes dead letters.
@@ -37,7 +37,7 @@ impl DeadLetterWriter {
     ) -> Result<Self, KafkaError> {
         let producer = client_config(connection)
             .set("enable.idempotence", "true")
-            // Base64 and lists of numbers make a record a good deal longer. Compressed it is not.
+            // Base64 and lists of numbers make a record much longer. Compression removes the difference.
             .set("compression.type", "gzip")
             .set("message.max.bytes", MAX_LETTER_BYTES)
             .create_with_context(client_context(connection))?;
@@ -51,7 +51,7 @@ impl DeadLetterWriter {
         })
     }
 
-    /// Writes the records that were given up and waits until the brokers have them, however often that must be tried. Their
+    /// Writes the records that were given up and waits until the brokers have them, with as many tries as needed. Their
     /// offsets are passed afterwards.
     pub(crate) async fn write_all(
         &self,
@@ -71,7 +71,7 @@ impl DeadLetterWriter {
             let written = write.retry(pauses).sleep(sleep).notify(|error, pause| {
                 tracing::error!(partition, offset, %error, ?pause, "a dead letter could not be written");
             });
-            // It is tried without an end, so that it never fails.
+            // The write is tried without end, so it never fails.
             stop.within_grace(written).await?.map_err(|_| Abandoned)?;
             tracing::error!(partition, offset, condition = condition.as_str(), "record given up: a dead letter");
         }

@@ -10,12 +10,12 @@ use super::record::Record;
 pub(crate) struct Gathered {
     records: Vec<Record>,
     bytes: usize,
-    /// When the batch goes, however few its records are.
+    /// The time at which the batch goes, even with few records.
     window_ends: Option<Instant>,
 }
 
 impl Gathered {
-    /// When the batch goes, however few its records are. None while there are no records.
+    /// The time at which the batch goes, even with few records. `None` while there are no records.
     pub(crate) const fn window_ends(&self) -> Option<Instant> {
         self.window_ends
     }
@@ -75,7 +75,7 @@ mod tests {
         MappingSettings { batch_size: 3, max_payload_bytes: 40, ..MappingSettings::new("function", "group") }
     }
 
-    /// Of 13 bytes, with the comma.
+    /// A record of 13 bytes, with the comma.
     fn record(partition: i32, offset: i64) -> Record {
         let json = to_raw_value(&"0123456789").expect("serializes");
         Record { partition, offset, timestamp_ms: offset, key: None, json }

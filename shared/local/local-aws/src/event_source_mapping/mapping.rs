@@ -16,32 +16,33 @@ use super::record::Source;
 use super::stop::Stop;
 use crate::InvokeClient;
 
-/// How long a poller that does not answer keeps its partitions.
+/// The time after which a silent poller loses its partitions.
 const SESSION_TIMEOUT_MS: &str = "6000";
-/// How long a poller may be busy with one invocation: Lambda's own limit, and a margin.
+/// The longest time that a poller may be busy with one invocation: Lambda's own limit, and a margin.
 const MAX_POLL_INTERVAL_MS: &str = "960000";
 
-/// Brings the records of a topic to a function. Dropped without [`stop`](Self::stop) it ends at once, and the records that it has
-/// not committed are delivered again.
+/// Brings the records of a topic to a function. If it is dropped without [`stop`](Self::stop), it ends at once. The
+/// records that it has not committed are delivered again.
 pub struct EventSourceMapping {
     stop: watch::Sender<bool>,
     pollers: JoinSet<()>,
 }
 
-/// Why a mapping did not start.
+/// The reason why a mapping did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum MappingError {
     /// The topic of dead letters is the topic itself, so that delivering would never end. Handling: name another topic.
     #[error("the dead-letter topic is the events' topic")]
     Recursion,
-    /// The Kafka client cannot use its settings. Handling: set them right and start again.
+    /// The Kafka client cannot use its settings. Handling: correct them and start again.
     #[error("there is no Kafka client for these settings")]
     Client(#[from] KafkaError),
 }
 
 impl EventSourceMapping {
-    /// Starts delivering the records of the connection's topic, from the first record that the group has not done yet. A new group
-    /// begins with the first record of the topic (`TRIM_HORIZON`). Brokers and the function may be away: the mapping waits for them.
+    /// Starts delivering the records of the connection's topic, from the group's first unfinished record. A new group
+    /// begins with the first record of the topic (`TRIM_HORIZON`). Brokers and the function may be away: the mapping
+    /// waits for them.
     ///
     /// # Errors
     /// See [`MappingError`].
@@ -81,7 +82,8 @@ impl EventSourceMapping {
         Ok(Self { stop, pollers })
     }
 
-    /// Stops the mapping. Invocations under way are finished within the settings' grace, and what is done is committed.
+    /// Stops the mapping. Invocations under way are finished within the settings' grace, and finished records are
+    /// committed.
     pub async fn stop(mut self) {
         // Sending fails only when all pollers have ended.
         let _ = self.stop.send(true);

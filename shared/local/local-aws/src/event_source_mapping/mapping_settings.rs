@@ -1,41 +1,43 @@
 use std::time::Duration;
 
-/// How an [`EventSourceMapping`](super::EventSourceMapping) delivers. The parameter of AWS that does the same is in parentheses.
+/// The settings of an [`EventSourceMapping`](super::EventSourceMapping). The AWS parameter with the same effect is in
+/// parentheses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MappingSettings {
     /// The function that gets the records (`FunctionName`).
     pub function_name: String,
-    /// The consumer group, under which Kafka remembers what is done (`ConsumerGroupId`).
+    /// The consumer group, under which Kafka remembers the finished records (`ConsumerGroupId`).
     pub group_id: String,
-    /// How many records a batch has at most (`BatchSize`).
+    /// The largest number of records in a batch (`BatchSize`).
     pub batch_size: usize,
-    /// How long a batch waits for more records (`MaximumBatchingWindowInSeconds`).
+    /// The time that a batch waits for more records (`MaximumBatchingWindowInSeconds`).
     pub batching_window: Duration,
-    /// How many consumers share the partitions (`MinimumPollers`). Each invokes the function by itself.
+    /// The number of consumers that share the partitions (`MinimumPollers`). Each invokes the function by itself.
     pub pollers: usize,
-    /// How often a function that errs gets the same records again before they are given up (`MaximumRetryAttempts`). Without a
-    /// number they come again without an end. AWS itself sets 10 where there is no number but a place for failures.
+    /// The number of times that a failing function gets the same records again before they are given up
+    /// (`MaximumRetryAttempts`). Without a number they come again without end. AWS itself sets 10 if there is no number
+    /// but a destination for failures.
     pub max_retries: Option<u32>,
-    /// How often a record that the function reports as failed is delivered again before it is given up. AWS has one number for
-    /// this and for `max_retries`.
+    /// The number of times that a record reported as failed is delivered again before it is given up. AWS has one
+    /// number for this and for `max_retries`.
     pub max_record_retries: u32,
-    /// How old a record may be and still be delivered (`MaximumRecordAgeInSeconds`).
+    /// The greatest age of a record that is still delivered (`MaximumRecordAgeInSeconds`).
     pub max_record_age: Option<Duration>,
-    /// Whether a function that errs gets half as many records the next time (`BisectBatchOnFunctionError`).
+    /// Whether a function that failed gets half as many records the next time (`BisectBatchOnFunctionError`).
     pub bisect_batch_on_function_error: bool,
-    /// How many bytes an event has at most: Lambda's limit with a margin.
+    /// The largest number of bytes in an event: Lambda's limit with a margin.
     pub max_payload_bytes: usize,
     /// The first pause before records are delivered again. Each further pause is twice as long.
     pub first_pause: Duration,
     /// The longest pause.
     pub longest_pause: Duration,
-    /// How long an invocation under way may still take once the mapping is to stop.
+    /// The time that an invocation under way may still take after the mapping is told to stop.
     pub grace: Duration,
 }
 
 impl MappingSettings {
-    /// Brings records to this function under this consumer group, with what is usual for the rest: batches of up to 500 records
-    /// within 100 ms, one poller, and no end of retries while the function errs.
+    /// Settings for this function and this consumer group, with the usual values for the rest: batches of up to 500
+    /// records within 100 ms, one poller, and no end of retries while the function fails.
     #[must_use]
     pub fn new(function_name: impl Into<String>, group_id: impl Into<String>) -> Self {
         Self {

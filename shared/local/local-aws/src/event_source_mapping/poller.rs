@@ -17,7 +17,8 @@ use super::record::Record;
 use super::stop::{Abandoned, Stop};
 use crate::dead_letters::Condition;
 
-/// One consumer of the group: it takes in records, decides when which partitions are delivered, and commits what is done.
+/// One consumer of the group. It takes in records, decides when to deliver which partitions, and commits finished
+/// records.
 pub(crate) struct Poller {
     consumer: StreamConsumer<PollerContext>,
     topic: String,
@@ -27,9 +28,9 @@ pub(crate) struct Poller {
     stop: Stop,
     /// The next batch.
     gathered: Gathered,
-    /// Partitions with something left to do after a failure. They are paused.
+    /// Partitions with unfinished records after a failure. They are paused.
     backlogs: BTreeMap<i32, Backlog>,
-    /// The offset before which everything is done, by partition.
+    /// The offset before which every record is finished, by partition.
     done: BTreeMap<i32, i64>,
 }
 
@@ -46,7 +47,7 @@ enum Next {
 }
 
 impl Poller {
-    /// With a consumer that has subscribed to the topic.
+    /// A poller with a consumer that has subscribed to the topic.
     pub(crate) fn new(
         consumer: StreamConsumer<PollerContext>,
         invoker: BatchInvoker,
@@ -67,15 +68,15 @@ impl Poller {
         }
     }
 
-    /// Works until the mapping is to stop.
+    /// Works until the mapping must stop.
     pub(crate) async fn run(mut self) {
         while !self.stop.is_asked() && self.step().await.is_ok() {}
         self.forget_revoked();
         let done = self.offsets(&self.done);
         let consumer = self.consumer;
-        // Both wait for the brokers, and block their thread.
+        // Both calls wait for the brokers, and block their thread.
         let left = tokio::task::spawn_blocking(move || {
-            // Once more, since a commit under way ends with the consumer.
+            // The commit is repeated, because a commit under way ends with the consumer.
             if done.count() > 0
                 && let Err(error) = consumer.commit(&done, CommitMode::Sync)
             {
@@ -123,15 +124,15 @@ impl Poller {
                     tracing::error!(%error, "a record could not be written as JSON");
                     Next::Nothing
                 }
-                // librdkafka goes on by itself.
+                // librdkafka recovers by itself.
                 Err(error) => {
                     tracing::warn!(%error, topic = self.topic, "no record for now");
                     Next::Nothing
                 }
             },
         };
-        // This comes before anything else. During the wait, partitions may have been taken away and come back. The record at hand may
-        // then be the first of a partition that begins again after the last commit.
+        // This step comes before all others. During the wait, partitions may have been taken away and come back. The
+        // present record may then be the first of a partition that begins again after the last commit.
         self.forget_revoked();
         match next {
             Next::Stop => Err(Abandoned),
@@ -152,7 +153,8 @@ impl Poller {
         }
     }
 
-    /// A partition with a backlog is paused, but records that its consumer already held may still come.
+    /// Takes in a record. A partition with a backlog is paused, but records that its consumer already held may still
+    /// come.
     fn take_in(&mut self, record: Record) {
         match self.backlogs.get_mut(&record.partition) {
             Some(backlog) => backlog.push(record),
@@ -216,7 +218,7 @@ impl Poller {
         Ok(())
     }
 
-    /// Commits what is done, and pauses the partitions that have something left to do.
+    /// Commits finished records, and pauses the partitions with unfinished records.
     fn settle(&mut self, batch: BTreeMap<i32, Backlog>) {
         let done = batch.iter().map(|(partition, backlog)| (*partition, backlog.first_offset())).collect();
         let (mut pause, mut resume) = (TopicPartitionList::new(), TopicPartitionList::new());

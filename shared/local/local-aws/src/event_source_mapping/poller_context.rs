@@ -9,11 +9,11 @@ use rdkafka::consumer::{BaseConsumer, ConsumerContext, Rebalance};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::{ClientContext, TopicPartitionList};
 
-/// What the driver calls back for a poller's consumer.
+/// The callbacks that the driver uses for a poller's consumer.
 pub(crate) struct PollerContext {
     connection: KafkaClientContext,
     topic: String,
-    /// Partitions that were taken away since the poller last looked.
+    /// Partitions that were taken away since the poller's last check.
     revoked: Mutex<BTreeSet<i32>>,
 }
 

@@ -11,7 +11,7 @@ pub(crate) struct Record {
     pub offset: i64,
     pub timestamp_ms: i64,
     pub key: Option<Vec<u8>>,
-    /// The record as it will stand in the event. It is written once, so that its length is known when batches are cut.
+    /// The record in the event's form. It is written once, so that its length is known when batches are cut.
     pub json: Box<RawValue>,
 }
 
@@ -44,14 +44,15 @@ impl Record {
         })
     }
 
-    /// How many bytes the record adds to an event.
+    /// The number of bytes that the record adds to an event.
     pub(crate) fn bytes(&self) -> usize {
-        // With the comma before it. The margin of the event's limit covers the name of the partition.
+        // The length includes the comma before the record. The margin of the event's limit covers the name of the
+        // partition.
         self.json.get().len() + 1
     }
 }
 
-/// Where records come from.
+/// The origin of records.
 #[derive(Debug, Clone)]
 pub(crate) struct Source {
     pub topic: String,
@@ -64,7 +65,7 @@ impl Source {
         partition_name(&self.topic, partition)
     }
 
-    /// These records as an event. The records of a partition keep their order.
+    /// An event with these records. The records of a partition keep their order.
     pub(crate) fn event<'a>(&self, records: impl Iterator<Item = &'a Record>) -> KafkaEvent<&'a RawValue> {
         let mut by_partition: BTreeMap<String, Vec<&RawValue>> = BTreeMap::new();
         for record in records {
@@ -73,7 +74,7 @@ impl Source {
         self.event_of(by_partition)
     }
 
-    /// This record alone as an event.
+    /// An event with this record alone.
     pub(crate) fn event_of_one(&self, record: &Record) -> KafkaEvent<Box<RawValue>> {
         self.event_of([(self.partition_name(record.partition), vec![record.json.clone()])].into())
     }

@@ -3,15 +3,16 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-/// Tells a poller that the mapping is to stop, and how long work under way may still take.
+/// Tells a poller that the mapping must stop, and limits the time of work under way.
 #[derive(Clone)]
 pub(crate) struct Stop {
-    /// True once the mapping is to stop.
+    /// True once the mapping must stop.
     is_asked: watch::Receiver<bool>,
     grace: Duration,
 }
 
-/// The mapping stopped before the work at hand was done. The work is not committed, and its records are delivered again.
+/// The mapping stopped before the present work was done. The work is not committed, and its records are delivered
+/// again.
 #[derive(Debug)]
 pub(crate) struct Abandoned;
 
@@ -24,9 +25,9 @@ impl Stop {
         *self.is_asked.borrow()
     }
 
-    /// Waits until the mapping is to stop.
+    /// Waits until the mapping must stop.
     pub(crate) async fn asked(&self) {
-        // It fails when the sender is gone, which is a stop, too.
+        // The wait fails when the sender is gone. That is a stop, too.
         let _ = self.is_asked.clone().wait_for(|is_asked| *is_asked).await;
     }
 

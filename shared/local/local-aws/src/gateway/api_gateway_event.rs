@@ -28,7 +28,7 @@ pub fn api_gateway_event(
     let headers = joined_headers(&parts.headers);
     let path_parameters: BTreeMap<&str, &str> =
         path_parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    // API Gateway hands on text as it is, and anything else in base64.
+    // API Gateway hands on text unchanged, and any other body in base64.
     let (body, is_base64_encoded) = match std::str::from_utf8(body) {
         Ok("") => (None, false),
         Ok(text) => (Some(text.to_owned()), false),
@@ -68,9 +68,9 @@ pub fn api_gateway_event(
     event
 }
 
-/// API Gateway joins a header's values by commas. The token is for the authorizer alone, so no function gets it. `Host` and
-/// `X-Forwarded-Proto` are API Gateway's own and never the client's: `lambda_http` makes a URL of the two, and panics where they
-/// make none.
+/// The headers as API Gateway joins them, with commas between a header's values. The token is for the authorizer alone,
+/// so no function gets it. `Host` and `X-Forwarded-Proto` are API Gateway's own and never the client's. `lambda_http`
+/// makes a URL of the two, and panics if they do not give a URL.
 fn joined_headers(headers: &HeaderMap) -> BTreeMap<&str, String> {
     let mut joined = BTreeMap::new();
     for name in headers.keys() {

@@ -14,18 +14,18 @@ use crate::InvokeClient;
 #[derive(Clone)]
 pub struct Functions(Place);
 
-/// Where the functions are.
+/// The place of the functions.
 #[derive(Clone)]
 enum Place {
-    /// In this process: their handlers, by the functions' names.
+    /// Functions in this process: their handlers, by the functions' names.
     Here(Arc<BTreeMap<String, Arc<dyn HttpFunction>>>),
-    /// Behind an Invoke API.
+    /// Functions behind an Invoke API.
     #[cfg(feature = "invoke")]
     Invoked(InvokedFunctions),
 }
 
 impl Functions {
-    /// The handlers of functions in this process, by the functions' names.
+    /// Functions in this process: their handlers, by the functions' names.
     #[must_use]
     pub fn here(functions: BTreeMap<String, Arc<dyn HttpFunction>>) -> Self {
         Self(Place::Here(Arc::new(functions)))

@@ -15,7 +15,7 @@ pub(crate) struct InvokedFunctions {
     client: InvokeClient,
 }
 
-/// Why a function's result is no answer of HTTP.
+/// The reason why a function's result is not an HTTP answer.
 #[derive(Debug, thiserror::Error)]
 enum PayloadError {
     #[error("it is not of API Gateway's form")]
@@ -32,7 +32,7 @@ impl InvokedFunctions {
         Self { client }
     }
 
-    /// The function's answer, or a refusal where the function gives none.
+    /// The function's answer, or a refusal if the function gives none.
     pub(crate) async fn answer(&self, function: &str, event: &Value, correlation_id: &CorrelationId) -> Response<Body> {
         let problem = match self.client.invoke(function, event.to_string().into_bytes()).await {
             Ok(invocation) => match response_of(&invocation.payload) {
@@ -54,14 +54,14 @@ impl InvokedFunctions {
 fn problem_of(error: &InvokeError) -> Problem {
     match error {
         InvokeError::Function { .. } => Problem::internal_error(),
-        // The function may have run all the same. A client that sends an idempotency key may try again.
+        // The function may have run nevertheless. A client that sends an idempotency key may try again.
         InvokeError::TimedOut { .. } | InvokeError::Refused { .. } | InvokeError::Unreachable(_) => {
             Problem::new(ProblemCode::UNAVAILABLE, "The function cannot be reached now.")
         }
     }
 }
 
-/// The answer as a function returns it, payload format version 2.0
+/// The answer in the form that a function returns, payload format version 2.0
 /// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>).
 fn response_of(payload: &[u8]) -> Result<Response<Body>, PayloadError> {
     let returned: ApiGatewayV2httpResponse = serde_json::from_slice(payload)?;

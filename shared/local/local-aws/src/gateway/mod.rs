@@ -1,11 +1,12 @@
-//! In the place of API Gateway: it knows the routes and checks the token. Of each HTTP request it makes the event that API
-//! Gateway would send. The function's own handler answers that event, in this process or through the Invoke API in the function's.
+//! A replacement for API Gateway: it knows the routes and checks the token. It turns each HTTP request into the event
+//! that API Gateway would send. The function's own handler answers that event, either in this process or through the
+//! Invoke API in the function's process.
 
-mod api_gateway_event; // an HTTP request as API Gateway hands it to a function
-mod functions; // where the functions are, in this process or behind the Invoke API
+mod api_gateway_event; // an HTTP request in the form that API Gateway hands to a function
+mod functions; // the place of the functions: in this process or behind the Invoke API
 #[cfg(feature = "invoke")]
 mod invoked_functions; // functions that are processes of their own
-mod route; // which function answers a method and a path
+mod route; // the function of a method and a path
 mod static_file; // a file that is served without a function
 mod token_checker; // API Gateway's JWT authorizer
 
@@ -28,12 +29,12 @@ pub use route::Route;
 pub use static_file::StaticFile;
 pub use token_checker::{Claims, TokenChecker, TokenCheckerError};
 
-/// The longest body that is taken in; API Gateway's own limit for a request. The functions refuse far shorter bodies. A client
-/// then gets an answer and no broken connection.
+/// The longest body that is read. It is API Gateway's own limit for a request. The functions refuse far shorter bodies.
+/// With this limit a client gets an answer and not a broken connection.
 const MAX_TAKEN_IN_BYTES: usize = 10 * 1024 * 1024;
 
-/// The longest path and query that are taken in; API Gateway's own limit for a request line with its headers.
-/// `lambda_http` panics where a request's whole URL is longer than 65,534 bytes.
+/// The longest path and query that are read. It is API Gateway's own limit for a request line with its headers.
+/// `lambda_http` panics if a request's whole URL is longer than 65,534 bytes.
 const MAX_TARGET_BYTES: usize = 10 * 1024;
 
 /// The functions behind their routes, with the files beside them.
@@ -43,7 +44,7 @@ pub struct Gateway {
     answering: Answering,
 }
 
-/// What answers a request once its routes are known.
+/// The parts that answer a request once its route is known.
 #[derive(Clone)]
 struct Answering {
     functions: Functions,
@@ -51,13 +52,14 @@ struct Answering {
 }
 
 impl Gateway {
-    /// The routes name the functions that answer them. A route whose function is not among `functions` answers `internal_error`.
+    /// A gateway for these routes. Each route names its function. A route whose function is not among `functions`
+    /// answers `internal_error`.
     #[must_use]
     pub fn new(routes: Vec<Route>, functions: Functions, static_files: Vec<StaticFile>, tokens: TokenChecker) -> Self {
         Self { routes, static_files, answering: Answering { functions, tokens: Arc::new(tokens) } }
     }
 
-    /// As a router that a server takes.
+    /// The gateway as a router for a server.
     pub fn into_router(self) -> Router {
         let mut by_path: BTreeMap<String, Vec<Route>> = BTreeMap::new();
         for route in self.routes {
@@ -93,7 +95,7 @@ impl Answering {
         }
         let claims = match self.tokens.claims_of(request.headers()) {
             Ok(claims) => claims,
-            // A route without an authorizer does not look at tokens.
+            // A route without an authorizer does not check tokens.
             Err(_) if route.is_public => None,
             Err(problem) => return refuse(&request, problem),
         };
@@ -103,7 +105,7 @@ impl Answering {
             Ok(body) => body,
             Err(error) => return into_axum(render_problem(body_problem(&error), &correlation_id)),
         };
-        // Parameters that do not decode to UTF-8 name nothing; the function finds them missing.
+        // A parameter that does not decode to UTF-8 is left out. The function then finds it missing.
         let parameters: Vec<(String, String)> = parameters
             .iter()
             .flat_map(RawPathParams::iter)
@@ -121,7 +123,7 @@ async fn static_file(file: StaticFile, request: Request) -> Response {
     file.response(&CorrelationId::of(request.headers()))
 }
 
-/// Why a body was not taken in whole.
+/// The reason why a body was not read completely.
 fn body_problem(error: &axum::Error) -> Problem {
     if error.source().is_some_and(|source| source.is::<LengthLimitError>()) {
         Problem::new(ProblemCode::PAYLOAD_TOO_LARGE, format!("A body has at most {} bytes.", http_api::MAX_BODY_BYTES))

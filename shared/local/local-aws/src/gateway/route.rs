@@ -1,11 +1,11 @@
 use http::Method;
 
-/// Which function answers a method and a path.
+/// The function that answers a method and a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
     /// The method.
     pub method: Method,
-    /// The path, with its parameters in braces, as API Gateway and OpenAPI write it.
+    /// The path, with its parameters in braces, as API Gateway and OpenAPI write them.
     pub path: String,
     /// The name of the function.
     pub function: String,

@@ -12,7 +12,7 @@ pub struct StaticFile {
     pub media_type: &'static str,
     /// The text of the file.
     pub content: &'static str,
-    /// What a browser lets the file load and run.
+    /// The policy that tells a browser which contents the file may load and run.
     pub content_security_policy: &'static str,
 }
 

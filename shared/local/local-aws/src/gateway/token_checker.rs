@@ -6,14 +6,14 @@ use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, JwkSet, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde_json::Value;
 
-/// A token's claims as API Gateway hands them on: each is a text.
+/// A token's claims as API Gateway hands them on: each claim is a text.
 pub type Claims = BTreeMap<String, String>;
 
-/// In the place of API Gateway's JWT authorizer: it checks a bearer token against a key set.
+/// A replacement for API Gateway's JWT authorizer. It checks a bearer token against a key set.
 pub struct TokenChecker(Check);
 
 enum Check {
-    /// No token is looked at: every request has these claims.
+    /// No token is checked: every request has these claims.
     Nothing(Claims),
     Against {
         keys: JwkSet,
@@ -22,7 +22,7 @@ enum Check {
     },
 }
 
-/// Why a key set was not taken. Handling: give a right one and start again.
+/// The reason why a key set was refused. Handling: give a correct key set and start again.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenCheckerError {
     /// The file cannot be read.
@@ -33,24 +33,25 @@ pub enum TokenCheckerError {
         /// The reason.
         source: std::io::Error,
     },
-    /// The text is no JSON Web Key Set.
+    /// The text is not a JSON Web Key Set.
     #[error("not a JSON Web Key Set (RFC 7517)")]
     Malformed(#[source] serde_json::Error),
-    /// No token could ever pass.
+    /// The key set has no key that could accept a token.
     #[error("the key set has no key that a signature can be checked with")]
     NoUsableKey,
 }
 
 impl TokenChecker {
-    /// Checks no token. Every request is this caller with these scopes, for development on one machine.
+    /// A checker that checks no token. Every request is from this caller with these scopes, for development on one
+    /// machine.
     #[must_use]
     pub fn for_development(caller: &str, scopes: &[&str]) -> Self {
         let claims = [("sub".to_owned(), caller.to_owned()), ("scope".to_owned(), scopes.join(" "))];
         Self(Check::Nothing(Claims::from(claims)))
     }
 
-    /// Checks tokens against this key set: a path, or the JSON itself. `issuer` and `audience` are what a token must name, if
-    /// they are given.
+    /// A checker against this key set: a path, or the JSON itself. A token must name `issuer` and `audience`, if they
+    /// are given.
     ///
     /// # Errors
     /// See [`TokenCheckerError`].
@@ -63,7 +64,7 @@ impl TokenChecker {
         Ok(Self(Check::Against { keys: read_keys(jwks)?, issuer, audience }))
     }
 
-    /// The claims of the request's token; none when there is no token.
+    /// The claims of the request's token; `None` when there is no token.
     ///
     /// # Errors
     /// `unauthenticated` for a token that is not valid. The reason is logged, and the client is not told it.
@@ -95,7 +96,7 @@ fn check(token: &str, keys: &JwkSet, issuer: Option<&str>, audience: Option<&str
         None if keys.keys.len() == 1 => &keys.keys[0],
         None => return Err("no kid, and more than one key".to_owned()),
     };
-    // The key says which algorithms are right for it. The token alone may not choose one.
+    // The key decides which algorithms are right for it. The token alone may not choose an algorithm.
     if !allowed_algorithms(key).contains(&header.alg) {
         return Err(format!("the algorithm {:?} is not this key's", header.alg));
     }
@@ -131,12 +132,12 @@ fn allowed_algorithms(key: &Jwk) -> Vec<Algorithm> {
     };
     match key.common.key_algorithm {
         None => by_key_type,
-        // Both names are those of RFC 7518. The algorithm of an encryption key is never one for signatures.
+        // Both names come from RFC 7518. The algorithm of an encryption key is never an algorithm for signatures.
         Some(named) => by_key_type.into_iter().filter(|allowed| named.to_string().parse() == Ok(*allowed)).collect(),
     }
 }
 
-/// A claim as API Gateway writes it: lists as `[a b]`, everything else as its text.
+/// A claim as API Gateway writes it: lists as `[a b]`, every other value as its text.
 fn claim_text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),

@@ -17,7 +17,7 @@ use uuid::Uuid;
 /// The longest event: Lambda's own limit.
 const MAX_PAYLOAD_BYTES: usize = 6_291_556;
 
-/// A function that takes an event and is not about HTTP, in this process.
+/// A function in this process that takes an event and does not serve HTTP.
 #[async_trait]
 pub trait EventFunction: Send + Sync {
     /// Handles one event. An error is a failed invocation, as the Lambda runtime would report it.
@@ -26,8 +26,9 @@ pub trait EventFunction: Send + Sync {
 
 type Functions = BTreeMap<String, Arc<dyn EventFunction>>;
 
-/// Lambda's Invoke API (<https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>) for functions in this process. A caller
-/// then uses the same interface as on AWS. It listens on this machine only, because it checks no signature. Dropping it ends it.
+/// Lambda's Invoke API (<https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>) for functions in this process.
+/// A caller then uses the same interface as on AWS. It listens on this machine only, because it checks no signature.
+/// Dropping it ends the service.
 pub struct InvokeApi {
     address: SocketAddr,
     serving: JoinHandle<()>,
@@ -86,12 +87,12 @@ async fn invoke(State(functions): State<Arc<Functions>>, Path(name): Path<String
     let Ok(event) = event_of(&body) else {
         return refuse(StatusCode::BAD_REQUEST, "InvalidRequestContentException", "the event is not JSON");
     };
-    // The function gets a task of its own. As on Lambda it runs to its end when the caller has gone, and its panic ends only the
-    // task.
+    // The function gets a task of its own. As on Lambda it runs to its end after the caller has gone, and its panic
+    // ends only the task.
     match tokio::spawn(async move { function.invoke(event).await }).await {
         Ok(Ok(answer)) => answered(None, &answer),
         Ok(Err(error)) => failed("Error", &error.to_string()),
-        // The panic hook has logged it.
+        // The panic hook has logged the panic.
         Err(_) => failed("Panic", "the function panicked"),
     }
 }

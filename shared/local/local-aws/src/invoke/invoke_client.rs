@@ -24,7 +24,7 @@ pub struct Invocation {
     pub payload: Vec<u8>,
 }
 
-/// Why there is no answer.
+/// The reason why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum InvokeError {
     /// The function ran and failed. Handling: its log says more; the event may be tried again.
@@ -34,20 +34,20 @@ pub enum InvokeError {
         kind: String,
         /// The kind of error.
         error_type: String,
-        /// The function's own words.
+        /// The function's own message.
         error_message: String,
     },
     /// The function did not answer in time. It may still run. Handling: as for a function that failed.
     #[error("the function did not answer within {timeout:?}")]
     TimedOut {
-        /// How long the client waited.
+        /// The time that the client waited.
         timeout: Duration,
     },
-    /// The API did not invoke the function: no function has that name, the function is busy, or the event is too large. Handling:
-    /// by the status. 429 and 5xx pass by themselves.
+    /// The API did not invoke the function: no function has that name, the function is busy, or the event is too large.
+    /// Handling: follow the status. 429 and 5xx pass by themselves.
     #[error("the Invoke API answered {status}: {message}")]
     Refused {
-        /// The status of HTTP.
+        /// The HTTP status.
         status: u16,
         /// The body of the answer.
         message: String,
@@ -66,7 +66,8 @@ struct ErrorBody {
 }
 
 impl InvokeClient {
-    /// For the functions behind `base_url`, such as `http://127.0.0.1:9000`. Each invocation has `timeout` to answer.
+    /// A client for the functions behind `base_url`, such as `http://127.0.0.1:9000`. Each invocation must answer
+    /// within `timeout`.
     #[must_use]
     pub fn new(base_url: &str, timeout: Duration) -> Self {
         // Building a client fails only over TLS or a proxy, and this client has neither.
@@ -98,7 +99,8 @@ impl InvokeClient {
         if let Some(kind) = function_error {
             return Err(function_error_of(kind, &payload));
         }
-        // `cargo lambda watch` reports a failed function by this status and the function's own words, without the header.
+        // `cargo lambda watch` reports a failed function by this status and the function's own message, without the
+        // header.
         if status == StatusCode::INTERNAL_SERVER_ERROR && serde_json::from_slice::<ErrorBody>(&payload).is_ok() {
             return Err(function_error_of("Unhandled".to_owned(), &payload));
         }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::InvokeClient;
 
-/// Invokes a function every so often, as EventBridge Scheduler does on AWS.
+/// Invokes a function at regular times, as EventBridge Scheduler does on AWS.
 #[derive(Debug, Clone)]
 pub struct Schedule {
     /// The name of the schedule, which is in each event.
@@ -19,8 +19,8 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// Invokes the function at once and then again and again, until `stop` ends. Each invocation waits for the one before it. A
-    /// failed invocation is logged, and the next one is its retry.
+    /// Invokes the function at once and then repeatedly, until `stop` ends. Each invocation waits for the one before
+    /// it. A failed invocation is logged, and the next invocation is its retry.
     pub async fn run(self, client: &InvokeClient, stop: impl Future<Output = ()>) {
         let mut ticks = interval(self.every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
