@@ -175,13 +175,13 @@ impl EventRelay {
             }
             let first_version = commit.draft.first_version;
             if let Err(error) = self.bus.publish(commit).await {
-                tracing::warn!(%stream_id, first_version, error = %error.source, "not published yet");
+                tracing::warn!(%stream_id, first_version, error = %error.source, "the commit is not published yet");
                 report.has_failed = true;
                 break;
             }
             report.published.push(first_version);
             if let Err(error) = self.marks.mark_delivered(stream_id, first_version).await {
-                tracing::warn!(%stream_id, first_version, error = %error.source, "published, and still marked");
+                tracing::warn!(%stream_id, first_version, error = %error.source, "published, but still marked");
                 report.still_marked.push(first_version);
             }
         }

@@ -36,9 +36,9 @@ pub(crate) fn from_document(document: &Document) -> Option<(StreamId, StoredKey)
         (Some(_), None, None) => StoredKey::Destroyed,
         (None, Some(Bson::String(wrapping)), Some(Bson::Binary(key))) => match wrapping.parse() {
             Ok(wrapping) => StoredKey::Wrapped(WrappedKey { wrapping, bytes: key.bytes.clone() }),
-            Err(_) => damaged("its wrapping is not known"),
+            Err(_) => damaged("the name of its wrapping is unknown"),
         },
-        _ => damaged("what is stored is neither a key nor the mark of a destroyed one"),
+        _ => damaged("the stored data is neither a key nor the mark of a destroyed key"),
     };
     Some((stream_id?, stored))
 }
