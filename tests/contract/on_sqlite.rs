@@ -277,7 +277,7 @@ impl DeliveryUnderTest for OnSqlite {
     }
 }
 
-// --- what SQLite promises beside the ports
+// --- promises of SQLite beside the ports
 
 #[tokio::test]
 async fn commits_are_neither_updated_nor_deleted_by_whoever_opens_the_file() {

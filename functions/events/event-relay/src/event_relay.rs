@@ -10,6 +10,7 @@ use tokio::time::Instant;
 /// The number of times that a page with no new commits is read again. A mark is taken away without waiting for the
 /// majority, so it can be seen a moment longer.
 const MAX_LOOKS_IN_VAIN: u32 = 40;
+/// The pause before such a page is read again.
 const PAUSE_AFTER_A_LOOK_IN_VAIN: Duration = Duration::from_millis(25);
 
 /// The limits of a run.

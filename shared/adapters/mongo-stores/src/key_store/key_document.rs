@@ -1,4 +1,4 @@
-//! A stream's key as a document, and what is left of it once it has been destroyed. In a shell:
+//! A stream's key as a document, and the document that remains after the key's destruction. In a shell:
 //!
 //! ```text
 //! { _id: UUID('0191…'), wrapping: 'kms', key: Binary('…'), created_at: ISODate('2026-11-24T13:06:22.123Z') }
