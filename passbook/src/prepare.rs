@@ -36,7 +36,7 @@ pub enum PrepareCommandError {
     #[error(transparent)]
     Settings(#[from] SettingsError),
     /// The environment names no part to prepare. Handling: set the variables of the parts to prepare.
-    #[error("set EVENT_STORE_URL, READ_DB_URL or KAFKA_BOOTSTRAP_SERVERS: what is set is prepared")]
+    #[error("set EVENT_STORE_URL, READ_DB_URL or KAFKA_BOOTSTRAP_SERVERS to choose the parts to prepare")]
     Nothing,
     /// There is no MongoDB client for a URL. Handling: fix the setting that the error names.
     #[error(transparent)]

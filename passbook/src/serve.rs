@@ -127,7 +127,7 @@ pub async fn serve(settings: ServeSettings) -> Result<(), ServeError> {
             let _ = stopped.changed().await;
             tokio::time::sleep(GRACE).await;
         } => {
-            tracing::warn!("some requests were not done in time");
+            tracing::warn!("some requests did not end in time");
             Ok(())
         }
     };

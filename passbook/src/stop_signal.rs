@@ -10,7 +10,7 @@ pub(crate) async fn wait_for_stop_signal() {
             }
         }
         (Err(error), _) | (_, Err(error)) => {
-            tracing::warn!(%error, "cannot wait for stop signals; the process can only be killed");
+            tracing::warn!(%error, "stop signals cannot be received; the process can only be killed");
             std::future::pending().await
         }
     }

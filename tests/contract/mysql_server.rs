@@ -363,7 +363,7 @@ pub async fn a_locked_account_fails_its_batch_in_time_and_no_other(on_server: &O
     let started = Instant::now();
     let error = event_handler(&read_db).handle(&locked.events[2..]).await.expect_err("it is locked");
     assert!(matches!(error, EventHandlerError::Unavailable { .. }), "{error:?}");
-    // It waited, twice.
+    // The projector waited twice.
     assert!((1_500..10_000).contains(&started.elapsed().as_millis()), "{:?}", started.elapsed());
     event_handler(&read_db).handle(&free.events).await.expect("it is not locked");
 
@@ -464,10 +464,10 @@ pub async fn a_worker_that_vanishes_behind_a_closed_gate_holds_projectors_up_for
     event_handler(&projecting).handle(&history.events).await.expect("handles");
     assert!((2..15).contains(&started.elapsed().as_secs()), "{:?}", started.elapsed());
     assert_rows(on_server, &as_ports(&projecting), &[history]).await;
-    // Whoever held the lock, it was released when the projector went through.
+    // The lock had been released when the projector went through.
     way.is_open.store(true, Ordering::SeqCst);
     gate.swap().await.expect_err("its connection is gone");
-    // And none of its other connections keeps a lock for longer than a minute.
+    // None of its other connections keeps a lock for longer than a minute.
     let timeout: u64 = sqlx::query_scalar("SELECT CAST(@@SESSION.wait_timeout AS UNSIGNED)")
         .fetch_one(vanishing.pool())
         .await

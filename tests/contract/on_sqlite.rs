@@ -281,7 +281,7 @@ impl DeliveryUnderTest for OnSqlite {
     }
 }
 
-// --- what SQLite promises beside the ports
+// --- promises of SQLite beside the ports
 
 #[tokio::test]
 async fn the_tables_have_the_columns_that_are_declared() {

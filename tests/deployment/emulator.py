@@ -19,7 +19,7 @@ from moto.cloudformation.parsing import get_model_map
 
 from template import REGION, Template, without_value
 
-UNKNOWN = "the emulator does not know it, and would say that it is there"
+UNKNOWN = "the emulator does not know this type, and would report it as made"
 NOT_TAKEN = {
     "AWS::ApiGatewayV2::Api": UNKNOWN,
     "AWS::ApiGatewayV2::Stage": UNKNOWN,
@@ -30,7 +30,7 @@ NOT_TAKEN = {
     "AWS::Scheduler::Schedule": UNKNOWN,
     "AWS::SecretsManager::Secret": UNKNOWN,
     "AWS::SNS::Subscription": UNKNOWN,
-    "AWS::Lambda::EventSourceMapping": "the emulator has no Kafka to map from, and fails",
+    "AWS::Lambda::EventSourceMapping": "the emulator has no Kafka as a source, and fails",
 }
 
 LEFT_OUT = "arn:aws:none:eu-central-1:123456789012:"
@@ -67,7 +67,7 @@ def check(template: Template) -> Iterator[str]:
     unnamed = types - NOT_TAKEN.keys()
     with mock_aws(config={"lambda": {"use_docker": False}}):
         for resource_type in sorted(unnamed - get_model_map().keys()):
-            yield f"the emulator does not take {resource_type}, which is not named as such"
+            yield f"the emulator does not take {resource_type}, and the list of such types does not name it"
     for choice, parameters in CHOICES.items():
         yield from _make_and_delete(template, choice, parameters)
 
@@ -107,11 +107,11 @@ def _in_emulator(body: dict[str, Any], choice: str, parameters: dict[str, str]) 
         yield f"emulator, {choice}: {stack['StackStatus']}: {stack.get('StackStatusReason')}"
     made = {one["LogicalResourceId"] for one in _resources_of(cloudformation)}
     for logical_id in sorted(body["Resources"].keys() ^ made):
-        yield f"emulator, {choice}: {logical_id} was {'made unasked' if logical_id in made else 'not made'}"
+        yield f"emulator, {choice}: {logical_id} was {'made without need' if logical_id in made else 'not made'}"
     functions = boto3.client("lambda", REGION).list_functions(MaxItems=1000)["Functions"]
     wanted = [one for one in body["Resources"].values() if one["Type"] == "AWS::Lambda::Function"]
     if len(functions) != len(wanted):
-        yield f"emulator, {choice}: {len(functions)} functions were made of {len(wanted)}"
+        yield f"emulator, {choice}: {len(functions)} of {len(wanted)} functions were made"
 
     cloudformation.delete_stack(StackName="passbook")
     if cloudformation.describe_stacks()["Stacks"]:

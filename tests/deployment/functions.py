@@ -57,14 +57,14 @@ def _binaries(template: Template) -> Iterator[str]:
         if function.name in AHEAD - binaries.keys():
             continue
         if function.name in AHEAD:
-            yield f"{function.name} is in the workspace: take it from AHEAD"
+            yield f"{function.name} is in the workspace: remove it from AHEAD"
         if function.name not in binaries:
             yield f"{function.logical_id}: {function.name} is no binary of the workspace"
         # A build at the root of the workspace unifies the features of all functions, and each binary gets every driver.
         elif binaries[function.name] != (REPOSITORY / code).resolve():
             yield f"{function.logical_id}: {function.name} is not built from {code}"
         if function.properties.get("Runtime") != "provided.al2023" or function.properties.get("Handler") != "bootstrap":
-            yield f"{function.logical_id} does not run what cargo-lambda builds"
+            yield f"{function.logical_id} does not run as a binary of cargo-lambda"
     for name in sorted(binaries.keys() - set(names)):
         yield f"{name} is a function of the workspace and not in the template"
     for name in sorted({name for name in names if names.count(name) > 1}):
@@ -79,7 +79,7 @@ def _settings(template: Template) -> Iterator[str]:
     for variable in sorted(variables - known - SETTINGS_AHEAD):
         yield f"no code reads the variable {variable}"
     for variable in sorted(SETTINGS_AHEAD & known):
-        yield f"{variable} is read by now: take it from SETTINGS_AHEAD"
+        yield f"{variable} is read by now: remove it from SETTINGS_AHEAD"
 
 
 def _keys(template: Template) -> Iterator[str]:
@@ -119,7 +119,7 @@ def _logs(template: Template) -> Iterator[str]:
         group = in_words(function.properties.get("LoggingConfig", {}).get("LogGroup", ""))
         if group not in groups:
             # Lambda would make a group by itself, and that group keeps everything for ever.
-            yield f"{function.logical_id} does not log to a group of the template's"
+            yield f"{function.logical_id} does not log to a log group of the template"
     for group_id, group in groups.items():
         if "RetentionInDays" not in group["Properties"]:
             yield f"{group_id} keeps logs for ever"
@@ -144,16 +144,16 @@ def _mapping(template: Template) -> Iterator[str]:
         if properties.get("StartingPosition") != "TRIM_HORIZON":
             yield f"{mapping_id} leaves out what was published before it was made"
         if properties.get("FunctionResponseTypes") != ["ReportBatchItemFailures"]:
-            yield f"{mapping_id} does not read which records failed"
+            yield f"{mapping_id} does not read the reports of failed records"
         if properties.get("BisectBatchOnFunctionError") is not True:
-            yield f"{mapping_id} does not part a batch that fails"
+            yield f"{mapping_id} does not split a batch that fails"
         if "ProvisionedPollerConfig" not in properties:
-            yield f"{mapping_id} is not in provisioned mode, which alone honours its limits"
+            yield f"{mapping_id} is not in provisioned mode, the only mode that keeps its limits"
         # If it is not given, or is without a limit (-1), AWS makes it 10, because there is a place for failures.
         if not _at_least(template, properties.get("MaximumRetryAttempts", -1), 0):
             yield f"{mapping_id} does not say how often it tries (MaximumRetryAttempts)"
         if not _at_least(template, properties.get("MaximumRecordAgeInSeconds", -1), 60):
-            yield f"{mapping_id} does not say how old a record may get (MaximumRecordAgeInSeconds)"
+            yield f"{mapping_id} does not limit the age of a record (MaximumRecordAgeInSeconds)"
         place = in_words(properties.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination", ""))
         if place != "kafka://${KafkaDeadLetterTopic}":
             yield f"{mapping_id} has no place for whole records that it gives up"
@@ -164,7 +164,7 @@ def _relay(template: Template) -> Iterator[str]:
         if function.name != "event-relay":
             continue
         if function.properties.get("ReservedConcurrentExecutions", {}).get("Fn::If", [])[1:2] != [1]:
-            yield "event-relay is not kept to one at a time"
+            yield "event-relay is not limited to one invocation at a time"
         targets = [
             in_words(schedule["Properties"]["Target"]["Arn"])
             for schedule in template.resources("AWS::Scheduler::Schedule").values()
@@ -181,8 +181,8 @@ def _alarms(template: Template) -> Iterator[str]:
         metrics.add(properties.get("MetricName"))
         metrics |= {query["MetricStat"]["Metric"]["MetricName"] for query in properties.get("Metrics", []) if "MetricStat" in query}
         if not properties.get("AlarmActions"):
-            yield f"{alarm_id} tells nobody"
+            yield f"{alarm_id} has no recipient"
     for metric in WATCHED.keys() - metrics:
         yield f"no alarm watches {WATCHED[metric]} ({metric})"
     if len(template.resources("AWS::CloudWatch::Dashboard")) != 1:
-        yield "there is not one dashboard"
+        yield "there must be exactly one dashboard"

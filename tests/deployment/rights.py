@@ -249,7 +249,7 @@ def _other_roles(template: Template, functions_roles: set[str]) -> Iterator[str]
         ]
         if role_id in functions_roles:
             if principals != ["lambda.amazonaws.com"]:
-                yield f"{role_id} may be taken on by {principals}, not by Lambda alone"
+                yield f"{role_id} may be assumed by {principals}, and not by Lambda alone"
             continue
         targets = {
             in_words(schedule["Properties"]["Target"]["Arn"])
@@ -266,7 +266,7 @@ def _other_roles(template: Template, functions_roles: set[str]) -> Iterator[str]
 def _permissions_name_their_source(template: Template) -> Iterator[str]:
     for permission_id, permission in template.resources("AWS::Lambda::Permission").items():
         if "SourceArn" not in permission["Properties"]:
-            yield f"{permission_id} lets any API of anybody's invoke the function"
+            yield f"{permission_id} lets every API of every account invoke the function"
 
 
 def _policies_are_precise(template: Template) -> Iterator[str]:

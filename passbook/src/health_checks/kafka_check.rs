@@ -30,9 +30,9 @@ impl DependencyCheck for KafkaCheck {
         let looked = tokio::task::spawn_blocking(move || partitions_of(&connection)).await;
         let partitions = looked.map_err(|error| error.to_string())??;
         let published_to = tokio::time::timeout(TIMEOUT, self.publisher.look()).await;
-        published_to.map_err(|_| "what publishes gets no answer".to_owned())?.map_err(|error| {
+        published_to.map_err(|_| "the publisher gets no answer".to_owned())?.map_err(|error| {
             let source = error.source().map(|source| format!(": {source}"));
-            format!("what publishes: {error}{}", source.unwrap_or_default())
+            format!("the publisher: {error}{}", source.unwrap_or_default())
         })?;
         Ok(Some(format!("the topic {} has {partitions} partitions", self.connection.topic())))
     }

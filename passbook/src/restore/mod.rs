@@ -132,7 +132,7 @@ async fn run(databases: &Databases, arguments: &RestoreArguments) -> Result<Exit
             return Err(RestoreCommandError::OtherProjectionRuns { id: other.id, projection: other.projection });
         }
         Requested::OtherRuns(other) => {
-            println!("the restore {} was begun at {}: going on with it", other.id, other.started_at);
+            println!("the restore {} was begun at {}: continuing it", other.id, other.started_at);
             other.id
         }
     };
@@ -189,7 +189,7 @@ async fn abandon(databases: &Databases) -> Result<ExitCode, RestoreCommandError>
     let restorer = databases.restorer(databases.limits);
     match restorer.abandon(&holder("abandon")).await? {
         RunOutcome::Finished(record) if record.status == RestoreStatus::Failed => {
-            println!("the restore {} is given up; what queries read was left alone", record.id);
+            println!("the restore {} is given up; the rows that queries read are unchanged", record.id);
         }
         RunOutcome::Finished(record) => println!("the restore {} is over: its rows were in place already", record.id),
         RunOutcome::HeldByAnother(other) => return Err(runs_already(&other)),
@@ -215,7 +215,7 @@ fn report(record: &RestoreRecord) -> ExitCode {
     match record.status {
         RestoreStatus::Failed => {
             println!("the restore {} has failed: {}", record.id, record.failure.as_deref().unwrap_or("no reason"));
-            println!("what queries read was left alone");
+            println!("the rows that queries read are unchanged");
             ExitCode::FAILURE
         }
         RestoreStatus::Running | RestoreStatus::Succeeded => {
@@ -224,8 +224,8 @@ fn report(record: &RestoreRecord) -> ExitCode {
             if let Some(left_undone) = &record.failure {
                 println!("but: {left_undone}");
             }
-            println!("what was there before is kept until the next restore, or `passbook restore --drop-old`;");
-            println!("`passbook restore --rollback` brings it back");
+            println!("the earlier rows are kept until the next restore, or `passbook restore --drop-old`;");
+            println!("`passbook restore --rollback` brings them back");
             ExitCode::SUCCESS
         }
     }

@@ -72,7 +72,7 @@ async fn work_for_ever(restorer: &Restorer, told: &Notify) {
             Ok(Ok(RunOutcome::HeldByAnother(_) | RunOutcome::NothingToDo)) => {}
             Ok(Err(error)) => tracing::warn!(%error, causes = telemetry::causes(&error), "the restore goes on later"),
             // The panic hook has logged the place of the panic.
-            Err(_panic) => tracing::error!("the restore broke by a defect; it is tried again"),
+            Err(_panic) => tracing::error!("a defect stopped the restore; it is tried again"),
         }
         // With or without a signal, the task looks again soon.
         let _ = tokio::time::timeout(LOOK_INTERVAL, told.notified()).await;

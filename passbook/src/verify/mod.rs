@@ -132,7 +132,7 @@ async fn repair(databases: &Databases, arguments: &VerifyArguments, outcome: &Ou
             Mending::Rebuild => {}
             Mending::RebuildIfNamed if arguments.account.is_some() => {}
             Mending::RebuildIfNamed => {
-                let reason = "its rows may be the last trace of events that are gone; once a person has looked, name \
+                let reason = "its rows may be the last trace of lost events; after a person has looked, name \
                               it with --account";
                 report.not_repaired(*stream_id, reason);
                 continue;

@@ -66,17 +66,17 @@ impl Report {
         } else {
             println!("{commits} commits with {events} events in {streams} streams, {projected} of them with rows");
             if *moving > 0 {
-                println!("the rows of {moving} streams were behind to the last, and moved");
+                println!("the rows of {moving} streams were still behind at the end, but moved");
             }
             match findings {
-                0 => println!("all of it as it was written"),
+                0 => println!("everything is as it was written"),
                 _ => println!("{findings} findings in {} streams", damaged.len()),
             }
         }
         match self.heads {
             Some(heads) if *findings == 0 => heads.keep(),
             Some(heads) => {
-                eprintln!("passbook: the heads were not written, since something was found");
+                eprintln!("passbook: the heads were not written, because there are findings");
                 heads.discard()
             }
             None => Ok(()),

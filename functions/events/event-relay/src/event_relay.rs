@@ -10,6 +10,7 @@ use tokio::time::Instant;
 /// The number of times that a page with no new commits is read again. A mark is taken away without waiting for the
 /// majority, so it can be seen a moment longer.
 const MAX_LOOKS_IN_VAIN: u32 = 40;
+/// The pause before such a page is read again.
 const PAUSE_AFTER_A_LOOK_IN_VAIN: Duration = Duration::from_millis(25);
 
 /// The limits of a run.
@@ -175,13 +176,13 @@ impl EventRelay {
             }
             let first_version = commit.draft.first_version;
             if let Err(error) = self.bus.publish(commit).await {
-                tracing::warn!(%stream_id, first_version, error = %error.source, "not published yet");
+                tracing::warn!(%stream_id, first_version, error = %error.source, "the commit is not published yet");
                 report.has_failed = true;
                 break;
             }
             report.published.push(first_version);
             if let Err(error) = self.marks.mark_delivered(stream_id, first_version).await {
-                tracing::warn!(%stream_id, first_version, error = %error.source, "published, and still marked");
+                tracing::warn!(%stream_id, first_version, error = %error.source, "published, but still marked");
                 report.still_marked.push(first_version);
             }
         }

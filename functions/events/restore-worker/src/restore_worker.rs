@@ -47,7 +47,7 @@ impl RestoreWorker {
             && let Err(error) = self.trigger.trigger().await
         {
             // The schedule continues the restore.
-            tracing::warn!(%error, causes = telemetry::causes(&error), "the next invocation was not asked for");
+            tracing::warn!(%error, causes = telemetry::causes(&error), "the next invocation could not be triggered");
         }
         Ok(report(outcome))
     }

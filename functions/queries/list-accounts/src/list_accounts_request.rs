@@ -35,7 +35,7 @@ pub(crate) fn list_accounts(request: &ApiRequest, actor: Actor) -> Result<ListAc
         match (amount, currency) {
             (None, _) => Ok(None),
             (Some(_), None) => {
-                Err(Problem::malformed(format!("The query parameter {name:?} needs currency beside it.")))
+                Err(Problem::malformed(format!("The query parameter {name:?} requires the parameter currency.")))
             }
             (Some(amount), Some(currency)) => match amount.in_currency(currency) {
                 Ok(money) => Ok(Some(money.amount_minor())),

@@ -31,13 +31,13 @@ const WRITE_CONCERN_TIMEOUT: Duration = Duration::from_secs(3);
 pub enum ConnectError {
     /// The URL leaves the names of the hosts to the name service. Handling: write the hosts into a `mongodb://` URL,
     /// with the options from the name service. `docs/deploy.md` says how.
-    #[error("{variable} is a mongodb+srv:// URL; put the hosts that it stands for into a mongodb:// one")]
+    #[error("{variable} is a mongodb+srv:// URL; write its hosts into a mongodb:// URL")]
     HostsNotNamed {
         /// The setting with the URL.
         variable: &'static str,
     },
     /// The driver cannot use the URL. Handling: fix the setting, then start again.
-    #[error("{variable} is not usable")]
+    #[error("{variable} cannot be used")]
     Url {
         /// The setting with the URL.
         variable: &'static str,

@@ -30,7 +30,7 @@ pub enum MigrateError {
     },
     /// Another process has been migrating the same database for minutes. Handling: find out what that process does,
     /// then try again.
-    #[error("the read database is being migrated by another")]
+    #[error("another process is migrating the read database")]
     Busy,
     /// A migration failed, or an applied migration has changed or is unknown to this build. Handling: a person must
     /// look. No migration after the failed one was applied.

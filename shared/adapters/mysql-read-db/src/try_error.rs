@@ -6,11 +6,11 @@ use sqlx::mysql::MySqlDatabaseError;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TryError {
     /// The server ended the transaction in favour of another transaction. Handling: try again, from the reads on.
-    #[error("broken off in favour of another transaction")]
+    #[error("the server ended the transaction in favour of another")]
     LostRace(#[source] sqlx::Error),
     /// A row was not as it had been read, although its stream was locked. A writer works without the lock, or the rows
     /// are damaged. Handling: try again; if the error stays, a person must look.
-    #[error("the rows are not those that were read: {0}")]
+    #[error("the rows have changed since they were read: {0}")]
     Contradicted(String),
     /// A stored row cannot be read. Handling: a person must look.
     #[error("{0}")]

@@ -138,13 +138,13 @@ fn misfits(row: &SqliteRow, commit: &Commit) -> Result<Vec<String>, ReadError> {
     let last_version =
         version_to_column(draft.first_version) + i64::try_from(draft.events.len()).unwrap_or(i64::MAX) - 1;
     if integer("last_version")? != Some(last_version) {
-        misfits.push(format!("last_version is not {last_version}, as its events say"));
+        misfits.push(format!("last_version is not {last_version}, the version of its last event"));
     }
     if integer("position_before")? >= integer("position")? {
-        misfits.push("it stands in the log before the commit that it follows".to_owned());
+        misfits.push("its place in the log is before the commit that it follows".to_owned());
     }
     if text("idempotency_key")?.is_some() != text("request_fingerprint")?.is_some() {
-        misfits.push("of idempotency_key and request_fingerprint only one is there".to_owned());
+        misfits.push("only one of idempotency_key and request_fingerprint is there".to_owned());
     }
     for (column, as_written) in
         [("events", serde_json::to_string(&draft.events)), ("state", serde_json::to_string(&draft.state))]

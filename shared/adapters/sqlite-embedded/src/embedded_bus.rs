@@ -65,7 +65,7 @@ pub enum EmbeddedBusError {
     #[error("the commits' personal data cannot be opened")]
     PersonalData(#[from] PersonalDataError),
     /// The consumer applied no event.
-    #[error("the consumer applied nothing of the batch")]
+    #[error("the consumer applied no event of the batch")]
     Consumer(#[from] EventHandlerError),
     /// The bus's own tables could not be read or written.
     #[error("the bus's checkpoints or dead letters cannot be read or written")]

@@ -86,7 +86,7 @@ impl KeyStore for SqliteKeyStore {
         if is_busy == 0 {
             Ok(())
         } else {
-            let reason = "the write-ahead log could not be cut off, since somebody reads";
+            let reason = "the write-ahead log could not be cut off, because another process reads";
             Err(KeyStoreError::Unavailable { source: reason.into() })
         }
     }
@@ -108,9 +108,9 @@ fn stored_key(row: &SqliteRow) -> StoredKey {
         (Ok(None), Ok(None)) => StoredKey::Destroyed,
         (Ok(Some(wrapping)), Ok(Some(bytes))) => match wrapping.parse() {
             Ok(wrapping) => StoredKey::Wrapped(WrappedKey { wrapping, bytes }),
-            Err(_) => damaged("its wrapping is not known"),
+            Err(_) => damaged("the name of its wrapping is unknown"),
         },
-        _ => damaged("what is stored is neither a key nor the mark of a destroyed one"),
+        _ => damaged("the stored data is neither a key nor the mark of a destroyed key"),
     }
 }
 

@@ -164,7 +164,7 @@ impl RecordJson {
             .map(|(name, numbers)| {
                 let bytes = numbers.as_ref().map(|numbers| numbers.iter().map(|number| byte(*number)).collect());
                 match bytes {
-                    Some(None) => Err("a number in the record's headers is no byte"),
+                    Some(None) => Err("a number in the record's headers is not a byte"),
                     Some(bytes) => Ok((name.as_str(), bytes)),
                     None => Ok((name.as_str(), None)),
                 }

@@ -53,11 +53,11 @@ pub fn account_command_problem(error: &CommandErrorOf<AccountAggregate>) -> Prob
         .with_header(header::ETAG, version_entity_tag(*actual)),
         CommandError::IdempotencyKeyReused => Problem::new(
             ProblemCode::IDEMPOTENCY_KEY_REUSED,
-            "This Idempotency-Key came before with another request. Take a new one for a new request.",
+            "This Idempotency-Key was used before for another request. Take a new key for a new request.",
         ),
         CommandError::Conflict => Problem::new(
             ProblemCode::CONFLICT,
-            "Other commands on this account were first, every time. Nothing was done; try again.",
+            "Other commands on this account were first in every try. Nothing was done; try again.",
         ),
         CommandError::Unavailable { .. } | CommandError::DeadlineExceeded => {
             log_fault(error);

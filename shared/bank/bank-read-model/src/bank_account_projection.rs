@@ -12,7 +12,7 @@ pub struct BankAccountProjection;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BankAccountProjectionError {
     /// The stream's id is not an account's id.
-    #[error("the stream's id is no account's: {0}")]
+    #[error("the stream's id is not an account's id: {0}")]
     NoAccountId(#[from] bank::AccountIdError),
     /// An event happened to an account that is not open.
     #[error("the first event of an account must be AccountOpened")]
@@ -246,7 +246,7 @@ mod tests {
         let (_, accounts, mut next) = account(&[], opened(1));
         next.stream_id = StreamId(uuid::Uuid::nil());
         let Then::Rejected { reason } = accounts.when(&next) else { panic!("the opening is rejected") };
-        assert!(reason.starts_with("the stream's id is no account's"), "{reason}");
+        assert!(reason.starts_with("the stream's id is not an account's id"), "{reason}");
     }
 
     #[test]

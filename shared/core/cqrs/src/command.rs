@@ -70,7 +70,7 @@ pub enum CommandError<E: std::error::Error + 'static> {
     IdempotencyKeyReused,
     /// Another writer was first. The dispatcher loads and decides again, a bounded number of times. Its caller sees
     /// only the last of these errors. Handling: tell the client to retry.
-    #[error("other writers were first, every time")]
+    #[error("other writers were first in every try")]
     Conflict,
     /// The event store could not be reached. The commit may or may not be stored. Handling: tell the client to retry
     /// with its idempotency key.
@@ -81,7 +81,7 @@ pub enum CommandError<E: std::error::Error + 'static> {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// Time ran out. The commit may or may not be stored. Handling: as for [`Self::Unavailable`].
-    #[error("the command was not done in time")]
+    #[error("the command did not end in time")]
     DeadlineExceeded,
     /// The stream holds an event that this build cannot read. Handling: see [`EventDecodeError`].
     #[error("stream {stream_id} version {version} cannot be read")]

@@ -53,7 +53,7 @@ pub enum EventHandlerError {
     },
     /// The read database holds data that cannot be read. Handling: a person must look; the read database can be rebuilt
     /// from the events.
-    #[error("the read database holds something unreadable: {reason}")]
+    #[error("the read database holds unreadable data: {reason}")]
     Corrupt {
         /// The part of the data that does not fit.
         reason: String,

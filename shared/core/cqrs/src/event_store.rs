@@ -199,7 +199,7 @@ impl<A: AggregateRoot> EventStore<A> {
             previous_hash: before.map(|before| before.hash),
         };
         if draft.has_personal_data() {
-            let personal_data = self.personal_data.as_ref().expect("events with personal data are given what seals it");
+            let personal_data = self.personal_data.as_ref().expect("a store for events with personal data can seal it");
             personal_data.seal(&mut draft).await?;
         }
         let opened = draft.seal().into_opened().expect("personal data stays open in the process that writes it");

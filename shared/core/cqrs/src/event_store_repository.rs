@@ -42,7 +42,7 @@ pub enum ReadError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The stored data is not a commit. Handling: a person must look; the stream takes no commands meanwhile.
-    #[error("stream {stream_id} holds something that is no commit: {reason}")]
+    #[error("stream {stream_id} holds data that is not a commit: {reason}")]
     Corrupt {
         /// The stream.
         stream_id: StreamId,

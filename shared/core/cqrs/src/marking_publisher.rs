@@ -29,7 +29,7 @@ impl EventPublisher for MarkingPublisher {
         let (stream_id, first_version) = (commit.commit().draft.stream_id, commit.commit().draft.first_version);
         tokio::spawn(async move {
             if let Err(error) = marks.mark_delivered(stream_id, first_version).await {
-                tracing::warn!(%stream_id, first_version, error = %error.source, "published, and still marked");
+                tracing::warn!(%stream_id, first_version, error = %error.source, "published, but still marked");
             }
         });
         Ok(())

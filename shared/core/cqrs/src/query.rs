@@ -38,10 +38,10 @@ pub enum QueryError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// Time ran out. Handling: retry later.
-    #[error("the query was not done in time")]
+    #[error("the query did not end in time")]
     DeadlineExceeded,
     /// The stored data cannot be read. Handling: a person must look.
-    #[error("the database holds something unreadable: {reason}")]
+    #[error("the database holds unreadable data: {reason}")]
     Corrupt {
         /// The part of the data that does not fit.
         reason: String,

@@ -69,7 +69,7 @@ impl QueryParameters {
     /// # Errors
     /// `malformed_request` for any other text.
     pub fn cursor<C: Cursor>(&self) -> Result<Option<C>, Problem> {
-        self.get("cursor", |text| C::decode(text).ok_or("must be a next_cursor of this list, as it was given"))
+        self.get("cursor", |text| C::decode(text).ok_or("must be an unchanged next_cursor of this list"))
     }
 }
 

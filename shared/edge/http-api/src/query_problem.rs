@@ -7,7 +7,7 @@ use crate::{Problem, ProblemCode};
 #[must_use]
 pub fn query_problem(error: &QueryError) -> Problem {
     match error {
-        QueryError::NotFound => Problem::new(ProblemCode::NOT_FOUND, "There is nothing of this id."),
+        QueryError::NotFound => Problem::new(ProblemCode::NOT_FOUND, "Nothing has this id."),
         QueryError::ProjectionBehind { min_version } => Problem::new(
             ProblemCode::PROJECTION_BEHIND,
             format!("The read side has not reached version {min_version} yet."),

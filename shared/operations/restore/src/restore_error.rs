@@ -65,7 +65,7 @@ pub enum RestoreError {
         reason: String,
     },
     /// A task of the restore ended by a panic. Handling: treat it as a defect. Another run continues from the progress.
-    #[error("a part of the restore broke")]
+    #[error("a task of the restore panicked")]
     Broken(#[from] tokio::task::JoinError),
 }
 

@@ -35,7 +35,7 @@ pub enum RestoreStatus {
 
 /// A stored word is not a known name. Handling: the database is damaged or belongs to a newer build.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not a word of a restore's record")]
+#[error("not a known word of a restore's record")]
 pub struct UnknownRestoreWord;
 
 /// A restore's record.

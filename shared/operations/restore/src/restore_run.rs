@@ -111,7 +111,7 @@ impl<'a> RestoreRun<'a> {
             .sleep(tokio::time::sleep)
             .when(|error| matches!(error, RestoreError::ReadDb(RestoreStoreError::Busy)))
             .notify(|_busy, _pause| {
-                tracing::info!(restore_id = %self.job.id, "the tables are in use: the look after the swap is tried again");
+                tracing::info!(restore_id = %self.job.id, "the tables are in use: the check after the swap is tried again");
             })
             .await
     }
@@ -149,7 +149,7 @@ impl<'a> RestoreRun<'a> {
         let size = match timeout(MAX_SIZE_TIME, self.commits.size()).await {
             Ok(size) => size?,
             Err(_elapsed) => {
-                tracing::warn!(restore_id = %id, "counting the events takes too long: their number is not told");
+                tracing::warn!(restore_id = %id, "counting the events takes too long: their number is not shown");
                 EventStoreSize { commits: u64::MAX, events: 0 }
             }
         };
@@ -310,7 +310,7 @@ impl<'a> RestoreRun<'a> {
                 let projection_name = projection.name();
                 match streams.restore(projection, stream_id).await {
                     Ok(version) => {
-                        tracing::info!(projection_name, %stream_id, version, "restored once more after the swap");
+                        tracing::info!(projection_name, %stream_id, version, "the stream was restored once more after the swap");
                     }
                     Err(StreamRestoreError::EventStore(error)) => return Err(error.into()),
                     Err(StreamRestoreError::ReadDb(error)) if !error.is_final() => return Err(error.into()),

@@ -3,7 +3,7 @@ use async_trait::async_trait;
 /// The worker could not be told. Handling: log it. A worker looks for recorded restores every few minutes and finds
 /// this restore.
 #[derive(Debug, thiserror::Error)]
-#[error("nobody could be told that there is a restore to do")]
+#[error("the worker could not be told that there is a restore to do")]
 pub struct TriggerError {
     /// The adapter's error.
     #[source]

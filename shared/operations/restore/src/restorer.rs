@@ -59,7 +59,7 @@ impl Restorer {
         };
         let id = job.id;
         let projection = record.projection.as_deref().unwrap_or("all");
-        tracing::info!(restore_id = %id, kind = record.kind.as_str(), projection, holder, "at work on the restore");
+        tracing::info!(restore_id = %id, kind = record.kind.as_str(), projection, holder, "working on the restore");
         let worked = match self.scope_of(&record) {
             Ok(scope) => {
                 job.scope = scope;
@@ -73,7 +73,7 @@ impl Restorer {
             Ok(Worked::ToTheEnd { unrepaired: 0 }) => (RestoreStatus::Succeeded, None),
             Ok(Worked::ToTheEnd { unrepaired }) => (
                 RestoreStatus::Succeeded,
-                Some(format!("{unrepaired} streams are behind their earlier rows: see the log")),
+                Some(format!("{unrepaired} streams have fewer events than before the swap: see the log")),
             ),
             Ok(Worked::InPart) => {
                 self.store.release_lease(id, &job.lease).await?;

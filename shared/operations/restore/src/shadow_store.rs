@@ -23,7 +23,7 @@ pub enum RestoreStoreError {
     Busy,
     /// Another worker has the lease by now, or the restore has ended. Nothing was changed. Handling: leave the restore
     /// alone.
-    #[error("the restore is in other hands")]
+    #[error("another worker has the restore, or it has ended")]
     LeaseLost,
     /// No swap has put tables aside, or the tables have another form. Handling: there is no way back.
     #[error("there are no tables to bring back: {reason}")]
@@ -32,7 +32,7 @@ pub enum RestoreStoreError {
         reason: String,
     },
     /// A stored row or record cannot be read. Handling: a person must look.
-    #[error("the read database holds something unreadable: {reason}")]
+    #[error("the read database holds unreadable data: {reason}")]
     Corrupt {
         /// The part of the data that does not fit.
         reason: String,

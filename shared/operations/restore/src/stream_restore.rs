@@ -20,7 +20,7 @@ pub enum StreamRestoreError {
     #[error(transparent)]
     ReadDb(#[from] RestoreStoreError),
     /// The row has more events than can be read of the stream. Handling: a person must look.
-    #[error("the row is at version {live_version}, and the events can be folded to version {reached} only: {reason}")]
+    #[error("the row is at version {live_version}, but the events can be folded only to version {reached}: {reason}")]
     WouldTakeBack {
         /// The version of the row.
         live_version: u64,

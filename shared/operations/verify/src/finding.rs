@@ -344,7 +344,7 @@ impl fmt::Display for Damage {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Misplaced { what } => write!(formatter, "{what}"),
-            Self::Unreadable { reason } => write!(formatter, "is no commit: {reason}"),
+            Self::Unreadable { reason } => write!(formatter, "is not a commit: {reason}"),
             Self::UncoveredDiffers { what } => write!(formatter, "{what}"),
             Self::HashMismatch { expected, found } => {
                 write!(formatter, "the content was edited: its hash is {expected}, the stored one {found}")
@@ -352,43 +352,43 @@ impl fmt::Display for Damage {
             Self::PreviousHashMismatch { expected, found } => {
                 let text = |hash: &Option<Digest>| hash.map_or_else(|| "none".to_owned(), |hash| hash.to_string());
                 let (expected, found) = (text(expected), text(found));
-                write!(formatter, "does not follow on the commit before: {expected} was its hash, {found} is named")
+                write!(formatter, "does not follow the commit before: {expected} was its hash, {found} is named")
             }
-            Self::VersionGap { expected } => write!(formatter, "comes where version {expected} was next"),
-            Self::Overlap { expected } => write!(formatter, "is there again: version {expected} was next"),
+            Self::VersionGap { expected } => write!(formatter, "comes although version {expected} was next"),
+            Self::Overlap { expected } => write!(formatter, "exists already: version {expected} was next"),
             Self::NoEvents => write!(formatter, "holds no event"),
             Self::AggregateTypeChanges { expected, found } => {
                 write!(formatter, "is of the kind {found:?} in a stream of the kind {expected:?}")
             }
             Self::TimeRunsBackwards { not_before, found } => {
-                write!(formatter, "happened at {found}, before the commit before it, which did at {not_before}")
+                write!(formatter, "happened at {found}, and the commit before it at {not_before}, which is later")
             }
-            Self::UndecodableEvent { reason } => write!(formatter, "cannot be understood: {reason}"),
+            Self::UndecodableEvent { reason } => write!(formatter, "cannot be decoded: {reason}"),
             Self::ImpossibleEvent { reason } => write!(formatter, "cannot have happened: {reason}"),
             Self::StateDiffers { expected, found } => {
-                write!(formatter, "keeps the state {found}, and the events make {expected}")
+                write!(formatter, "keeps the state {found}, but the events give {expected}")
             }
             Self::StreamOfAnotherKind { found } => {
                 write!(formatter, "is a stream of the type {found:?}, and has a row or lines that are not of this type")
             }
             Self::StreamEndMissing { found, expected } => {
-                write!(formatter, "the stream ends at version {found}, and the read side has seen version {expected}")
+                write!(formatter, "the stream ends at version {found}, but the read side has seen version {expected}")
             }
             Self::StreamMissing { expected } => {
-                write!(formatter, "there is no such stream, and the read side has it at version {expected}")
+                write!(formatter, "there is no such stream, but the read side has it at version {expected}")
             }
             Self::HeadDiffers { expected, found } => {
                 write!(formatter, "has the hash {found}, and had {expected} when the heads were written")
             }
             Self::HeadMissing { expected } => {
-                write!(formatter, "is not there, and was, with the hash {expected}, when the heads were written")
+                write!(formatter, "is missing, but had the hash {expected} when the heads were written")
             }
             Self::RowMisplaced { what } => write!(formatter, "{what}"),
             Self::RowUnreadable { reason } => write!(formatter, "the row cannot be read: {reason}"),
             Self::RowDiffers { member, expected, found } => {
-                write!(formatter, "the row's {member} is {found}, and the events make {expected}")
+                write!(formatter, "the row's {member} is {found}, but the events give {expected}")
             }
-            Self::RowMissing { expected } => write!(formatter, "has no row, and the stream is at version {expected}"),
+            Self::RowMissing { expected } => write!(formatter, "has no row, but the stream is at version {expected}"),
             Self::RowBehind { expected, found } => {
                 write!(formatter, "the row stands still at version {found}, the stream is at {expected}")
             }
@@ -397,14 +397,14 @@ impl fmt::Display for Damage {
             }
             Self::LineUnreadable { reason } => write!(formatter, "the line cannot be read: {reason}"),
             Self::LineDiffers { member, expected, found } => {
-                write!(formatter, "the line's {member} is {found}, and the event makes {expected}")
+                write!(formatter, "the line's {member} is {found}, but the event gives {expected}")
             }
             Self::LineMissing => write!(formatter, "has no line"),
-            Self::LineWithoutEvent => write!(formatter, "has a line that no event makes"),
+            Self::LineWithoutEvent => write!(formatter, "has a line without an event"),
             Self::LinesAheadOfRow { found } => {
                 write!(formatter, "has a line, and the row is at version {found}")
             }
-            Self::MoreLines { count } => write!(formatter, "and {count} more of its lines"),
+            Self::MoreLines { count } => write!(formatter, "and {count} more findings about its lines"),
             Self::TotalsDiffer { group, expected, found } => {
                 write!(formatter, "the rows of {group} add up to {found}, and their lines to {expected}")
             }

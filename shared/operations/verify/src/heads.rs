@@ -25,7 +25,7 @@ pub enum HeadsError {
     #[error("the heads cannot be read")]
     File(#[from] std::io::Error),
     /// A line is not a head, or is not in the order of the streams' ids.
-    #[error("line {line} of the heads is not as verify writes it")]
+    #[error("line {line} of the heads does not have the form that verify writes")]
     Line {
         /// The line's number, from 1.
         line: u64,

@@ -143,7 +143,7 @@ fn read_commit(stream_id: StreamId, id: &Document, document: &Document) -> Resul
             key: text(idempotency, "key")?.parse()?,
             request_fingerprint: text(idempotency, "request_fingerprint")?.parse()?,
         }),
-        Some(_) => return Err("idempotency is no document".into()),
+        Some(_) => return Err("idempotency is not a document".into()),
     };
     let previous_hash: Option<Digest> = document
         .contains_key("previous_hash")
@@ -172,7 +172,7 @@ fn read_commit(stream_id: StreamId, id: &Document, document: &Document) -> Resul
 }
 
 fn read_event(event: &Bson) -> Result<RecordedEvent, Misfit> {
-    let event = event.as_document().ok_or("an event is no document")?;
+    let event = event.as_document().ok_or("an event is not a document")?;
     Ok(RecordedEvent {
         event_id: uuid_from(event, "event_id")?,
         event_type: text(event, "event_type")?,
@@ -181,13 +181,13 @@ fn read_event(event: &Bson) -> Result<RecordedEvent, Misfit> {
         personal: match event.get("personal") {
             None => None,
             Some(Bson::Document(personal)) => Some(read_personal(personal)?),
-            Some(_) => return Err("personal is no document".into()),
+            Some(_) => return Err("personal is not a document".into()),
         },
     })
 }
 
 fn read_personal(personal: &Document) -> Result<SealedPersonalData, Misfit> {
-    let name = |member: &Bson| member.as_str().map(str::to_owned).ok_or("a member's name is no text");
+    let name = |member: &Bson| member.as_str().map(str::to_owned).ok_or("a member's name is not a text");
     Ok(SealedPersonalData {
         members: personal.get_array("members")?.iter().map(name).collect::<Result<_, _>>()?,
         ciphertext: text(personal, "ciphertext")?,
@@ -199,7 +199,7 @@ fn data_from(document: &Document) -> Result<Value, Misfit> {
     match (document.get("data"), document.get("data_json")) {
         (Some(data), None) => Ok(to_json(data)?),
         (None, Some(Bson::String(text))) => Ok(serde_json::from_str(text)?),
-        _ => Err("neither data nor data_json, or both".into()),
+        _ => Err("it must have either data or data_json".into()),
     }
 }
 
@@ -212,14 +212,14 @@ fn integer(document: &Document, name: &str) -> Result<i64, Misfit> {
     match document.get(name) {
         Some(Bson::Int64(integer)) => Ok(*integer),
         Some(Bson::Int32(integer)) => Ok(i64::from(*integer)),
-        _ => Err(format!("{name} is no integer").into()),
+        _ => Err(format!("{name} is not an integer").into()),
     }
 }
 
 fn uuid_from(document: &Document, name: &str) -> Result<Uuid, Misfit> {
     match document.get(name) {
         Some(Bson::Binary(Binary { subtype: BinarySubtype::Uuid, bytes })) => Ok(Uuid::from_slice(bytes)?),
-        _ => Err(format!("{name} is no UUID").into()),
+        _ => Err(format!("{name} is not a UUID").into()),
     }
 }
 

@@ -51,7 +51,7 @@ pub(crate) fn to_json(value: &Bson) -> Result<Value, String> {
         Bson::Int32(integer) => Value::from(*integer),
         Bson::Int64(integer) => Value::from(*integer),
         Bson::Double(number) => {
-            Value::Number(Number::from_f64(*number).ok_or_else(|| format!("{number} is no number of JSON"))?)
+            Value::Number(Number::from_f64(*number).ok_or_else(|| format!("{number} is not a JSON number"))?)
         }
         Bson::Array(items) => Value::Array(items.iter().map(to_json).collect::<Result<_, _>>()?),
         Bson::Document(members) => {
@@ -61,7 +61,7 @@ pub(crate) fn to_json(value: &Bson) -> Result<Value, String> {
             }
             Value::Object(object)
         }
-        other => return Err(format!("no JSON value is stored as {:?}", other.element_type())),
+        other => return Err(format!("{:?} is not the stored form of a JSON value", other.element_type())),
     })
 }
 

@@ -24,13 +24,13 @@ const MAX_BATCH: u32 = 1_000;
 
 /// The event store in one collection of a MongoDB replica set.
 ///
-/// # What a write guarantees
+/// # Guarantees of a write
 /// [`append`](EventStoreRepository::append) returns once a majority of the replica set has the commit in its journal.
 /// So no change of primary takes the commit back. When a connection breaks, the driver sends the commit once more. The
 /// server recognizes it by its transaction number and repeats its first answer. So a commit never loses a race against
 /// itself.
 ///
-/// # What a read guarantees
+/// # Guarantees of a read
 /// Reads go to the primary and see the data that a majority has. So a read sees every commit whose `append` has
 /// returned to any writer. It never sees a commit that could still be taken back.
 ///

@@ -1,4 +1,4 @@
-//! A stream's key as a document, and what is left of it once it has been destroyed. In a shell:
+//! A stream's key as a document, and the document that remains after the key's destruction. In a shell:
 //!
 //! ```text
 //! { _id: UUID('0191…'), wrapping: 'kms', key: Binary('…'), created_at: ISODate('2026-11-24T13:06:22.123Z') }
@@ -36,9 +36,9 @@ pub(crate) fn from_document(document: &Document) -> Option<(StreamId, StoredKey)
         (Some(_), None, None) => StoredKey::Destroyed,
         (None, Some(Bson::String(wrapping)), Some(Bson::Binary(key))) => match wrapping.parse() {
             Ok(wrapping) => StoredKey::Wrapped(WrappedKey { wrapping, bytes: key.bytes.clone() }),
-            Err(_) => damaged("its wrapping is not known"),
+            Err(_) => damaged("the name of its wrapping is unknown"),
         },
-        _ => damaged("what is stored is neither a key nor the mark of a destroyed one"),
+        _ => damaged("the stored data is neither a key nor the mark of a destroyed key"),
     };
     Some((stream_id?, stored))
 }

@@ -99,7 +99,7 @@ impl ShadowStore for MySqlReadDb {
         let is_renamed = tables::is_marked(&mut renaming, &tables, TableSet::Shadow, job.id).await?;
         let set = if is_renamed { TableSet::Shadow } else { TableSet::Old };
         if !tables::fits(&mut renaming, &tables, set).await? {
-            let reason = "no swap has put any aside, or they are of another form".to_owned();
+            let reason = "no swap has put tables aside, or they have another form".to_owned();
             return Err(RestoreStoreError::NothingToBringBack { reason });
         }
         if !is_renamed {

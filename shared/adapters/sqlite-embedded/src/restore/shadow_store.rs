@@ -99,7 +99,7 @@ impl ShadowStore for SqliteReadDb {
         renew(&mut transaction, job, 0).await?;
         let tables = tables_of(&job.scope);
         if !tables::fits(&mut transaction, &tables, TableSet::Old).await? {
-            let reason = "no swap has put any aside, or they are of another form".to_owned();
+            let reason = "no swap has put tables aside, or they have another form".to_owned();
             return Err(RestoreStoreError::NothingToBringBack { reason });
         }
         tables::drop_set(&mut transaction, &tables, TableSet::Shadow).await?;

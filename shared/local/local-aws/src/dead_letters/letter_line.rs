@@ -69,8 +69,8 @@ fn reason(letter: &OpenLetter, defect: Option<String>) -> String {
     let (context, response) = (&letter.request_context, &letter.response_context);
     let cause = match (defect, &response.function_error) {
         (Some(defect), _) => defect,
-        (None, Some(kind)) => format!("the function failed ({kind}); its log says why"),
-        (None, None) => "its log says why".to_owned(),
+        (None, Some(kind)) => format!("the function failed ({kind}); its log has the reason"),
+        (None, None) => "its log has the reason".to_owned(),
     };
     format!("{} after {} invocations: {cause}", context.condition, context.approximate_invoke_count)
 }

@@ -87,7 +87,7 @@ fn letter(message: &BorrowedMessage<'_>) -> OpenLetter {
     OpenLetter {
         place: LetterPlace { partition: message.partition(), offset: message.offset() },
         written_at_ms: message.timestamp().to_millis().unwrap_or_default(),
-        letter: letter.map_err(|error| format!("it is no dead letter: {error}")),
+        letter: letter.map_err(|error| format!("it is not a dead letter: {error}")),
     }
 }
 

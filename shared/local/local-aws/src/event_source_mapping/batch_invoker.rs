@@ -47,7 +47,7 @@ impl BatchInvoker {
         let (bytes, records) = (event.len(), delivered.values().map(BTreeSet::len).sum::<usize>());
         let invocation = stop.within_grace(self.client.invoke(&self.function_name, event)).await;
         let invocation = invocation.inspect_err(|Abandoned| {
-            tracing::warn!(records, "the invocation under way was not done in time; its records are delivered again");
+            tracing::warn!(records, "the invocation under way did not end in time; its records are delivered again");
         })?;
         tracing::debug!(records, bytes, partitions = batch.len(), "batch delivered");
         Ok(match invocation {

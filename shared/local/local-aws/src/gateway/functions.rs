@@ -50,7 +50,7 @@ impl Functions {
         match lambda_http::request::from_str(&event.to_string()) {
             Ok(request) => http_api::serve(function.as_ref(), request).await,
             Err(error) => {
-                tracing::error!(%error, "the request makes no event");
+                tracing::error!(%error, "the request cannot be made into an event");
                 render_problem(Problem::malformed("The request cannot be read."), correlation_id)
             }
         }

@@ -18,11 +18,11 @@ pub(crate) struct InvokedFunctions {
 /// The reason why a function's result is not an HTTP answer.
 #[derive(Debug, thiserror::Error)]
 enum PayloadError {
-    #[error("it is not of API Gateway's form")]
+    #[error("it does not have API Gateway's form")]
     OtherForm(#[from] serde_json::Error),
     #[error("its body is not Base64")]
     Body(#[from] base64::DecodeError),
-    #[error("its status or a header is none of HTTP")]
+    #[error("its status or a header is not valid in HTTP")]
     NotHttp(#[from] http::Error),
 }
 

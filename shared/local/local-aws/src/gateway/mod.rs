@@ -128,7 +128,7 @@ fn body_problem(error: &axum::Error) -> Problem {
     if error.source().is_some_and(|source| source.is::<LengthLimitError>()) {
         Problem::new(ProblemCode::PAYLOAD_TOO_LARGE, format!("A body has at most {} bytes.", http_api::MAX_BODY_BYTES))
     } else {
-        Problem::malformed("The body broke off, or its chunks are none.")
+        Problem::malformed("The body ended early, or its chunks are not valid.")
     }
 }
 

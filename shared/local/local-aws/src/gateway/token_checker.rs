@@ -84,7 +84,7 @@ impl TokenChecker {
             token.ok_or("not a bearer token".to_owned()).and_then(|token| check(token, keys, issuer, audience));
         checked.map(Some).map_err(|reason| {
             tracing::info!(reason, "token refused");
-            Problem::new(ProblemCode::UNAUTHENTICATED, "The token is not valid here, or not any more.")
+            Problem::new(ProblemCode::UNAUTHENTICATED, "The token is not valid here, or has expired.")
         })
     }
 }
@@ -92,9 +92,9 @@ impl TokenChecker {
 fn check(token: &str, keys: &JwkSet, issuer: Option<&str>, audience: Option<&str>) -> Result<Claims, String> {
     let header = decode_header(token).map_err(|error| error.to_string())?;
     let key = match &header.kid {
-        Some(kid) => keys.find(kid).ok_or("no key of this kid")?,
+        Some(kid) => keys.find(kid).ok_or("the key set has no key with this kid")?,
         None if keys.keys.len() == 1 => &keys.keys[0],
-        None => return Err("no kid, and more than one key".to_owned()),
+        None => return Err("the token has no kid, and the key set has more than one key".to_owned()),
     };
     // The key decides which algorithms are right for it. The token alone may not choose an algorithm.
     if !allowed_algorithms(key).contains(&header.alg) {
