@@ -171,6 +171,7 @@ macro_rules! server_promises {
             every_statement_of_a_declared_table_is_one_that_the_server_can_prepare
             an_early_event_and_the_opening_it_waits_for_never_miss_each_other
             projectors_that_open_the_same_accounts_at_once_write_each_once
+            a_projector_whose_projection_is_not_recorded_takes_no_event
             a_locked_account_fails_its_batch_in_time_and_no_other
             a_row_that_another_hand_has_written_is_reported_and_not_overwritten
             a_function_keeps_its_connection_until_that_is_too_old
@@ -341,6 +342,21 @@ async fn at_once(deliveries: impl IntoIterator<Item = (MySqlReadDb, Vec<EventEnv
         tokio::spawn(async move { event_handler(&read_db).handle(&batch).await.expect("handles") })
     });
     join_all(handling).await.into_iter().map(|outcome| outcome.expect("does not panic")).collect()
+}
+
+/// Without the record there is no gate, and a restore could swap the tables under the projector.
+pub async fn a_projector_whose_projection_is_not_recorded_takes_no_event(on_server: &OnServer) {
+    let read_db = on_server.connect();
+    let history = AccountHistory::random(&mut Dice::seeded(89), 3);
+    assert_eq!(on_server.execute("DELETE FROM projections").await, 1);
+    let error = event_handler(&read_db).handle(&history.events).await.expect_err("it is not recorded");
+    assert!(matches!(error, EventHandlerError::Unavailable { .. }), "{error:?}");
+    assert!(telemetry::causes(&error).contains("run `passbook prepare`"), "{error:?}");
+    assert_rows(on_server, &as_ports(&read_db), &[]).await;
+
+    record_projections(&read_db).await;
+    event_handler(&read_db).handle(&history.events).await.expect("handles");
+    assert_rows(on_server, &as_ports(&read_db), &[history]).await;
 }
 
 pub async fn a_locked_account_fails_its_batch_in_time_and_no_other(on_server: &OnServer) {
