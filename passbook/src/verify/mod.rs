@@ -127,8 +127,8 @@ async fn repair(databases: &Databases, arguments: &VerifyArguments, outcome: &Ou
     let streams = databases.stream_restore();
     let report = Report::new(arguments.json, None);
     let mut repaired = 0;
-    for (stream_id, mending) in &outcome.damaged {
-        match mending {
+    for (stream_id, possible_repair) in &outcome.damaged {
+        match possible_repair {
             Repair::Rebuild => {}
             Repair::RebuildIfNamed if arguments.account.is_some() => {}
             Repair::RebuildIfNamed => {

@@ -366,10 +366,10 @@ fn report(suspect: Suspect, findings: &[Finding], outcome: &mut Outcome, observe
         observer.report_finding(finding);
     }
     let has = |side| findings.iter().any(|finding| finding.side == side);
-    let repair = match (has(Side::EventStore), has(Side::Either)) {
+    let possible_repair = match (has(Side::EventStore), has(Side::Either)) {
         (true, _) => Repair::None,
         (false, true) => Repair::RebuildIfNamed,
         (false, false) => Repair::Rebuild,
     };
-    outcome.damaged.push((suspect.stream_id, repair));
+    outcome.damaged.push((suspect.stream_id, possible_repair));
 }
