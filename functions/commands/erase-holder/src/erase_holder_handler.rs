@@ -18,7 +18,7 @@ pub struct EraseHolderHandler {
 }
 
 impl EraseHolderHandler {
-    /// On these accounts and these keys.
+    /// A handler that works through this event sourcing handler and destroys these keys.
     #[must_use]
     pub fn new(event_sourcing_handler: EventSourcingHandler<AccountAggregate>, keys: Arc<dyn KeyStore>) -> Self {
         Self { event_sourcing_handler, keys }

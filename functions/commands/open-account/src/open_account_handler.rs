@@ -7,7 +7,7 @@ pub struct OpenAccountHandler {
 }
 
 impl OpenAccountHandler {
-    /// A handler of commands that come through this event sourcing handler.
+    /// A handler that works through this event sourcing handler.
     #[must_use]
     pub const fn new(event_sourcing_handler: EventSourcingHandler<AccountAggregate>) -> Self {
         Self { event_sourcing_handler }

@@ -8,7 +8,7 @@ pub struct WithdrawFundsHandler {
 }
 
 impl WithdrawFundsHandler {
-    /// A handler of commands that come through this event sourcing handler.
+    /// A handler that works through this event sourcing handler.
     #[must_use]
     pub const fn new(event_sourcing_handler: EventSourcingHandler<AccountAggregate>) -> Self {
         Self { visible_accounts: VisibleAccounts::of(event_sourcing_handler) }

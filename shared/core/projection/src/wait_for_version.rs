@@ -18,8 +18,8 @@ pub trait VersionedRow {
     fn version(&self) -> u64;
 }
 
-/// The row that `read_row` finds; with `min_version`, once the read side has reached that version. `read_row` gives no row where the
-/// caller may not see it.
+/// The row that `read_row` reads. With `min_version`, the read side must have reached that version first. `read_row`
+/// gives no row if the caller may not see it.
 ///
 /// # Errors
 /// [`QueryError::NotFound`] without `min_version`. With it, [`QueryError::ProjectionBehind`] after 2 s: a stream that was

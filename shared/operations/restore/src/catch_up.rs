@@ -77,8 +77,8 @@ impl CatchUp {
     /// with more events than can be read is an error.
     ///
     /// # Errors
-    /// [`RestoreError::WouldLoseVersions`] in the last round; [`RestoreError::RowsWithoutEvents`]; otherwise the databases'
-    /// errors.
+    /// [`RestoreError::WouldLoseVersions`] in the last round; [`RestoreError::RowsWithoutEvents`]; otherwise the
+    /// databases' errors.
     pub(crate) async fn round(
         &mut self,
         shadow: &mut dyn ShadowTables,

@@ -26,7 +26,8 @@ struct Link {
 }
 
 impl ChainCheck {
-    /// A check of this stream. `earlier_head` is the stream's end when the heads were written, if the stream existed then.
+    /// A check of this stream. `earlier_head` is the stream's end when the heads were written, if the stream existed
+    /// then.
     pub(crate) const fn new(stream_id: StreamId, earlier_head: Option<Head>) -> Self {
         Self { stream_id, earlier_head, previous: None, is_whole: true }
     }
