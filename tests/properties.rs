@@ -171,7 +171,7 @@ enum Sent {
 impl Stack {
     async fn open(home: &std::path::Path) -> Self {
         let embedded = Embedded::open(home).await.expect("an empty folder");
-        let accounts = EventSourcingHandler::new(embedded.repository(), embedded.publisher())
+        let accounts = EventSourcingHandler::new(embedded.event_store_repository(), embedded.publisher())
             .with_personal_data(embedded.personal_data());
         Self {
             open_account: CommandDispatcher::new(OpenAccountHandler::new(accounts.clone())),
@@ -264,7 +264,7 @@ impl Stack {
 
     async fn check_both_sides(&self, account_id: AccountId, actor: &Actor, model: &Model) -> Result<(), TestCaseError> {
         let stream_id = StreamId(account_id.as_uuid());
-        let commits = self.embedded.event_store.commits_from(stream_id, 1, 1_000).await.expect("commits");
+        let commits = self.embedded.sqlite_event_store.commits_from(stream_id, 1, 1_000).await.expect("commits");
         let mut sum_minor = 0;
         let mut number_of_events = 0;
         for recorded in commits.iter().flat_map(|commit| &commit.draft.events) {

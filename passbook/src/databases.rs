@@ -15,10 +15,10 @@ use crate::embedded_limits::EMBEDDED_LIMITS;
 /// The databases that `restore` and `verify` need: the event store, the key store and the read database. The event delivery is not
 /// started.
 pub(crate) struct Databases {
-    events: Arc<dyn CommitScan>,
+    commit_scan: Arc<dyn CommitScan>,
     personal_data: Arc<dyn PersonalData>,
     pub(crate) rows: Arc<dyn VerifiedRows>,
-    pub(crate) read_db: Arc<dyn RestoreStore>,
+    pub(crate) restore_store: Arc<dyn RestoreStore>,
     pub(crate) limits: RestoreLimits,
     embedded: Option<(SqliteEventStore, SqliteKeyStore, SqliteReadDb)>,
 }
@@ -58,7 +58,7 @@ pub enum DatabasesError {
 
 /// The file that a command makes if it is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Missing {
+pub(crate) enum FileToCreate {
     /// No file: without a file there is nothing to read.
     None,
     /// The read database, because a restore fills it.
@@ -67,7 +67,7 @@ pub(crate) enum Missing {
 
 impl Databases {
     /// Opens the databases of `EVENT_STORE_URL` and `READ_DB_URL`, or those in the folder that `PASSBOOK_HOME` names.
-    pub(crate) async fn open_from_env(makes: Missing) -> Result<Self, DatabasesError> {
+    pub(crate) async fn open_from_env(creates: FileToCreate) -> Result<Self, DatabasesError> {
         let settings = Settings::from_env();
         if settings.event_store_url_if_set()?.is_some() || settings.read_db_url_if_set()?.is_some() {
             return Self::of_servers(&settings).await;
@@ -76,12 +76,12 @@ impl Databases {
         let (events_path, keys_path, read_path) = (home.join("events.db"), home.join("keys.db"), home.join("read.db"));
         // Without the keys every name would look erased.
         for path in [&events_path, &keys_path, &read_path] {
-            let is_made = makes == Missing::ReadDb && path == &read_path;
-            if !is_made && !path.exists() {
+            let is_created = creates == FileToCreate::ReadDb && path == &read_path;
+            if !is_created && !path.exists() {
                 return Err(DatabasesError::NoFile { path: path.clone() });
             }
         }
-        let event_store = SqliteEventStore::open(&events_path).await?;
+        let sqlite_event_store = SqliteEventStore::open(&events_path).await?;
         let key_store = SqliteKeyStore::open(&keys_path).await?;
         let read_db = SqliteReadDb::open(&read_path).await?;
         for projection in PROJECTIONS.all() {
@@ -91,25 +91,25 @@ impl Databases {
             read_db.record_projection(&ProjectionRecord { name: projection.name().to_owned(), built_version }).await?;
         }
         Ok(Self {
-            events: Arc::new(event_store.clone()),
-            personal_data: crate::embedded::opened_by(&key_store),
+            commit_scan: Arc::new(sqlite_event_store.clone()),
+            personal_data: crate::embedded::personal_data_of(&key_store),
             rows: Arc::new(read_db.clone()),
-            read_db: Arc::new(read_db.clone()),
+            restore_store: Arc::new(read_db.clone()),
             limits: EMBEDDED_LIMITS,
-            embedded: Some((event_store, key_store, read_db)),
+            embedded: Some((sqlite_event_store, key_store, read_db)),
         })
     }
 
     #[cfg(feature = "servers")]
     async fn of_servers(settings: &Settings) -> Result<Self, DatabasesError> {
-        let events = write_side::open_commit_scan(&settings.event_store_url()?).await?;
+        let commit_scan = write_side::open_commit_scan(&settings.event_store_url()?).await?;
         // The limits of a restore are used, because a sum is one statement over all rows.
         let read_db = mysql_read_db::MySqlReadDb::connect_for_restore(settings.read_db_url()?.expose())?;
         Ok(Self {
-            events,
+            commit_scan,
             personal_data: write_side::open_personal_data(&settings.key_store()?).await?,
             rows: Arc::new(read_db.clone()),
-            read_db: Arc::new(read_db),
+            restore_store: Arc::new(read_db),
             limits: RestoreLimits::default(),
             embedded: None,
         })
@@ -127,22 +127,22 @@ impl Databases {
 
     /// The commits, with their personal data opened.
     pub(crate) fn opened_commits(&self) -> Arc<OpenedCommitScan> {
-        Arc::new(OpenedCommitScan::new(self.events.clone(), self.personal_data.clone()))
+        Arc::new(OpenedCommitScan::new(self.commit_scan.clone(), self.personal_data.clone()))
     }
 
     pub(crate) fn restorer(&self, limits: RestoreLimits) -> Restorer {
-        Restorer::new(self.opened_commits(), self.read_db.clone(), PROJECTIONS, limits)
+        Restorer::new(self.opened_commits(), self.restore_store.clone(), PROJECTIONS, limits)
     }
 
     pub(crate) fn stream_restore(&self) -> StreamRestore {
-        StreamRestore::new(self.opened_commits(), self.read_db.clone())
+        StreamRestore::new(self.opened_commits(), self.restore_store.clone())
     }
 
     /// Closes the files.
     pub(crate) async fn close(self) {
-        if let Some((event_store, key_store, read_db)) = self.embedded {
+        if let Some((sqlite_event_store, key_store, read_db)) = self.embedded {
             read_db.close().await;
-            event_store.close().await;
+            sqlite_event_store.close().await;
             key_store.close().await;
         }
     }

@@ -18,7 +18,7 @@ pub struct Embedded {
     /// The data folder.
     pub home: PathBuf,
     /// The store of the commits.
-    pub event_store: SqliteEventStore,
+    pub sqlite_event_store: SqliteEventStore,
     /// The keys of personal data. They are not wrapped: a person who has the folder has all data.
     pub key_store: SqliteKeyStore,
     /// The database that queries read.
@@ -58,10 +58,10 @@ impl Embedded {
     /// # Errors
     /// See [`EmbeddedError`].
     pub async fn open(home: &Path) -> Result<Self, EmbeddedError> {
-        let event_store = SqliteEventStore::open(&home.join("events.db")).await?;
+        let sqlite_event_store = SqliteEventStore::open(&home.join("events.db")).await?;
         let read_db = SqliteReadDb::open(&home.join("read.db")).await?;
         let key_store = SqliteKeyStore::open(&home.join("keys.db")).await?;
-        let bus = EmbeddedBus::new(event_store.clone(), read_db.clone(), opened_by(&key_store));
+        let bus = EmbeddedBus::new(sqlite_event_store.clone(), read_db.clone(), personal_data_of(&key_store));
         // A projection without a record has no checkpoint either. The bus brings it every event of the log, so no build
         // is due, whatever the log holds.
         for projection in PROJECTIONS.all() {
@@ -85,13 +85,13 @@ impl Embedded {
             })
         };
         let bus_tasks = PROJECTIONS.all().iter().map(deliver).collect();
-        Ok(Self { home: home.to_owned(), event_store, key_store, read_db, bus, stop_bus, bus_tasks })
+        Ok(Self { home: home.to_owned(), sqlite_event_store, key_store, read_db, bus, stop_bus, bus_tasks })
     }
 
     /// The event store, for the functions.
     #[must_use]
-    pub fn repository(&self) -> Arc<dyn EventStoreRepository> {
-        Arc::new(self.event_store.clone())
+    pub fn event_store_repository(&self) -> Arc<dyn EventStoreRepository> {
+        Arc::new(self.sqlite_event_store.clone())
     }
 
     /// The key store, for the function that destroys keys.
@@ -103,7 +103,7 @@ impl Embedded {
     /// The port that seals and opens personal data.
     #[must_use]
     pub fn personal_data(&self) -> Arc<dyn PersonalData> {
-        opened_by(&self.key_store)
+        personal_data_of(&self.key_store)
     }
 
     /// The bus, for the functions.
@@ -120,12 +120,12 @@ impl Embedded {
             let _ = task.await;
         }
         self.read_db.close().await;
-        self.event_store.close().await;
+        self.sqlite_event_store.close().await;
         self.key_store.close().await;
     }
 }
 
 /// Opens personal data with these keys, which are not wrapped.
-pub(crate) fn opened_by(key_store: &SqliteKeyStore) -> Arc<dyn PersonalData> {
+pub(crate) fn personal_data_of(key_store: &SqliteKeyStore) -> Arc<dyn PersonalData> {
     Arc::new(StreamKeys::new(Arc::new(key_store.clone()), KeyProtection::none()))
 }

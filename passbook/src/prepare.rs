@@ -74,11 +74,11 @@ pub async fn prepare(arguments: &PrepareArguments) -> Result<(), PrepareCommandE
     if event_store_url.is_none() && read_db_url.is_none() && kafka.is_none() {
         return Err(PrepareCommandError::Nothing);
     }
-    let mut event_store = None;
+    let mut mongo_event_store = None;
     if let Some(url) = event_store_url {
-        let store = MongoEventStore::connect(url.expose()).await?;
-        store.prepare().await?;
-        event_store = Some(store);
+        let connected = MongoEventStore::connect(url.expose()).await?;
+        connected.prepare().await?;
+        mongo_event_store = Some(connected);
         println!("event store: collection and indexes are there");
         let keys = match settings.key_store()?.location {
             KeyStoreLocation::At(url) => MongoKeyStore::connect(url.expose()).await?,
@@ -91,9 +91,9 @@ pub async fn prepare(arguments: &PrepareArguments) -> Result<(), PrepareCommandE
         mysql_read_db::migrate(url.expose()).await?;
         println!("read database: tables are up to date");
         let read_db = MySqlReadDb::connect(url.expose())?;
-        match event_store {
-            Some(event_store) => {
-                for build in prepare_projections(&PROJECTIONS, &event_store, &read_db).await? {
+        match mongo_event_store {
+            Some(mongo_event_store) => {
+                for build in prepare_projections(&PROJECTIONS, &mongo_event_store, &read_db).await? {
                     println!("read database: {build}");
                 }
             }

@@ -95,8 +95,8 @@ impl Servers {
             Some(invoke_url) => Delivery::through(&write_side.connection, &settings.mapping, invoke_url)?,
             None => {
                 let projector = AccountProjectorFunction::new(read_side.event_handler.clone());
-                let bus = OpeningPublisher::new(write_side.bus.clone(), personal_data.clone());
-                let relay = EventRelay::new(write_side.event_store.clone(), bus);
+                let publisher = OpeningPublisher::new(write_side.kafka_publisher.clone(), personal_data.clone());
+                let relay = EventRelay::new(write_side.mongo_event_store.clone(), publisher);
                 Delivery::in_process(&write_side.connection, &settings.mapping, projector, relay).await?
             }
         };
@@ -105,8 +105,8 @@ impl Servers {
 
     /// The event store, for the functions.
     #[must_use]
-    pub fn event_store(&self) -> Arc<dyn EventStoreRepository> {
-        self.write_side.event_store.clone()
+    pub fn event_store_repository(&self) -> Arc<dyn EventStoreRepository> {
+        self.write_side.mongo_event_store.clone()
     }
 
     /// The key store, for the function that destroys keys.
@@ -129,7 +129,7 @@ impl Servers {
 
     /// The read database, for the functions.
     #[must_use]
-    pub fn accounts(&self) -> BankAccountRepository {
+    pub fn account_repository(&self) -> BankAccountRepository {
         BankAccountRepository::new(self.read_side.rows.clone())
     }
 
@@ -141,8 +141,8 @@ impl Servers {
 
     /// The event store, for a program that reads all of it.
     #[must_use]
-    pub fn events(&self) -> Arc<dyn CommitScan> {
-        self.write_side.event_store.clone()
+    pub fn commit_scan(&self) -> Arc<dyn CommitScan> {
+        self.write_side.mongo_event_store.clone()
     }
 
     /// The read database, for a restore.
@@ -154,7 +154,10 @@ impl Servers {
     /// Kafka's line in the health check.
     #[must_use]
     pub fn bus_check(&self) -> Arc<dyn DependencyCheck> {
-        Arc::new(KafkaCheck { connection: self.write_side.connection.clone(), publisher: self.write_side.bus.clone() })
+        Arc::new(KafkaCheck {
+            connection: self.write_side.connection.clone(),
+            kafka_publisher: self.write_side.kafka_publisher.clone(),
+        })
     }
 
     /// A client of the functions, if they are not in this process.
@@ -170,9 +173,10 @@ impl Servers {
             KafkaBrokers::BootstrapServers(brokers) => brokers,
             KafkaBrokers::ClusterArn(arn) => arn,
         };
-        let (event_store, read_db) = (self.settings.event_store_url.hosts(), self.settings.read_db_url.hosts());
+        let (event_store_hosts, read_db_hosts) =
+            (self.settings.event_store_url.hosts(), self.settings.read_db_url.hosts());
         let functions = self.settings.invoke_url.as_ref().map(|url| format!("; functions {url}")).unwrap_or_default();
-        format!("MongoDB {event_store}, Kafka {kafka}, MySQL {read_db}{functions}")
+        format!("MongoDB {event_store_hosts}, Kafka {kafka}, MySQL {read_db_hosts}{functions}")
     }
 
     /// Stops the delivery and closes the clients.

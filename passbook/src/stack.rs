@@ -33,7 +33,7 @@ pub enum StackSettings {
 /// The databases, the bus, and the running delivery of events from the write side to the read side.
 pub struct Stack {
     /// The store of the commits.
-    pub event_store: Arc<dyn EventStoreRepository>,
+    pub event_store_repository: Arc<dyn EventStoreRepository>,
     /// The publisher that gets each stored commit.
     pub publisher: Arc<dyn EventPublisher>,
     /// The store of the keys of personal data.
@@ -41,13 +41,13 @@ pub struct Stack {
     /// The port that seals and opens personal data.
     pub personal_data: Arc<dyn PersonalData>,
     /// The accounts that queries read.
-    pub accounts: BankAccountRepository,
+    pub account_repository: BankAccountRepository,
     /// The records of the projections.
     pub register: Arc<dyn ProjectionRegister>,
     /// The bus's line in the health check.
     pub bus_check: Arc<dyn DependencyCheck>,
     /// The event store, for a program that reads all of it.
-    pub events: Arc<dyn CommitScan>,
+    pub commit_scan: Arc<dyn CommitScan>,
     /// The read database, for a restore.
     pub restore_store: Arc<dyn RestoreStore>,
     /// The limits of a restore in this stack.
@@ -112,14 +112,14 @@ impl Stack {
             StackSettings::Embedded { home } => {
                 let embedded = Embedded::open(home).await?;
                 Ok(Self {
-                    event_store: embedded.repository(),
+                    event_store_repository: embedded.event_store_repository(),
                     publisher: embedded.publisher(),
                     keys: embedded.keys(),
                     personal_data: embedded.personal_data(),
-                    accounts: BankAccountRepository::new(Arc::new(embedded.read_db.clone())),
+                    account_repository: BankAccountRepository::new(Arc::new(embedded.read_db.clone())),
                     register: Arc::new(embedded.read_db.clone()),
                     bus_check: Arc::new(BusCheck { bus: embedded.bus.clone() }),
-                    events: Arc::new(embedded.event_store.clone()),
+                    commit_scan: Arc::new(embedded.sqlite_event_store.clone()),
                     restore_store: Arc::new(embedded.read_db.clone()),
                     restore_limits: EMBEDDED_LIMITS,
                     running: Running::Embedded(embedded),
@@ -129,14 +129,14 @@ impl Stack {
             StackSettings::Servers(settings) => {
                 let servers = Servers::open(settings).await?;
                 Ok(Self {
-                    event_store: servers.event_store(),
+                    event_store_repository: servers.event_store_repository(),
                     publisher: servers.publisher(),
                     keys: servers.keys(),
                     personal_data: servers.personal_data(),
-                    accounts: servers.accounts(),
+                    account_repository: servers.account_repository(),
                     register: servers.register(),
                     bus_check: servers.bus_check(),
-                    events: servers.events(),
+                    commit_scan: servers.commit_scan(),
                     restore_store: servers.restore_store(),
                     restore_limits: RestoreLimits::default(),
                     running: Running::Servers(Box::new(servers)),
@@ -148,7 +148,7 @@ impl Stack {
     /// The restorer for this stack's databases.
     #[must_use]
     pub fn restorer(&self) -> Restorer {
-        let commits = Arc::new(OpenedCommitScan::new(self.events.clone(), self.personal_data.clone()));
+        let commits = Arc::new(OpenedCommitScan::new(self.commit_scan.clone(), self.personal_data.clone()));
         Restorer::new(commits, self.restore_store.clone(), PROJECTIONS, self.restore_limits)
     }
 

@@ -810,7 +810,10 @@ pub async fn a_restore_takes_no_account_back(under_test: &dyn RestoreUnderTest) 
     opened.execute(format!("UPDATE bank_accounts SET version = 4 WHERE account_id = {literal}")).await;
     opened.assert_rows(&histories).await;
     let alone = opened.restore_alone(&history).await;
-    assert!(matches!(alone, Err(StreamRestoreError::WouldTakeBack { live_version: 4, reached: 2, .. })), "{alone:?}");
+    assert!(
+        matches!(alone, Err(StreamRestoreError::WouldLoseVersions { live_version: 4, reached: 2, .. })),
+        "{alone:?}"
+    );
     opened.assert_rows(&histories).await;
 
     // Without the row nothing can be lost, so the readable part is restored.

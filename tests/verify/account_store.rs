@@ -42,13 +42,13 @@ impl Keys {
 
 /// The reports of a verification.
 #[derive(Debug, Default)]
-pub struct Heard {
+pub struct CollectedReports {
     pub findings: Vec<Finding>,
     pub heads: Vec<Head>,
 }
 
-impl VerifyObserver for Heard {
-    fn found(&mut self, finding: &Finding) {
+impl VerifyObserver for CollectedReports {
+    fn report_finding(&mut self, finding: &Finding) {
         self.findings.push(finding.clone());
     }
 
@@ -113,19 +113,19 @@ impl AccountStore {
     }
 
     /// Verifies the whole store, without patience for rows that are behind.
-    pub async fn verify(&self, anchor: Option<HeadsFile>) -> (Heard, Outcome) {
-        let mut heard = Heard::default();
+    pub async fn verify(&self, earlier_heads: Option<HeadsFile>) -> (CollectedReports, Outcome) {
+        let mut reports = CollectedReports::default();
         let opened = Arc::new(OpenedCommitScan::new(self.scan.clone(), self.keys.personal_data.clone()));
         let verifier = Verifier::new(opened, self.rows.clone(), PROJECTIONS, AGGREGATES, Duration::ZERO);
-        let outcome = verifier.verify(StreamRange::default(), anchor, &mut heard).await.expect("it runs");
-        assert_eq!(outcome.findings, heard.findings.len() as u64);
-        (heard, outcome)
+        let outcome = verifier.verify(StreamRange::default(), earlier_heads, &mut reports).await.expect("it runs");
+        assert_eq!(outcome.findings, reports.findings.len() as u64);
+        (reports, outcome)
     }
 
     /// Fails if there is a finding.
     pub async fn expect_clean(&self, when: &str) {
-        let (heard, _) = self.verify(None).await;
-        assert_eq!(heard.findings, [], "{when}");
+        let (reports, _) = self.verify(None).await;
+        assert_eq!(reports.findings, [], "{when}");
     }
 }
 

@@ -40,10 +40,10 @@ pub async fn each_of_200_manipulations_is_named(store: &AccountStore, tampering:
     store.expect_clean("before").await;
     let commits = store.commits().await;
     let heads = tempfile::NamedTempFile::new().expect("a file");
-    let (heard, outcome) = store.verify(None).await;
+    let (reports, outcome) = store.verify(None).await;
     assert_eq!((outcome.commits, outcome.streams), (commits.len() as u64, outcome.projected));
     let lines: Vec<String> =
-        heard.heads.iter().map(|head| serde_json::to_string(head).expect("plain JSON") + "\n").collect();
+        reports.heads.iter().map(|head| serde_json::to_string(head).expect("plain JSON") + "\n").collect();
     std::fs::write(heads.path(), lines.concat()).expect("written");
     let originals: BTreeMap<CommitPlace, Commit> =
         commits.iter().map(|commit| (place(commit), commit.clone())).collect();
@@ -56,9 +56,9 @@ pub async fn each_of_200_manipulations_is_named(store: &AccountStore, tampering:
         for commit in &manipulation.put {
             tampering.put(commit).await;
         }
-        let anchor = manipulation.by_heads.then(|| HeadsFile::open(heads.path()).expect("there"));
-        let (heard, _) = store.verify(anchor).await;
-        expect_named(round, &manipulation, &heard.findings);
+        let earlier_heads = manipulation.by_heads.then(|| HeadsFile::open(heads.path()).expect("there"));
+        let (reports, _) = store.verify(earlier_heads).await;
+        expect_named(round, &manipulation, &reports.findings);
         for commit in &manipulation.put {
             tampering.remove(place(commit)).await;
         }
@@ -67,8 +67,8 @@ pub async fn each_of_200_manipulations_is_named(store: &AccountStore, tampering:
         }
     }
     store.expect_clean("after all was undone").await;
-    let (heard, _) = store.verify(Some(HeadsFile::open(heads.path()).expect("there"))).await;
-    assert_eq!(heard.findings, [], "against the heads");
+    let (reports, _) = store.verify(Some(HeadsFile::open(heads.path()).expect("there"))).await;
+    assert_eq!(reports.findings, [], "against the heads");
 }
 
 fn expect_named(round: usize, manipulation: &Manipulation, findings: &[Finding]) {

@@ -107,12 +107,12 @@ async fn an_edit_of_any_member_of_a_document_is_named() {
         doc! { "$set": { "a note": "seen" } },
     ] {
         on_servers.commits.update_one(filter.clone(), edit.clone()).await.expect("edits");
-        let (heard, _) = on_servers.store.verify(None).await;
-        let is_named = heard.findings.iter().any(|finding| {
+        let (reports, _) = on_servers.store.verify(None).await;
+        let is_named = reports.findings.iter().any(|finding| {
             finding.side == Side::EventStore
                 && (finding.stream_id, finding.version) == (Some(place.stream_id), Some(place.first_version))
         });
-        assert!(is_named, "{edit}: {:#?}", heard.findings);
+        assert!(is_named, "{edit}: {:#?}", reports.findings);
         on_servers.commits.replace_one(filter.clone(), &original).await.expect("replaces");
     }
     on_servers.store.expect_clean("after all was undone").await;
@@ -126,8 +126,8 @@ async fn an_edit_of_any_member_of_a_document_is_named() {
 async fn a_document_that_has_no_place_in_any_stream_is_named() {
     let on_servers = OnServers::filled(2).await;
     on_servers.commits.insert_one(doc! { "_id": 5, "note": "a commit, they said" }).await.expect("inserts");
-    let (heard, _) = on_servers.store.verify(None).await;
-    assert!(matches!(&heard.findings[..], [only] if matches!(only.damage, Damage::Misplaced { .. })), "{heard:?}");
+    let (reports, _) = on_servers.store.verify(None).await;
+    assert!(matches!(&reports.findings[..], [only] if matches!(only.damage, Damage::Misplaced { .. })), "{reports:?}");
 }
 
 #[tokio::test]

@@ -139,12 +139,12 @@ async fn an_edit_of_any_column_of_a_file_is_named() {
                        previous_hash, hash";
         run(&raw, "CREATE TEMP TABLE kept AS SELECT * FROM commits").await;
         assert_eq!(run(&raw, &format!("UPDATE commits SET {edit} WHERE {}", of_place(place))).await, 1);
-        let (heard, outcome) = on_sqlite.store.verify(None).await;
-        let is_named = heard.findings.iter().any(|finding| {
+        let (reports, outcome) = on_sqlite.store.verify(None).await;
+        let is_named = reports.findings.iter().any(|finding| {
             finding.side == Side::EventStore
                 && (finding.stream_id == Some(place.stream_id) || matches!(finding.damage, Damage::Misplaced { .. }))
         });
-        assert!(is_named, "{edit}: {:#?}", heard.findings);
+        assert!(is_named, "{edit}: {:#?}", reports.findings);
         assert!(outcome.findings > 0);
         run(&raw, "DELETE FROM commits").await;
         run(&raw, &format!("INSERT INTO commits ({columns}) SELECT {columns} FROM kept")).await;

@@ -25,25 +25,45 @@ type Function = Arc<dyn HttpFunction>;
 
 /// Every function, by its name.
 pub(crate) fn functions(stack: &Stack, restore_trigger: Arc<dyn RestoreTrigger>) -> BTreeMap<String, Function> {
-    let Stack { event_store, publisher, keys, personal_data, accounts, register, bus_check, restore_store, .. } = stack;
-    let open_account = OpenAccountFunction::new(event_store.clone(), publisher.clone(), personal_data.clone());
+    let Stack {
+        event_store_repository,
+        publisher,
+        keys,
+        personal_data,
+        account_repository,
+        register,
+        bus_check,
+        restore_store,
+        ..
+    } = stack;
+    let open_account =
+        OpenAccountFunction::new(event_store_repository.clone(), publisher.clone(), personal_data.clone());
     let checks: Vec<Arc<dyn DependencyCheck>> = vec![
-        Arc::new(EventStoreCheck { event_store: event_store.clone() }),
+        Arc::new(EventStoreCheck { event_store_repository: event_store_repository.clone() }),
         Arc::new(KeyStoreCheck { keys: keys.clone() }),
         bus_check.clone(),
         Arc::new(ReadDbCheck { register: register.clone(), projections: PROJECTIONS }),
     ];
     let functions = [
         ("open-account", Arc::new(open_account) as Function),
-        ("deposit-funds", Arc::new(DepositFundsFunction::new(event_store.clone(), publisher.clone()))),
-        ("withdraw-funds", Arc::new(WithdrawFundsFunction::new(event_store.clone(), publisher.clone()))),
-        ("close-account", Arc::new(CloseAccountFunction::new(event_store.clone(), publisher.clone()))),
-        ("erase-holder", Arc::new(EraseHolderFunction::new(event_store.clone(), publisher.clone(), keys.clone()))),
-        ("get-account", Arc::new(GetAccountFunction::new(accounts.clone()))),
-        ("list-accounts", Arc::new(ListAccountsFunction::new(accounts.clone()))),
-        ("list-transactions", Arc::new(ListTransactionsFunction::new(accounts.clone()))),
-        ("list-account-events", Arc::new(ListAccountEventsFunction::new(event_store.clone(), personal_data.clone()))),
-        ("get-account-as-of", Arc::new(GetAccountAsOfFunction::new(event_store.clone(), personal_data.clone()))),
+        ("deposit-funds", Arc::new(DepositFundsFunction::new(event_store_repository.clone(), publisher.clone()))),
+        ("withdraw-funds", Arc::new(WithdrawFundsFunction::new(event_store_repository.clone(), publisher.clone()))),
+        ("close-account", Arc::new(CloseAccountFunction::new(event_store_repository.clone(), publisher.clone()))),
+        (
+            "erase-holder",
+            Arc::new(EraseHolderFunction::new(event_store_repository.clone(), publisher.clone(), keys.clone())),
+        ),
+        ("get-account", Arc::new(GetAccountFunction::new(account_repository.clone()))),
+        ("list-accounts", Arc::new(ListAccountsFunction::new(account_repository.clone()))),
+        ("list-transactions", Arc::new(ListTransactionsFunction::new(account_repository.clone()))),
+        (
+            "list-account-events",
+            Arc::new(ListAccountEventsFunction::new(event_store_repository.clone(), personal_data.clone())),
+        ),
+        (
+            "get-account-as-of",
+            Arc::new(GetAccountAsOfFunction::new(event_store_repository.clone(), personal_data.clone())),
+        ),
         ("restore-read-db", Arc::new(RestoreReadDbFunction::new(restore_store.clone(), restore_trigger))),
         ("get-restore", Arc::new(GetRestoreFunction::new(restore_store.clone()))),
         ("api-description", Arc::new(ApiDescriptionFunction)),

@@ -14,7 +14,7 @@ impl DependencyCheck for BusCheck {
         "event-bus"
     }
 
-    async fn look(&self) -> Result<Option<String>, String> {
+    async fn check(&self) -> Result<Option<String>, String> {
         let mut lines = Vec::new();
         for projection in PROJECTIONS.all() {
             let name = projection.name();

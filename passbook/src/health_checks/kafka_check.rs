@@ -15,7 +15,7 @@ const TIMEOUT: Duration = Duration::from_millis(1_500);
 /// two clients trust different authorities.
 pub(crate) struct KafkaCheck {
     pub connection: KafkaConnection,
-    pub publisher: Arc<KafkaEventPublisher>,
+    pub kafka_publisher: Arc<KafkaEventPublisher>,
 }
 
 #[async_trait]
@@ -24,12 +24,12 @@ impl DependencyCheck for KafkaCheck {
         "event-bus"
     }
 
-    async fn look(&self) -> Result<Option<String>, String> {
+    async fn check(&self) -> Result<Option<String>, String> {
         let connection = self.connection.clone();
         // librdkafka blocks the calling thread while it waits.
-        let looked = tokio::task::spawn_blocking(move || partitions_of(&connection)).await;
-        let partitions = looked.map_err(|error| error.to_string())??;
-        let published_to = tokio::time::timeout(TIMEOUT, self.publisher.look()).await;
+        let answer = tokio::task::spawn_blocking(move || partitions_of(&connection)).await;
+        let partitions = answer.map_err(|error| error.to_string())??;
+        let published_to = tokio::time::timeout(TIMEOUT, self.kafka_publisher.partition_count()).await;
         published_to.map_err(|_| "the publisher gets no answer".to_owned())?.map_err(|error| {
             let source = error.source().map(|source| format!(": {source}"));
             format!("the publisher: {error}{}", source.unwrap_or_default())

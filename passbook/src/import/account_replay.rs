@@ -24,12 +24,13 @@ pub(crate) struct Commands {
 
 impl Commands {
     pub(crate) fn new(stack: &Stack) -> Self {
-        let accounts = EventSourcingHandler::new(stack.event_store.clone(), stack.publisher.clone())
-            .with_personal_data(stack.personal_data.clone());
+        let event_sourcing_handler =
+            EventSourcingHandler::new(stack.event_store_repository.clone(), stack.publisher.clone())
+                .with_personal_data(stack.personal_data.clone());
         Self {
-            open_account: CommandDispatcher::new(OpenAccountHandler::new(accounts.clone())),
-            deposit_funds: CommandDispatcher::new(DepositFundsHandler::new(accounts.clone())),
-            withdraw_funds: CommandDispatcher::new(WithdrawFundsHandler::new(accounts)),
+            open_account: CommandDispatcher::new(OpenAccountHandler::new(event_sourcing_handler.clone())),
+            deposit_funds: CommandDispatcher::new(DepositFundsHandler::new(event_sourcing_handler.clone())),
+            withdraw_funds: CommandDispatcher::new(WithdrawFundsHandler::new(event_sourcing_handler)),
         }
     }
 }

@@ -124,7 +124,7 @@ async fn play(stack: &Stack, arguments: &ImportArguments) -> Result<Report, Impo
     let rows_read = reading.await??;
     progress.finish_and_clear();
     let played_in = started_at.elapsed();
-    let read_side = read_side_check::check(&stack.accounts, &accounts).await?;
+    let read_side = read_side_check::check(&stack.account_repository, &accounts).await?;
     Ok(Report::new(arguments, rows_read, played_in, accounts, read_side))
 }
 

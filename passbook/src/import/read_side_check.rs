@@ -21,14 +21,14 @@ pub(crate) struct ReadSideCheck {
 
 /// Waits for the read side. Then compares every account's row and last line with the answers to the commands.
 pub(crate) async fn check(
-    read_db: &BankAccountRepository,
+    account_repository: &BankAccountRepository,
     accounts: &[AccountReplay],
 ) -> Result<ReadSideCheck, ImportError> {
     let give_up_at = Instant::now() + MAX_WAIT;
     let mut check = ReadSideCheck::default();
     for account in accounts {
         let row = loop {
-            let row = read_db.account(account.account_id).await?;
+            let row = account_repository.account(account.account_id).await?;
             if row.as_ref().is_some_and(|row| row.version >= account.version) {
                 break row;
             }
@@ -38,7 +38,7 @@ pub(crate) async fn check(
             tokio::time::sleep(PAUSE).await;
         };
         let last_line = StatementPage { before_version: None, limit: 1 };
-        let lines = read_db.statement(account.account_id, StatementFilter::default(), last_line).await?;
+        let lines = account_repository.statement(account.account_id, StatementFilter::default(), last_line).await?;
         let row_agrees =
             row.as_ref().is_some_and(|row| (row.version, row.balance) == (account.version, account.balance));
         let line_agrees = lines

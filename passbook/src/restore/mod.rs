@@ -24,7 +24,7 @@ use progress::Progress;
 pub(crate) use task::RestoreTask;
 
 pub use crate::databases::DatabasesError;
-use crate::databases::{Databases, Missing};
+use crate::databases::{Databases, FileToCreate};
 use crate::stop_signal::wait_for_stop_signal;
 
 /// The reason why there was no restore, or not yet. A restore that began can be started again and continues.
@@ -95,7 +95,7 @@ pub enum RestoreCommandError {
 /// # Errors
 /// See [`RestoreCommandError`].
 pub async fn restore(arguments: RestoreArguments) -> Result<ExitCode, RestoreCommandError> {
-    let databases = Databases::open_from_env(Missing::ReadDb).await?;
+    let databases = Databases::open_from_env(FileToCreate::ReadDb).await?;
     let result = run(&databases, &arguments).await;
     databases.close().await;
     result
@@ -110,7 +110,7 @@ async fn run(databases: &Databases, arguments: &RestoreArguments) -> Result<Exit
         return restore_account(databases, &scope, account_id).await;
     }
     if arguments.drop_old {
-        databases.read_db.drop_old(&scope).await?;
+        databases.restore_store.drop_old(&scope).await?;
         println!("what the last restore put aside is gone");
         return Ok(ExitCode::SUCCESS);
     }
@@ -119,7 +119,7 @@ async fn run(databases: &Databases, arguments: &RestoreArguments) -> Result<Exit
     }
     let kind = if arguments.rollback { RestoreKind::Rollback } else { RestoreKind::Rebuild };
     let id = RestoreId::generate();
-    let id = match databases.read_db.request(id, kind, arguments.projection).await? {
+    let id = match databases.restore_store.request(id, kind, arguments.projection).await? {
         Requested::Recorded | Requested::Known(_) => id,
         Requested::OtherRuns(other) if other.kind != kind => {
             return Err(RestoreCommandError::OtherKindRuns {
@@ -144,7 +144,7 @@ async fn run(databases: &Databases, arguments: &RestoreArguments) -> Result<Exit
     };
     let restorer = databases.restorer(limits);
     let lease = Lease { holder: holder("restore"), duration: limits.lease };
-    let mut progress = Progress::start(databases.read_db.clone(), id);
+    let mut progress = Progress::start(databases.restore_store.clone(), id);
     let outcome = tokio::select! {
         outcome = restorer.run(&lease.holder, None) => outcome,
         () = progress.show() => Ok(RunOutcome::CutShort),
@@ -154,12 +154,12 @@ async fn run(databases: &Databases, arguments: &RestoreArguments) -> Result<Exit
     match outcome? {
         RunOutcome::Finished(record) => Ok(report(&record)),
         RunOutcome::HeldByAnother(other) => Err(runs_already(&other)),
-        RunOutcome::NothingToDo => match databases.read_db.find(id).await? {
+        RunOutcome::NothingToDo => match databases.restore_store.find(id).await? {
             Some(record) => Ok(report(&record)),
             None => Ok(ExitCode::FAILURE),
         },
         RunOutcome::CutShort => {
-            databases.read_db.release_lease(id, &lease).await?;
+            databases.restore_store.release_lease(id, &lease).await?;
             println!("stopped; `passbook restore` goes on with the restore {id} from here");
             Ok(ExitCode::FAILURE)
         }
@@ -203,8 +203,8 @@ fn runs_already(other: &RestoreRecord) -> RestoreCommandError {
 }
 
 /// A name for a lease that no other process has.
-pub(crate) fn holder(what: &str) -> String {
-    format!("{what}-{}-{}", std::process::id(), Uuid::now_v7().simple())
+pub(crate) fn holder(program: &str) -> String {
+    format!("{program}-{}-{}", std::process::id(), Uuid::now_v7().simple())
 }
 
 fn report(record: &RestoreRecord) -> ExitCode {

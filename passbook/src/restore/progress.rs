@@ -12,7 +12,7 @@ const LINE_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Shows a restore's progress from its record: a bar with rate and time left, or lines if there is no terminal.
 pub(crate) struct Progress {
-    read_db: Arc<dyn RestoreStore>,
+    restore_store: Arc<dyn RestoreStore>,
     id: RestoreId,
     bar: Option<ProgressBar>,
     /// The time when the record was first read, and its progress then.
@@ -20,13 +20,13 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    pub(crate) fn start(read_db: Arc<dyn RestoreStore>, id: RestoreId) -> Self {
+    pub(crate) fn start(restore_store: Arc<dyn RestoreStore>, id: RestoreId) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
             let template = "{bar:30} {human_pos} of {human_len} events, {per_sec}, {eta} left";
             bar.with_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()))
         });
-        Self { read_db, id, bar, begun: None }
+        Self { restore_store, id, bar, begun: None }
     }
 
     /// Shows the progress for ever. The caller ends it when the work is done.
@@ -34,7 +34,7 @@ impl Progress {
         loop {
             tokio::time::sleep(if self.bar.is_some() { BAR_INTERVAL } else { LINE_INTERVAL }).await;
             // A record that cannot be read now is read the next time.
-            if let Ok(Some(record)) = self.read_db.find(self.id).await
+            if let Ok(Some(record)) = self.restore_store.find(self.id).await
                 && record.events_total > 0
             {
                 self.draw(&record);

@@ -10,36 +10,35 @@ use tokio::task::JoinHandle;
 
 use super::holder;
 
-/// The interval at which the task looks for a restore without being told: another process may have left it behind.
-const LOOK_INTERVAL: Duration = Duration::from_secs(2);
+/// The interval at which the task looks for a restore without a request. Another process may have left it behind.
+const POLL_INTERVAL: Duration = Duration::from_secs(2);
 
 /// The replacement for the function `restore-worker` and its schedule: a task of this process.
 pub(crate) struct RestoreTask {
-    told: Arc<Notify>,
+    restore_requested: Arc<Notify>,
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
 }
 
 /// Tells the task that there is a restore to do.
 struct TaskTrigger {
-    told: Arc<Notify>,
+    restore_requested: Arc<Notify>,
 }
 
 #[async_trait]
 impl RestoreTrigger for TaskTrigger {
     async fn trigger(&self) -> Result<(), TriggerError> {
-        self.told.notify_one();
+        self.restore_requested.notify_one();
         Ok(())
     }
 }
 
 impl RestoreTask {
-    /// Continues a restore that was under way when the last process ended. Then it does each restore that it is told
-    /// of.
+    /// Continues a restore that was under way when the last process ended. Then it does each restore that is requested.
     pub(crate) fn start(restorer: Restorer) -> Self {
-        let told = Arc::new(Notify::new());
+        let restore_requested = Arc::new(Notify::new());
         let (stop, stopped) = oneshot::channel();
-        let listening = told.clone();
+        let listening = restore_requested.clone();
         let task = tokio::spawn(async move {
             tokio::select! {
                 () = work_for_ever(&restorer, &listening) => {}
@@ -47,11 +46,11 @@ impl RestoreTask {
                 _ = stopped => {}
             }
         });
-        Self { told, stop, task }
+        Self { restore_requested, stop, task }
     }
 
     pub(crate) fn trigger(&self) -> Arc<dyn RestoreTrigger> {
-        Arc::new(TaskTrigger { told: self.told.clone() })
+        Arc::new(TaskTrigger { restore_requested: self.restore_requested.clone() })
     }
 
     /// Stops the task. The work under way is rolled back to its last page, and the next process continues there.
@@ -62,7 +61,7 @@ impl RestoreTask {
     }
 }
 
-async fn work_for_ever(restorer: &Restorer, told: &Notify) {
+async fn work_for_ever(restorer: &Restorer, restore_requested: &Notify) {
     let holder = holder("serve");
     loop {
         // A run leaves nothing in memory for the next run. A defect can leave traces only in the database.
@@ -75,7 +74,7 @@ async fn work_for_ever(restorer: &Restorer, told: &Notify) {
             Err(_panic) => tracing::error!("a defect stopped the restore; it is tried again"),
         }
         // With or without a signal, the task looks again soon.
-        let _ = tokio::time::timeout(LOOK_INTERVAL, told.notified()).await;
+        let _ = tokio::time::timeout(POLL_INTERVAL, restore_requested.notified()).await;
     }
 }
 
@@ -125,11 +124,11 @@ mod tests {
         let key_store = SqliteKeyStore::open(&home.join("keys.db")).await.expect("opens");
         let id = RestoreId::generate();
         read_db.request(id, RestoreKind::Rebuild, None).await.expect("records");
-        let personal_data = crate::embedded::opened_by(&key_store);
+        let personal_data = crate::embedded::personal_data_of(&key_store);
         let limits = RestoreLimits { lease: Duration::from_millis(100), ..RestoreLimits::default() };
-        let scan = Arc::new(OpenedCommitScan::new(Arc::new(BreaksOnce::default()), personal_data));
-        let task = RestoreTask::start(Restorer::new(scan, Arc::new(read_db.clone()), PROJECTIONS, limits));
-        let ended = tokio::time::timeout(4 * LOOK_INTERVAL, async {
+        let commits = Arc::new(OpenedCommitScan::new(Arc::new(BreaksOnce::default()), personal_data));
+        let task = RestoreTask::start(Restorer::new(commits, Arc::new(read_db.clone()), PROJECTIONS, limits));
+        let ended = tokio::time::timeout(4 * POLL_INTERVAL, async {
             loop {
                 let record = read_db.find(id).await.expect("reads").expect("recorded");
                 if record.status != RestoreStatus::Running {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use verify::Head;
 
 /// Writes heads to a file beside the named file, and puts it in its place only at the end. So a run that is cut off or
-/// has findings never loses the existing anchor.
+/// has findings never loses the existing file of earlier heads.
 pub(crate) struct HeadsWriter {
     path: PathBuf,
     partial_path: PathBuf,

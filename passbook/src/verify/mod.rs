@@ -16,14 +16,14 @@ use bank::AccountAggregate;
 use bank_read_model::PROJECTIONS;
 use cqrs::{StreamId, StreamRange};
 use restore::{StreamRestore, StreamRestoreError};
-use verify::{AnyAggregate, HeadsError, HeadsFile, KnownAggregate, Mending, Outcome, Verifier, VerifyError};
+use verify::{AnyAggregate, HeadsError, HeadsFile, KnownAggregate, Outcome, Repair, Verifier, VerifyError};
 
 pub use arguments::VerifyArguments;
 use heads_writer::HeadsWriter;
 use report::Report;
 
 pub use crate::databases::DatabasesError;
-use crate::databases::{Databases, Missing};
+use crate::databases::{Databases, FileToCreate};
 
 /// The aggregates whose kept states are compared.
 const AGGREGATES: &[&dyn AnyAggregate] = &[&KnownAggregate::<AccountAggregate>::NEW];
@@ -74,7 +74,7 @@ pub async fn verify(arguments: VerifyArguments) -> ExitCode {
 }
 
 async fn run(arguments: &VerifyArguments) -> Result<Outcome, VerifyCommandError> {
-    let databases = Databases::open_from_env(Missing::None).await?;
+    let databases = Databases::open_from_env(FileToCreate::None).await?;
     let result = verify_and_repair(&databases, arguments).await;
     databases.close().await;
     result
@@ -108,8 +108,8 @@ async fn verify_once(verifier: &Verifier, arguments: &VerifyArguments) -> Result
         .as_ref()
         .map(|path| HeadsFile::open(path).map_err(|source| VerifyCommandError::Against { path: path.clone(), source }))
         .transpose()?;
-    let heads = arguments.heads.as_ref().map(|path| HeadsWriter::create(path).map_err(at(path))).transpose()?;
-    let mut report = Report::new(arguments.json, heads);
+    let heads_writer = arguments.heads.as_ref().map(|path| HeadsWriter::create(path).map_err(at(path))).transpose()?;
+    let mut report = Report::new(arguments.json, heads_writer);
     let range = arguments
         .account
         .map_or_else(StreamRange::default, |account_id| StreamRange::of_stream(StreamId(account_id.as_uuid())));
@@ -127,17 +127,17 @@ async fn repair(databases: &Databases, arguments: &VerifyArguments, outcome: &Ou
     let streams = databases.stream_restore();
     let report = Report::new(arguments.json, None);
     let mut repaired = 0;
-    for (stream_id, mending) in &outcome.damaged {
-        match mending {
-            Mending::Rebuild => {}
-            Mending::RebuildIfNamed if arguments.account.is_some() => {}
-            Mending::RebuildIfNamed => {
+    for (stream_id, possible_repair) in &outcome.damaged {
+        match possible_repair {
+            Repair::Rebuild => {}
+            Repair::RebuildIfNamed if arguments.account.is_some() => {}
+            Repair::RebuildIfNamed => {
                 let reason = "its rows may be the last trace of lost events; after a person has looked, name \
                               it with --account";
                 report.not_repaired(*stream_id, reason);
                 continue;
             }
-            Mending::None => {
+            Repair::None => {
                 report.not_repaired(*stream_id, "its stream is damaged");
                 continue;
             }

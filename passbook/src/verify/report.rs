@@ -11,17 +11,17 @@ use super::heads_writer::HeadsWriter;
 pub(crate) struct Report {
     as_json: bool,
     bar: ProgressBar,
-    heads: Option<HeadsWriter>,
+    heads_writer: Option<HeadsWriter>,
 }
 
 impl Report {
-    pub(crate) fn new(as_json: bool, heads: Option<HeadsWriter>) -> Self {
+    pub(crate) fn new(as_json: bool, heads_writer: Option<HeadsWriter>) -> Self {
         let bar = ProgressBar::no_length();
         if !io::stderr().is_terminal() {
             bar.set_draw_target(ProgressDrawTarget::hidden());
         }
         let style = ProgressStyle::with_template("{bar:30} {human_pos} of {human_len} commits, {per_sec}, {eta} left");
-        Self { as_json, bar: bar.with_style(style.expect("a constant that every run reads")), heads }
+        Self { as_json, bar: bar.with_style(style.expect("a constant that every run reads")), heads_writer }
     }
 
     /// Whether a person sees the progress. Only then is it useful to count the commits first.
@@ -73,11 +73,11 @@ impl Report {
                 _ => println!("{findings} findings in {} streams", damaged.len()),
             }
         }
-        match self.heads {
-            Some(heads) if *findings == 0 => heads.keep(),
-            Some(heads) => {
+        match self.heads_writer {
+            Some(heads_writer) if *findings == 0 => heads_writer.keep(),
+            Some(heads_writer) => {
                 eprintln!("passbook: the heads were not written, because there are findings");
-                heads.discard()
+                heads_writer.discard()
             }
             None => Ok(()),
         }
@@ -85,7 +85,7 @@ impl Report {
 }
 
 impl VerifyObserver for Report {
-    fn found(&mut self, finding: &Finding) {
+    fn report_finding(&mut self, finding: &Finding) {
         if self.as_json {
             self.print(&serde_json::to_string(finding).expect("a finding is plain JSON"));
         } else {
@@ -94,7 +94,7 @@ impl VerifyObserver for Report {
     }
 
     fn head(&mut self, head: &Head) -> io::Result<()> {
-        self.heads.as_mut().map_or(Ok(()), |heads| heads.write(head))
+        self.heads_writer.as_mut().map_or(Ok(()), |heads_writer| heads_writer.write(head))
     }
 
     fn read(&mut self, commits: u64) {

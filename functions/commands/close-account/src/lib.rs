@@ -22,9 +22,9 @@ pub struct CloseAccountFunction {
 
 impl CloseAccountFunction {
     /// On this event store, telling this bus.
-    pub fn new(event_store: Arc<dyn EventStoreRepository>, publisher: Arc<dyn EventPublisher>) -> Self {
-        let accounts = EventSourcingHandler::new(event_store, publisher);
-        Self { dispatcher: CommandDispatcher::new(CloseAccountHandler::new(accounts)) }
+    pub fn new(event_store_repository: Arc<dyn EventStoreRepository>, publisher: Arc<dyn EventPublisher>) -> Self {
+        let event_sourcing_handler = EventSourcingHandler::new(event_store_repository, publisher);
+        Self { dispatcher: CommandDispatcher::new(CloseAccountHandler::new(event_sourcing_handler)) }
     }
 }
 

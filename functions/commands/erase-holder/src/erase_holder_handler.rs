@@ -13,15 +13,15 @@ use personal_data::{KeyStore, StoredKey};
 /// leaves an account whose name nobody can read any more, and whose row still shows it: the retry, of this request or of
 /// any other like it, appends the event.
 pub struct EraseHolderHandler {
-    accounts: EventSourcingHandler<AccountAggregate>,
+    event_sourcing_handler: EventSourcingHandler<AccountAggregate>,
     keys: Arc<dyn KeyStore>,
 }
 
 impl EraseHolderHandler {
-    /// On these accounts and these keys.
+    /// A handler that works through this event sourcing handler and destroys these keys.
     #[must_use]
-    pub fn new(accounts: EventSourcingHandler<AccountAggregate>, keys: Arc<dyn KeyStore>) -> Self {
-        Self { accounts, keys }
+    pub fn new(event_sourcing_handler: EventSourcingHandler<AccountAggregate>, keys: Arc<dyn KeyStore>) -> Self {
+        Self { event_sourcing_handler, keys }
     }
 
     async fn is_key_destroyed(&self, stream_id: StreamId) -> Result<bool, PersonalDataError> {
@@ -49,12 +49,12 @@ impl CommandHandler<EraseHolder> for EraseHolderHandler {
         };
         let mut is_begun = self.is_key_destroyed(stream_id).await?;
         if !is_begun {
-            is_begun = self.accounts.peek(stream_id, |loaded| decide(loaded, false).is_ok()).await?;
+            is_begun = self.event_sourcing_handler.peek(stream_id, |loaded| decide(loaded, false).is_ok()).await?;
         }
         if is_begun {
             // Also once more: the first time may have ended halfway.
             self.keys.destroy(stream_id).await.map_err(PersonalDataError::from)?;
         }
-        self.accounts.execute(stream_id, context, |loaded| decide(loaded, is_begun)).await
+        self.event_sourcing_handler.execute(stream_id, context, |loaded| decide(loaded, is_begun)).await
     }
 }

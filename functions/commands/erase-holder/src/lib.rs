@@ -24,12 +24,12 @@ pub struct EraseHolderFunction {
 impl EraseHolderFunction {
     /// On this event store, telling this bus, destroying keys in this store.
     pub fn new(
-        event_store: Arc<dyn EventStoreRepository>,
+        event_store_repository: Arc<dyn EventStoreRepository>,
         publisher: Arc<dyn EventPublisher>,
         keys: Arc<dyn KeyStore>,
     ) -> Self {
-        let accounts = EventSourcingHandler::new(event_store, publisher);
-        Self { dispatcher: CommandDispatcher::new(EraseHolderHandler::new(accounts, keys)) }
+        let event_sourcing_handler = EventSourcingHandler::new(event_store_repository, publisher);
+        Self { dispatcher: CommandDispatcher::new(EraseHolderHandler::new(event_sourcing_handler, keys)) }
     }
 }
 

@@ -10,6 +10,6 @@ async fn main() -> Result<(), Error> {
     let settings = secrets::settings().await?;
     let write_side = write_side::open(&settings.event_store_url()?, settings.kafka_if_set()?.as_ref()).await?;
     let keys = write_side::open_key_store(&settings.key_store()?.location).await?;
-    let function = EraseHolderFunction::new(write_side.event_store, write_side.publisher, keys);
+    let function = EraseHolderFunction::new(write_side.event_store_repository, write_side.publisher, keys);
     http_api::run(function).await
 }

@@ -27,12 +27,13 @@ pub struct OpenAccountFunction {
 impl OpenAccountFunction {
     /// On this event store, telling this bus, with what seals the holder's name.
     pub fn new(
-        event_store: Arc<dyn EventStoreRepository>,
+        event_store_repository: Arc<dyn EventStoreRepository>,
         publisher: Arc<dyn EventPublisher>,
         personal_data: Arc<dyn PersonalData>,
     ) -> Self {
-        let accounts = EventSourcingHandler::new(event_store, publisher).with_personal_data(personal_data);
-        Self { dispatcher: CommandDispatcher::new(OpenAccountHandler::new(accounts)) }
+        let event_sourcing_handler =
+            EventSourcingHandler::new(event_store_repository, publisher).with_personal_data(personal_data);
+        Self { dispatcher: CommandDispatcher::new(OpenAccountHandler::new(event_sourcing_handler)) }
     }
 }
 

@@ -9,6 +9,6 @@ async fn main() -> Result<(), Error> {
     let settings = secrets::settings().await?;
     let write_side = write_side::open(&settings.event_store_url()?, settings.kafka_if_set()?.as_ref()).await?;
     let personal_data = write_side::open_personal_data(&settings.key_store()?).await?;
-    let function = OpenAccountFunction::new(write_side.event_store, write_side.publisher, personal_data);
+    let function = OpenAccountFunction::new(write_side.event_store_repository, write_side.publisher, personal_data);
     http_api::run(function).await
 }

@@ -3,14 +3,14 @@ use cqrs::{CommandEnvelope, CommandErrorOf, CommandHandler, CommandOutcome, Even
 
 /// Handles [`OpenAccount`]: decide, save.
 pub struct OpenAccountHandler {
-    accounts: EventSourcingHandler<AccountAggregate>,
+    event_sourcing_handler: EventSourcingHandler<AccountAggregate>,
 }
 
 impl OpenAccountHandler {
-    /// On these accounts.
+    /// A handler that works through this event sourcing handler.
     #[must_use]
-    pub const fn new(accounts: EventSourcingHandler<AccountAggregate>) -> Self {
-        Self { accounts }
+    pub const fn new(event_sourcing_handler: EventSourcingHandler<AccountAggregate>) -> Self {
+        Self { event_sourcing_handler }
     }
 }
 
@@ -24,7 +24,7 @@ impl CommandHandler<OpenAccount> for OpenAccountHandler {
         let CommandEnvelope { command, context } = envelope;
         let stream_id = StreamId(command.account_id.as_uuid());
         // The id was made for this command, so there is nothing to load.
-        self.accounts
+        self.event_sourcing_handler
             .create(stream_id, context, |loaded| {
                 loaded.require_version(context.expected_version)?;
                 Ok(loaded.aggregate.open_account(command)?)

@@ -8,6 +8,6 @@ async fn main() -> Result<(), Error> {
     telemetry::init();
     let settings = secrets::settings().await?;
     let write_side = write_side::open(&settings.event_store_url()?, settings.kafka_if_set()?.as_ref()).await?;
-    let function = WithdrawFundsFunction::new(write_side.event_store, write_side.publisher);
+    let function = WithdrawFundsFunction::new(write_side.event_store_repository, write_side.publisher);
     http_api::run(function).await
 }

@@ -4,14 +4,14 @@ use cqrs::{CommandEnvelope, CommandErrorOf, CommandHandler, CommandOutcome, Even
 
 /// Handles [`WithdrawFunds`]: load, decide, save.
 pub struct WithdrawFundsHandler {
-    accounts: VisibleAccounts,
+    visible_accounts: VisibleAccounts,
 }
 
 impl WithdrawFundsHandler {
-    /// On these accounts.
+    /// A handler that works through this event sourcing handler.
     #[must_use]
-    pub const fn new(accounts: EventSourcingHandler<AccountAggregate>) -> Self {
-        Self { accounts: VisibleAccounts::of(accounts) }
+    pub const fn new(event_sourcing_handler: EventSourcingHandler<AccountAggregate>) -> Self {
+        Self { visible_accounts: VisibleAccounts::of(event_sourcing_handler) }
     }
 }
 
@@ -22,6 +22,6 @@ impl CommandHandler<WithdrawFunds> for WithdrawFundsHandler {
         &self,
         envelope: &CommandEnvelope<WithdrawFunds>,
     ) -> Result<CommandOutcome<AccountAggregate>, CommandErrorOf<AccountAggregate>> {
-        self.accounts.execute(envelope, AccountAggregate::withdraw_funds).await
+        self.visible_accounts.execute(envelope, AccountAggregate::withdraw_funds).await
     }
 }

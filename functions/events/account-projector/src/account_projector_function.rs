@@ -14,7 +14,7 @@ pub struct AccountProjectorFunction {
 
 /// A batch, sorted into kinds of records.
 #[derive(Default)]
-struct Sorted {
+struct SortedBatch {
     /// The events.
     events: Vec<EventEnvelope>,
     /// The record of each event.
@@ -49,7 +49,7 @@ impl AccountProjectorFunction {
     /// # Errors
     /// [`EventHandlerError`]: no event was applied, and the whole batch must be delivered again.
     pub async fn project(&self, batch: KafkaEvent) -> Result<BatchResponse, EventHandlerError> {
-        let Sorted { events, places, tombstones, foreign, unreadable } = sort(&batch);
+        let SortedBatch { events, places, tombstones, foreign, unreadable } = sort(&batch);
         let consumed = self.consumer.consume(&events).await;
         let rejected = consumed.inspect_err(|error| {
             tracing::error!(records = events.len(), %error, causes = telemetry::causes(error), "batch not applied");
@@ -77,8 +77,8 @@ impl AccountProjectorFunction {
     }
 }
 
-fn sort(batch: &KafkaEvent) -> Sorted {
-    let mut sorted = Sorted::default();
+fn sort(batch: &KafkaEvent) -> SortedBatch {
+    let mut sorted = SortedBatch::default();
     for (partition, records) in &batch.records {
         for record in records {
             let place = ItemIdentifier::new(partition.clone(), record.offset);

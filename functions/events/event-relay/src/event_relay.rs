@@ -9,9 +9,9 @@ use tokio::time::Instant;
 
 /// The number of times that a page with no new commits is read again. A mark is taken away without waiting for the
 /// majority, so it can be seen a moment longer.
-const MAX_LOOKS_IN_VAIN: u32 = 40;
+const MAX_REREADS_WITHOUT_NEW_COMMITS: u32 = 40;
 /// The pause before such a page is read again.
-const PAUSE_AFTER_A_LOOK_IN_VAIN: Duration = Duration::from_millis(25);
+const REREAD_INTERVAL: Duration = Duration::from_millis(25);
 
 /// The limits of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +72,7 @@ impl RelayReport {
 /// It holds no state of its own, and knows only the marks.
 pub struct EventRelay {
     marks: Arc<dyn DeliveryMarks>,
-    bus: OpeningPublisher,
+    publisher: OpeningPublisher,
     limits: RelayLimits,
 }
 
@@ -88,13 +88,13 @@ struct StreamReport {
 
 impl EventRelay {
     /// A relay from these marks to this bus, within the default limits.
-    pub fn new(marks: Arc<dyn DeliveryMarks>, bus: OpeningPublisher) -> Self {
-        Self::with_limits(marks, bus, RelayLimits::default())
+    pub fn new(marks: Arc<dyn DeliveryMarks>, publisher: OpeningPublisher) -> Self {
+        Self::with_limits(marks, publisher, RelayLimits::default())
     }
 
     /// A relay from these marks to this bus, within these limits.
-    pub fn with_limits(marks: Arc<dyn DeliveryMarks>, bus: OpeningPublisher, limits: RelayLimits) -> Self {
-        Self { marks, bus, limits }
+    pub fn with_limits(marks: Arc<dyn DeliveryMarks>, publisher: OpeningPublisher, limits: RelayLimits) -> Self {
+        Self { marks, publisher, limits }
     }
 
     /// One run. It lasts until no old enough commit is marked, an obstacle stops it, or the time (less the reserve) is
@@ -110,7 +110,7 @@ impl EventRelay {
         let mut still_marked: HashSet<(StreamId, u64)> = HashSet::new();
         // Commits that follow a refused commit in its stream wait behind it.
         let mut failed: HashSet<StreamId> = HashSet::new();
-        let mut looks_in_vain = 0;
+        let mut rereads_without_new_commits = 0;
         loop {
             let page = self.marks.undelivered(older_than, self.limits.page_commits).await?;
             for error in &page.unreadable {
@@ -153,16 +153,16 @@ impl EventRelay {
                 break;
             }
             if published.len() > published_before {
-                looks_in_vain = 0;
+                rereads_without_new_commits = 0;
                 continue;
             }
             // The page brought no progress: it shows commits that the bus refuses, or marks that are about to
             // disappear.
-            looks_in_vain += 1;
-            if looks_in_vain > MAX_LOOKS_IN_VAIN || !is_any_published {
+            rereads_without_new_commits += 1;
+            if rereads_without_new_commits > MAX_REREADS_WITHOUT_NEW_COMMITS || !is_any_published {
                 break;
             }
-            tokio::time::sleep(PAUSE_AFTER_A_LOOK_IN_VAIN).await;
+            tokio::time::sleep(REREAD_INTERVAL).await;
         }
         Ok(report)
     }
@@ -175,7 +175,7 @@ impl EventRelay {
                 break;
             }
             let first_version = commit.draft.first_version;
-            if let Err(error) = self.bus.publish(commit).await {
+            if let Err(error) = self.publisher.publish(commit).await {
                 tracing::warn!(%stream_id, first_version, error = %error.source, "the commit is not published yet");
                 report.has_failed = true;
                 break;

@@ -14,8 +14,8 @@ async fn main() -> Result<(), Error> {
     let settings = secrets::settings().await?;
     let write_side = MongoAndKafka::open(&settings.event_store_url()?, &settings.kafka()?).await?;
     let personal_data = write_side::open_personal_data(&settings.key_store()?).await?;
-    let bus = OpeningPublisher::new(write_side.bus, personal_data);
-    let relay = Arc::new(EventRelay::new(write_side.event_store, bus));
+    let publisher = OpeningPublisher::new(write_side.kafka_publisher, personal_data);
+    let relay = Arc::new(EventRelay::new(write_side.mongo_event_store, publisher));
     // The schedule's event does not matter, because the event store shows the work to do.
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {
         let relay = relay.clone();

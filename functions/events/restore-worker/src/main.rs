@@ -14,12 +14,12 @@ use serde_json::Value;
 async fn main() -> Result<(), Error> {
     telemetry::init();
     let settings = secrets::settings().await?;
-    let events = write_side::open_commit_scan(&settings.event_store_url()?).await?;
+    let commit_scan = write_side::open_commit_scan(&settings.event_store_url()?).await?;
     let personal_data = write_side::open_personal_data(&settings.key_store()?).await?;
-    let read_db = read_side::open_for_restore(&settings.read_db_url()?).await?;
+    let restore_store = read_side::open_for_restore(&settings.read_db_url()?).await?;
     let trigger = LambdaRestoreTrigger::from_settings(&settings)?;
-    let commits = Arc::new(OpenedCommitScan::new(events, personal_data));
-    let restorer = Restorer::new(commits, read_db, PROJECTIONS, RestoreLimits::default());
+    let commits = Arc::new(OpenedCommitScan::new(commit_scan, personal_data));
+    let restorer = Restorer::new(commits, restore_store, PROJECTIONS, RestoreLimits::default());
     let worker = Arc::new(RestoreWorker::new(restorer, Arc::new(trigger)));
     // The event does not matter, because the read database shows the work to do.
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {

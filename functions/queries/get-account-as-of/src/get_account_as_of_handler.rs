@@ -29,21 +29,21 @@ pub struct GetAccountAsOf {
 /// one read for each 500 commits up to the time, and one read of the newest commit. It holds one page of commits. Times
 /// never run backwards within a stream, so the first commit after the time ends the reading.
 pub struct GetAccountAsOfHandler {
-    event_store: Arc<dyn EventStoreRepository>,
-    accounts: EventStore<AccountAggregate>,
+    event_store_repository: Arc<dyn EventStoreRepository>,
+    event_store: EventStore<AccountAggregate>,
     personal_data: Arc<dyn PersonalData>,
 }
 
 impl GetAccountAsOfHandler {
     /// A handler on this event store. The second argument opens the events' personal data.
-    pub fn new(event_store: Arc<dyn EventStoreRepository>, personal_data: Arc<dyn PersonalData>) -> Self {
-        Self { accounts: EventStore::new(event_store.clone()), event_store, personal_data }
+    pub fn new(event_store_repository: Arc<dyn EventStoreRepository>, personal_data: Arc<dyn PersonalData>) -> Self {
+        Self { event_store: EventStore::new(event_store_repository.clone()), event_store_repository, personal_data }
     }
 
     /// The account, with its holder hidden if the holder has been erased since. The erasure of the key hides most
     /// names. But the log of an account that was opened before names were sealed holds its name for ever.
     async fn without_erased_holder(&self, mut account: BankAccountEntity) -> Result<BankAccountEntity, QueryError> {
-        let newest = self.accounts.newest(StreamId(account.account_id.as_uuid())).await?;
+        let newest = self.event_store.newest(StreamId(account.account_id.as_uuid())).await?;
         let is_holder_erased =
             newest.is_some_and(|newest| newest.aggregate.opened().is_some_and(|opened| opened.is_holder_erased));
         if is_holder_erased {
@@ -62,7 +62,7 @@ impl QueryHandler<GetAccountAsOf> for GetAccountAsOfHandler {
         let mut fold = StreamFold::<BankAccountProjection>::new(stream_id);
         loop {
             let version = fold.row().map_or(0, |account| account.version);
-            let commits = self.event_store.commits_from(stream_id, version + 1, PAGE_COMMITS).await?;
+            let commits = self.event_store_repository.commits_from(stream_id, version + 1, PAGE_COMMITS).await?;
             let commits = self.personal_data.open(commits).await?;
             let commits = commits.into_iter().collect::<Result<Vec<OpenedCommit>, UnopenedCommit>>()?;
             let occurred_at = |commit: &OpenedCommit| commit.commit().draft.occurred_at;

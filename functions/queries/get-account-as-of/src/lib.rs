@@ -20,8 +20,8 @@ pub struct GetAccountAsOfFunction {
 
 impl GetAccountAsOfFunction {
     /// The function on this event store. The second argument opens the events' personal data.
-    pub fn new(event_store: Arc<dyn EventStoreRepository>, personal_data: Arc<dyn PersonalData>) -> Self {
-        Self { dispatcher: QueryDispatcher::new(GetAccountAsOfHandler::new(event_store, personal_data)) }
+    pub fn new(event_store_repository: Arc<dyn EventStoreRepository>, personal_data: Arc<dyn PersonalData>) -> Self {
+        Self { dispatcher: QueryDispatcher::new(GetAccountAsOfHandler::new(event_store_repository, personal_data)) }
     }
 }
 

@@ -8,7 +8,7 @@ use lambda_http::Error;
 async fn main() -> Result<(), Error> {
     telemetry::init();
     let settings = secrets::settings().await?;
-    let event_store = write_side::open_event_store(&settings.event_store_url()?).await?;
+    let event_store_repository = write_side::open_event_store(&settings.event_store_url()?).await?;
     let personal_data = write_side::open_personal_data(&settings.key_store()?).await?;
-    http_api::run(GetAccountAsOfFunction::new(event_store, personal_data)).await
+    http_api::run(GetAccountAsOfFunction::new(event_store_repository, personal_data)).await
 }

@@ -15,14 +15,14 @@ pub struct GetAccount {
 
 /// Handles [`GetAccount`].
 pub struct GetAccountHandler {
-    accounts: BankAccountRepository,
+    account_repository: BankAccountRepository,
 }
 
 impl GetAccountHandler {
     /// A handler on this read database.
     #[must_use]
-    pub const fn new(accounts: BankAccountRepository) -> Self {
-        Self { accounts }
+    pub const fn new(account_repository: BankAccountRepository) -> Self {
+        Self { account_repository }
     }
 }
 
@@ -31,6 +31,6 @@ impl QueryHandler<GetAccount> for GetAccountHandler {
 
     async fn handle(&self, envelope: &QueryEnvelope<GetAccount>) -> Result<BankAccountEntity, QueryError> {
         let GetAccount { actor, account_id, min_version } = &envelope.query;
-        account_at_version(&self.accounts, *account_id, actor, *min_version).await
+        account_at_version(&self.account_repository, *account_id, actor, *min_version).await
     }
 }

@@ -18,8 +18,8 @@ pub struct GetAccountFunction {
 
 impl GetAccountFunction {
     /// The function on this read database.
-    pub fn new(accounts: BankAccountRepository) -> Self {
-        Self { dispatcher: QueryDispatcher::new(GetAccountHandler::new(accounts)) }
+    pub fn new(account_repository: BankAccountRepository) -> Self {
+        Self { dispatcher: QueryDispatcher::new(GetAccountHandler::new(account_repository)) }
     }
 }
 

@@ -8,6 +8,6 @@ use lambda_http::Error;
 async fn main() -> Result<(), Error> {
     telemetry::init();
     let settings = secrets::settings().await?;
-    let accounts = BankAccountRepository::new(read_side::open_rows(&settings.read_db_url()?).await?);
-    http_api::run(GetAccountFunction::new(accounts)).await
+    let account_repository = BankAccountRepository::new(read_side::open_rows(&settings.read_db_url()?).await?);
+    http_api::run(GetAccountFunction::new(account_repository)).await
 }

@@ -13,13 +13,13 @@ pub trait DependencyCheck: Send + Sync {
 
     /// Checks the dependency. If it works, the answer may have a detail for administrators. If not, the error gives
     /// them the reason.
-    async fn look(&self) -> Result<Option<String>, String>;
+    async fn check(&self) -> Result<Option<String>, String>;
 }
 
 /// Checks the event store.
 pub struct EventStoreCheck {
     /// The event store.
-    pub event_store: Arc<dyn EventStoreRepository>,
+    pub event_store_repository: Arc<dyn EventStoreRepository>,
 }
 
 #[async_trait]
@@ -28,8 +28,8 @@ impl DependencyCheck for EventStoreCheck {
         "event-store"
     }
 
-    async fn look(&self) -> Result<Option<String>, String> {
-        self.event_store.ping().await.map(|()| None).map_err(|error| with_cause(&error))
+    async fn check(&self) -> Result<Option<String>, String> {
+        self.event_store_repository.ping().await.map(|()| None).map_err(|error| with_cause(&error))
     }
 }
 
@@ -45,7 +45,7 @@ impl DependencyCheck for KeyStoreCheck {
         "key-store"
     }
 
-    async fn look(&self) -> Result<Option<String>, String> {
+    async fn check(&self) -> Result<Option<String>, String> {
         self.keys.ping().await.map(|()| None).map_err(|error| with_cause(&error))
     }
 }
@@ -66,7 +66,7 @@ impl DependencyCheck for ReadDbCheck {
 
     /// Rows of another version can be served until they are built anew. Rows that were never built lack streams, and
     /// cannot be served.
-    async fn look(&self) -> Result<Option<String>, String> {
+    async fn check(&self) -> Result<Option<String>, String> {
         let records = self.register.projection_records().await.map_err(|error| with_cause(&error))?;
         let due = builds_due(&self.projections, &records);
         let texts: Vec<String> = due.iter().map(ToString::to_string).collect();

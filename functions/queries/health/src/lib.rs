@@ -66,7 +66,7 @@ const OK: &str = "ok";
 const UNAVAILABLE: &str = "unavailable";
 
 async fn look_at(check: &dyn DependencyCheck, shows_details: bool) -> DependencyBody {
-    let result = tokio::time::timeout(CHECK_TIMEOUT, check.look())
+    let result = tokio::time::timeout(CHECK_TIMEOUT, check.check())
         .await
         .unwrap_or_else(|_elapsed| Err(format!("no answer within {} s", CHECK_TIMEOUT.as_secs())));
     let (status, detail) = match result {

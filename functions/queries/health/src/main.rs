@@ -10,11 +10,11 @@ use lambda_http::Error;
 async fn main() -> Result<(), Error> {
     telemetry::init();
     let settings = secrets::settings().await?;
-    let event_store = write_side::open_event_store(&settings.event_store_url()?).await?;
+    let event_store_repository = write_side::open_event_store(&settings.event_store_url()?).await?;
     let keys = write_side::open_key_store(&settings.key_store()?.location).await?;
     let register = read_side::open_register(&settings.read_db_url()?).await?;
     let function = HealthFunction::new(vec![
-        Arc::new(EventStoreCheck { event_store }),
+        Arc::new(EventStoreCheck { event_store_repository }),
         Arc::new(KeyStoreCheck { keys }),
         Arc::new(ReadDbCheck { register, projections: PROJECTIONS }),
     ]);

@@ -49,15 +49,15 @@ pub struct EventsAnswer {
 
 /// Handles [`ListAccountEvents`].
 pub struct ListAccountEventsHandler {
-    repository: Arc<dyn EventStoreRepository>,
-    accounts: EventStore<AccountAggregate>,
+    event_store_repository: Arc<dyn EventStoreRepository>,
+    event_store: EventStore<AccountAggregate>,
     personal_data: Arc<dyn PersonalData>,
 }
 
 impl ListAccountEventsHandler {
     /// A handler on this event store. The second argument opens the events' personal data.
-    pub fn new(repository: Arc<dyn EventStoreRepository>, personal_data: Arc<dyn PersonalData>) -> Self {
-        Self { accounts: EventStore::new(repository.clone()), repository, personal_data }
+    pub fn new(event_store_repository: Arc<dyn EventStoreRepository>, personal_data: Arc<dyn PersonalData>) -> Self {
+        Self { event_store: EventStore::new(event_store_repository.clone()), event_store_repository, personal_data }
     }
 }
 
@@ -67,11 +67,11 @@ impl QueryHandler<ListAccountEvents> for ListAccountEventsHandler {
     async fn handle(&self, envelope: &QueryEnvelope<ListAccountEvents>) -> Result<EventsAnswer, QueryError> {
         let ListAccountEvents { actor, account_id, from_version, limit } = &envelope.query;
         let stream_id = StreamId(account_id.as_uuid());
-        let newest = self.accounts.newest(stream_id).await?.ok_or(QueryError::NotFound)?;
+        let newest = self.event_store.newest(stream_id).await?.ok_or(QueryError::NotFound)?;
         let account = newest.aggregate.account_of(actor).map_err(|_| QueryError::NotFound)?;
         // Every commit holds at least one event. So this number of commits holds the page, and one more event that
         // shows whether there is a next page.
-        let commits = self.repository.commits_from(stream_id, *from_version, limit + 1).await?;
+        let commits = self.event_store_repository.commits_from(stream_id, *from_version, limit + 1).await?;
         let commits: Vec<OpenedCommit> =
             self.personal_data.open(commits).await?.into_iter().collect::<Result<_, UnopenedCommit>>()?;
         let stored: Vec<(&Commit, EventEnvelope)> = commits

@@ -27,8 +27,8 @@ struct AccountsBody {
 
 impl ListAccountsFunction {
     /// The function on this read database.
-    pub fn new(accounts: BankAccountRepository) -> Self {
-        Self { dispatcher: QueryDispatcher::new(ListAccountsHandler::new(accounts)) }
+    pub fn new(account_repository: BankAccountRepository) -> Self {
+        Self { dispatcher: QueryDispatcher::new(ListAccountsHandler::new(account_repository)) }
     }
 }
 

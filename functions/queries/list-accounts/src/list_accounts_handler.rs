@@ -21,14 +21,14 @@ pub struct AccountsAnswer {
 
 /// Handles [`ListAccounts`].
 pub struct ListAccountsHandler {
-    accounts: BankAccountRepository,
+    account_repository: BankAccountRepository,
 }
 
 impl ListAccountsHandler {
     /// A handler on this read database.
     #[must_use]
-    pub const fn new(accounts: BankAccountRepository) -> Self {
-        Self { accounts }
+    pub const fn new(account_repository: BankAccountRepository) -> Self {
+        Self { account_repository }
     }
 }
 
@@ -39,7 +39,7 @@ impl QueryHandler<ListAccounts> for ListAccountsHandler {
         let ListAccounts { filter, page } = &envelope.query;
         // One more account than requested shows whether there is a next page.
         let one_more = AccountsPage { limit: page.limit + 1, ..*page };
-        let mut accounts = self.accounts.accounts(filter, one_more).await?;
+        let mut accounts = self.account_repository.accounts(filter, one_more).await?;
         let page_size = page.limit as usize;
         let has_more = accounts.len() > page_size;
         accounts.truncate(page_size);

@@ -50,8 +50,8 @@ impl From<StatementLine> for TransactionBody {
 
 impl ListTransactionsFunction {
     /// The function on this read database.
-    pub fn new(accounts: BankAccountRepository) -> Self {
-        Self { dispatcher: QueryDispatcher::new(ListTransactionsHandler::new(accounts)) }
+    pub fn new(account_repository: BankAccountRepository) -> Self {
+        Self { dispatcher: QueryDispatcher::new(ListTransactionsHandler::new(account_repository)) }
     }
 }
 

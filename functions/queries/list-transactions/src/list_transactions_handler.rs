@@ -28,14 +28,14 @@ pub struct TransactionsAnswer {
 
 /// Handles [`ListTransactions`].
 pub struct ListTransactionsHandler {
-    accounts: BankAccountRepository,
+    account_repository: BankAccountRepository,
 }
 
 impl ListTransactionsHandler {
     /// A handler on this read database.
     #[must_use]
-    pub const fn new(accounts: BankAccountRepository) -> Self {
-        Self { accounts }
+    pub const fn new(account_repository: BankAccountRepository) -> Self {
+        Self { account_repository }
     }
 }
 
@@ -44,10 +44,10 @@ impl QueryHandler<ListTransactions> for ListTransactionsHandler {
 
     async fn handle(&self, envelope: &QueryEnvelope<ListTransactions>) -> Result<TransactionsAnswer, QueryError> {
         let ListTransactions { actor, account_id, filter, page, min_version } = &envelope.query;
-        account_at_version(&self.accounts, *account_id, actor, *min_version).await?;
+        account_at_version(&self.account_repository, *account_id, actor, *min_version).await?;
         // One more line than requested shows whether there is a next page.
         let one_more = StatementPage { limit: page.limit + 1, ..*page };
-        let mut lines = self.accounts.statement(*account_id, *filter, one_more).await?;
+        let mut lines = self.account_repository.statement(*account_id, *filter, one_more).await?;
         let page_size = page.limit as usize;
         let has_more = lines.len() > page_size;
         lines.truncate(page_size);

@@ -8,6 +8,6 @@ use list_transactions::ListTransactionsFunction;
 async fn main() -> Result<(), Error> {
     telemetry::init();
     let settings = secrets::settings().await?;
-    let accounts = BankAccountRepository::new(read_side::open_rows(&settings.read_db_url()?).await?);
-    http_api::run(ListTransactionsFunction::new(accounts)).await
+    let account_repository = BankAccountRepository::new(read_side::open_rows(&settings.read_db_url()?).await?);
+    http_api::run(ListTransactionsFunction::new(account_repository)).await
 }

@@ -140,10 +140,10 @@ async fn prepare_one(connection: &KafkaConnection, topic: &str, plan: &TopicPlan
 
 async fn partitions(admin: Arc<AdminClient<KafkaClientContext>>, topic: String) -> Result<usize, PrepareError> {
     // The call blocks its thread.
-    let asked = tokio::task::spawn_blocking(move || {
+    let counting = tokio::task::spawn_blocking(move || {
         let metadata = admin.inner().fetch_metadata(Some(&topic), REQUEST_TIMEOUT);
         let number = metadata.map(|metadata| metadata.topics().iter().map(|topic| topic.partitions().len()).sum());
         number.map_err(|source| PrepareError::Refused { topic, source })
     });
-    asked.await.map_err(PrepareError::TaskEnded)?
+    counting.await.map_err(PrepareError::TaskEnded)?
 }

@@ -106,24 +106,24 @@ mod tests {
     /// A stand-in for MSK, which remembers the requests.
     struct Msk {
         address: String,
-        asked: Arc<Mutex<Vec<String>>>,
+        requests: Arc<Mutex<Vec<String>>>,
     }
 
     impl Msk {
         async fn that_answers(status: StatusCode, body: &'static str) -> Self {
-            let asked: Arc<Mutex<Vec<String>>> = Arc::default();
-            let asks = Arc::clone(&asked);
+            let requests: Arc<Mutex<Vec<String>>> = Arc::default();
+            let received = Arc::clone(&requests);
             let app = Router::new().fallback(move |request: Request| async move {
                 let authorization = request.headers().get("authorization").and_then(|value| value.to_str().ok());
                 let signed_for = authorization.and_then(|value| value.split(',').next()).unwrap_or_default();
                 let line = format!("{} {} {signed_for}", request.method(), request.uri());
-                asks.lock().expect("nobody panicked").push(line);
+                received.lock().expect("nobody panicked").push(line);
                 (status, body)
             });
             let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
             let address = format!("http://{}", listener.local_addr().expect("bound"));
             tokio::spawn(async move { axum::serve(listener, app).await });
-            Self { address, asked }
+            Self { address, requests }
         }
 
         async fn brokers_for(&self, sign_in: &KafkaSignIn) -> Result<String, LookUpError> {
@@ -151,11 +151,11 @@ mod tests {
     async fn aws_is_asked_for_this_cluster_in_the_cluster_s_region() {
         let msk = Msk::that_answers(StatusCode::OK, ALL_SIGN_INS).await;
         msk.brokers_for(&iam()).await.expect("brokers");
-        let asked = msk.asked.lock().expect("nobody panicked").join("; ");
+        let requests = msk.requests.lock().expect("nobody panicked").join("; ");
         let arn = ARN.replace(':', "%3A").replace('/', "%2F");
         let path = format!("GET /v1/clusters/{arn}/bootstrap-brokers AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/");
-        assert!(asked.starts_with(&path), "{asked}");
-        assert!(asked.ends_with("/eu-central-1/kafka/aws4_request"), "{asked}");
+        assert!(requests.starts_with(&path), "{requests}");
+        assert!(requests.ends_with("/eu-central-1/kafka/aws4_request"), "{requests}");
     }
 
     #[tokio::test]
@@ -167,7 +167,7 @@ mod tests {
         let refuses = Msk::that_answers(StatusCode::FORBIDDEN, r#"{ "message": "no" }"#).await;
         let error = refuses.brokers_for(&iam()).await.expect_err("refused");
         assert!(matches!(error, LookUpError::Refused(_)), "{error:?}");
-        assert_eq!(refuses.asked.lock().expect("nobody panicked").len(), 1);
+        assert_eq!(refuses.requests.lock().expect("nobody panicked").len(), 1);
     }
 
     #[test]

@@ -173,7 +173,7 @@ impl KafkaEventPublisher {
     ///
     /// # Errors
     /// See [`KafkaPublishError`]: all errors that do not concern a single commit.
-    pub async fn look(&self) -> Result<i32, KafkaPublishError> {
+    pub async fn partition_count(&self) -> Result<i32, KafkaPublishError> {
         let link = self.current();
         let trouble = match tokio::time::timeout(self.timeout, link.prepare()).await {
             Ok(Ok((_, partitions))) => return Ok(*partitions),

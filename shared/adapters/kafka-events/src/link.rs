@@ -57,19 +57,19 @@ impl LinkPlan {
         let number = self.bootstrap_servers.len();
         let first = usize::try_from(RandomState::new().hash_one(0) >> 32).unwrap_or_default() % number;
         let mut servers = self.bootstrap_servers.iter().cycle().skip(first).take(number);
-        let mut asked = FuturesUnordered::new();
-        asked.extend(servers.next().map(|server| self.client_by(server.clone())));
+        let mut connecting = FuturesUnordered::new();
+        connecting.extend(servers.next().map(|server| self.client_by(server.clone())));
         loop {
             let mut has_failed = None;
             tokio::select! {
-                Some(answer) = asked.next() => match answer {
+                Some(answer) = connecting.next() => match answer {
                     Ok(client) => return Ok(client),
                     Err(error) => has_failed = Some(error),
                 },
                 () = tokio::time::sleep(NEXT_SERVER_AFTER) => {}
             }
-            asked.extend(servers.next().map(|server| self.client_by(server.clone())));
-            if let Some(error) = has_failed.filter(|_| asked.is_empty()) {
+            connecting.extend(servers.next().map(|server| self.client_by(server.clone())));
+            if let Some(error) = has_failed.filter(|_| connecting.is_empty()) {
                 return Err(error);
             }
         }

@@ -88,11 +88,11 @@ impl MySqlProjector {
         for projection in self.projections.all() {
             let read = events.iter().filter(|event| projection.reads(&event.aggregate_type));
             let streams: BTreeSet<StreamId> = read.map(|event| event.stream_id).collect();
-            let asked = parcels(streams.into_iter().map(hex_of));
-            if asked.is_empty() {
+            let stream_parcels = parcels(streams.into_iter().map(hex_of));
+            if stream_parcels.is_empty() {
                 continue;
             }
-            let loaded = load(&mut transaction, *projection, &asked).await?;
+            let loaded = load(&mut transaction, *projection, &stream_parcels).await?;
             let versions: HashMap<StreamId, u64> =
                 loaded.rows.iter().map(|(stream_id, row)| (*stream_id, row.version())).collect();
             let plan = plan_batch(*projection, &loaded, events)?;

@@ -29,12 +29,12 @@ pub(crate) async fn pass_gates(
 
 /// Locks these streams. From here to the end of the transaction no other projector reads or writes them, whether they have rows
 /// yet or not.
-pub(crate) async fn lock_streams(connection: &mut MySqlConnection, asked: &Parcel) -> Result<(), TryError> {
+pub(crate) async fn lock_streams(connection: &mut MySqlConnection, streams: &Parcel) -> Result<(), TryError> {
     let statement = format!(
         "INSERT INTO stream_locks (stream_id) SELECT UNHEX(asked.stream_id) FROM {ASKED_STREAMS} \
          ORDER BY asked.stream_id ON DUPLICATE KEY UPDATE stream_id = stream_locks.stream_id"
     );
-    sqlx::query(AssertSqlSafe(statement)).bind(&asked.json).execute(connection).await?;
+    sqlx::query(AssertSqlSafe(statement)).bind(&streams.json).execute(connection).await?;
     Ok(())
 }
 
@@ -43,7 +43,7 @@ pub(crate) async fn lock_streams(connection: &mut MySqlConnection, asked: &Parce
 pub(crate) async fn load(
     connection: &mut MySqlConnection,
     projection: &dyn AnyProjection,
-    asked: &[Parcel],
+    stream_parcels: &[Parcel],
 ) -> Result<Loaded, TryError> {
     let mut loaded = Loaded::default();
     let table = projection.row_table();
@@ -52,7 +52,7 @@ pub(crate) async fn load(
         "SELECT early.envelope FROM {ASKED_STREAMS} \
          STRAIGHT_JOIN early_events AS early ON early.projection = ? AND early.stream_id = UNHEX(asked.stream_id)"
     );
-    for parcel in asked {
+    for parcel in stream_parcels {
         let rows =
             sqlx::query(AssertSqlSafe(select_rows.clone())).bind(&parcel.json).fetch_all(&mut *connection).await?;
         for row in rows {
@@ -153,10 +153,10 @@ async fn delete_early(
     expect_rows("deleted", parcel.rows, deleted.rows_affected())
 }
 
-fn expect_rows(what: &str, expected: usize, found: u64) -> Result<(), TryError> {
+fn expect_rows(kind_of_rows: &str, expected: usize, found: u64) -> Result<(), TryError> {
     if usize::try_from(found) == Ok(expected) {
         Ok(())
     } else {
-        Err(TryError::Contradicted(format!("{found} {what} of {expected}")))
+        Err(TryError::Contradicted(format!("{found} {kind_of_rows} of {expected}")))
     }
 }

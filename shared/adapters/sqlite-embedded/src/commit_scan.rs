@@ -90,12 +90,12 @@ impl CommitScan for SqliteEventStore {
 
     async fn has_commit_of(&self, aggregate_types: &[&str]) -> Result<bool, ReadError> {
         for aggregate_type in aggregate_types {
-            let found = sqlx::query("SELECT 1 FROM commits WHERE aggregate_type = ? LIMIT 1")
+            let row = sqlx::query("SELECT 1 FROM commits WHERE aggregate_type = ? LIMIT 1")
                 .bind(*aggregate_type)
                 .fetch_optional(&self.database.readers)
                 .await
                 .map_err(read_error)?;
-            if found.is_some() {
+            if row.is_some() {
                 return Ok(true);
             }
         }

@@ -31,7 +31,7 @@ const RETRY_PAUSE: Duration = Duration::from_millis(500);
 /// sometimes repeat it.
 #[derive(Clone)]
 pub struct EmbeddedBus {
-    event_store: SqliteEventStore,
+    sqlite_event_store: SqliteEventStore,
     read_db: SqliteReadDb,
     personal_data: Arc<dyn PersonalData>,
     nudge: Arc<Notify>,
@@ -76,8 +76,12 @@ impl EmbeddedBus {
     /// A bus from this event store's log. The checkpoints are in this read database, and these keys open the events'
     /// personal data.
     #[must_use]
-    pub fn new(event_store: SqliteEventStore, read_db: SqliteReadDb, personal_data: Arc<dyn PersonalData>) -> Self {
-        Self { event_store, read_db, personal_data, nudge: Arc::new(Notify::new()) }
+    pub fn new(
+        sqlite_event_store: SqliteEventStore,
+        read_db: SqliteReadDb,
+        personal_data: Arc<dyn PersonalData>,
+    ) -> Self {
+        Self { sqlite_event_store, read_db, personal_data, nudge: Arc::new(Notify::new()) }
     }
 
     /// Delivers to the consumer of this projection until `stop` is done.
@@ -118,7 +122,7 @@ impl EmbeddedBus {
         consumer: &dyn EventConsumer,
     ) -> Result<bool, EmbeddedBusError> {
         let checkpoint = self.checkpoint(projection).await?;
-        let logged = self.event_store.log_after(checkpoint, BATCH_COMMITS).await?;
+        let logged = self.sqlite_event_store.log_after(checkpoint, BATCH_COMMITS).await?;
         let Some(position) = logged.last().map(|last| last.position) else {
             return Ok(false);
         };
@@ -192,7 +196,7 @@ impl EmbeddedBus {
             let decode = |error: Box<dyn std::error::Error + Send + Sync>| sqlx::Error::Decode(error);
             let stream_id = StreamId(Uuid::try_parse(&stream_id).map_err(|error| decode(error.into()))?);
             let version = u64::try_from(version).map_err(|error| decode(error.into()))?;
-            let commits = self.event_store.commits_from(stream_id, version, 1).await?;
+            let commits = self.sqlite_event_store.commits_from(stream_id, version, 1).await?;
             // A commit that still cannot be opened stays a dead letter.
             let opened: Vec<OpenedCommit> = self.personal_data.open(commits).await?.into_iter().flatten().collect();
             events.extend(opened.iter().flat_map(OpenedCommit::envelopes).find(|event| event.version == version));
@@ -225,7 +229,7 @@ impl EmbeddedBus {
             .await?;
         Ok(BusProgress {
             delivered_position,
-            last_position: self.event_store.last_position().await?,
+            last_position: self.sqlite_event_store.last_position().await?,
             dead_letters: dead_letters.unsigned_abs(),
         })
     }

@@ -58,12 +58,12 @@ impl KeyStore for SqliteKeyStore {
     }
 
     async fn get_many(&self, stream_ids: &[StreamId]) -> Result<HashMap<StreamId, StoredKey>, KeyStoreError> {
-        let mut found = HashMap::with_capacity(stream_ids.len());
+        let mut keys_by_stream = HashMap::with_capacity(stream_ids.len());
         // The keys are read one by one, because SQLite needs no round trip.
         for &stream_id in stream_ids {
-            found.extend(self.get(stream_id).await?.map(|key| (stream_id, key)));
+            keys_by_stream.extend(self.get(stream_id).await?.map(|key| (stream_id, key)));
         }
-        Ok(found)
+        Ok(keys_by_stream)
     }
 
     async fn destroy(&self, stream_id: StreamId) -> Result<(), KeyStoreError> {

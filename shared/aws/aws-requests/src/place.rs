@@ -42,12 +42,12 @@ impl Place {
 
 /// The domain of the region's part of AWS. As in AWS's SDKs, a region without a special prefix belongs to the first part.
 fn domain(region: &str) -> Option<&'static str> {
-    let is_of = |part_of_aws: &str| region.starts_with(part_of_aws);
+    let is_in = |part_of_aws: &str| region.starts_with(part_of_aws);
     match region {
-        _ if is_of("cn-") => Some("amazonaws.com.cn"),
-        _ if is_of("eusc-") => Some("amazonaws.eu"),
+        _ if is_in("cn-") => Some("amazonaws.com.cn"),
+        _ if is_in("eusc-") => Some("amazonaws.eu"),
         // These parts are cut off from the others and have domains of their own.
-        _ if is_of("us-iso") || is_of("eu-iso") => None,
+        _ if is_in("us-iso") || is_in("eu-iso") => None,
         _ => Some("amazonaws.com"),
     }
 }

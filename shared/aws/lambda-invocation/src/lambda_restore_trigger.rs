@@ -76,21 +76,21 @@ mod tests {
 
     /// A server that answers as Lambda would, and remembers the requests.
     async fn lambda_that_answers(status: StatusCode) -> (String, Arc<Mutex<Vec<String>>>) {
-        let asked: Arc<Mutex<Vec<String>>> = Arc::default();
-        let asks = Arc::clone(&asked);
+        let requests: Arc<Mutex<Vec<String>>> = Arc::default();
+        let received = Arc::clone(&requests);
         let app = Router::new().fallback(move |request: Request| async move {
             let header =
                 |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or("none");
             let signed_for = header("authorization").split(',').next().unwrap_or_default();
             let line =
                 format!("{} {} {} {signed_for}", request.method(), request.uri(), header("x-amz-invocation-type"));
-            asks.lock().expect("nobody panicked").push(line);
+            received.lock().expect("nobody panicked").push(line);
             (status, [("x-amzn-errortype", "AccessDeniedException")], r#"{"Message":"the role may not"}"#)
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = format!("http://{}", listener.local_addr().expect("bound"));
         tokio::spawn(async move { axum::serve(listener, app).await });
-        (address, asked)
+        (address, requests)
     }
 
     fn trigger_at(address: &str, function: &str) -> LambdaRestoreTrigger {
@@ -110,21 +110,21 @@ mod tests {
             ("", "restore-worker"),
             ("arn:aws:lambda:eu-central-1:1:function:w_1", "arn%3Aaws%3Alambda%3Aeu-central-1%3A1%3Afunction%3Aw_1"),
         ] {
-            let (address, asked) = lambda_that_answers(StatusCode::ACCEPTED).await;
+            let (address, requests) = lambda_that_answers(StatusCode::ACCEPTED).await;
             trigger_at(&address, function).trigger().await.expect("accepted");
-            let asked = asked.lock().expect("nobody panicked").join("; ");
+            let requests = requests.lock().expect("nobody panicked").join("; ");
             let signed = "Event AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/";
             let begins = format!("POST /2015-03-31/functions/{path}/invocations {signed}");
-            assert!(asked.starts_with(&begins), "{asked}");
-            assert!(asked.ends_with("/eu-central-1/lambda/aws4_request"), "{asked}");
+            assert!(requests.starts_with(&begins), "{requests}");
+            assert!(requests.ends_with("/eu-central-1/lambda/aws4_request"), "{requests}");
         }
     }
 
     #[tokio::test]
     async fn a_refusal_is_an_error_in_lambda_s_words() {
-        let (address, asked) = lambda_that_answers(StatusCode::FORBIDDEN).await;
+        let (address, requests) = lambda_that_answers(StatusCode::FORBIDDEN).await;
         let error = trigger_at(&address, "").trigger().await.expect_err("refused");
         assert_eq!(error.source.to_string(), "AWS answers 403 AccessDeniedException: the role may not");
-        assert_eq!(asked.lock().expect("nobody panicked").len(), 1, "it is not asked again");
+        assert_eq!(requests.lock().expect("nobody panicked").len(), 1, "it is not asked again");
     }
 }

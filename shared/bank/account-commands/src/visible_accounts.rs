@@ -7,14 +7,14 @@ use cqrs::{CommandEnvelope, CommandErrorOf, CommandOutcome, EventSourcingHandler
 /// command is given to. A command that names a second account may decide on it as its own rules say.
 #[derive(Clone)]
 pub struct VisibleAccounts {
-    accounts: EventSourcingHandler<AccountAggregate>,
+    event_sourcing_handler: EventSourcingHandler<AccountAggregate>,
 }
 
 impl VisibleAccounts {
     /// Those of these accounts that each command's caller may see.
     #[must_use]
-    pub const fn of(accounts: EventSourcingHandler<AccountAggregate>) -> Self {
-        Self { accounts }
+    pub const fn of(event_sourcing_handler: EventSourcingHandler<AccountAggregate>) -> Self {
+        Self { event_sourcing_handler }
     }
 
     /// Load, decide, save. `decide` is asked only for an account that the caller may see and that is at the version which the
@@ -30,7 +30,7 @@ impl VisibleAccounts {
     ) -> Result<CommandOutcome<AccountAggregate>, CommandErrorOf<AccountAggregate>> {
         let CommandEnvelope { command, context } = envelope;
         let stream_id = StreamId(command.account_id().as_uuid());
-        self.accounts
+        self.event_sourcing_handler
             .execute(stream_id, context, |loaded| {
                 // Before the version: a version mismatch would tell a stranger that the account exists.
                 loaded.aggregate.account_of(command.actor())?;

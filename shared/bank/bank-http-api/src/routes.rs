@@ -45,11 +45,11 @@ pub const OPENAPI_PATH: &str = "/openapi.yaml";
 /// The methods of the routes that match a request's path. The list is empty if no route matches.
 #[must_use]
 pub fn methods_of(path: &str) -> Vec<&'static Method> {
-    ROUTES.iter().filter(|route| is_of(route.path, path)).map(|route| &route.method).collect()
+    ROUTES.iter().filter(|route| matches_pattern(route.path, path)).map(|route| &route.method).collect()
 }
 
 /// Whether the path matches the pattern. A parameter stands for one segment, which is not empty.
-fn is_of(pattern: &str, path: &str) -> bool {
+fn matches_pattern(pattern: &str, path: &str) -> bool {
     let (mut patterns, mut segments) = (pattern.split('/'), path.split('/'));
     loop {
         match (patterns.next(), segments.next()) {

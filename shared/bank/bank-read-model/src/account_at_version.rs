@@ -16,14 +16,14 @@ impl VersionedRow for BankAccountEntity {
 /// # Errors
 /// See [`row_at_version`].
 pub async fn account_at_version(
-    repository: &BankAccountRepository,
+    account_repository: &BankAccountRepository,
     account_id: AccountId,
     actor: &Actor,
     min_version: Option<u64>,
 ) -> Result<BankAccountEntity, QueryError> {
-    let look = || async move {
-        let account = repository.account(account_id).await?;
+    let read_row = || async move {
+        let account = account_repository.account(account_id).await?;
         Ok(account.filter(|account| account.is_visible_to(actor)))
     };
-    row_at_version(min_version, look).await
+    row_at_version(min_version, read_row).await
 }

@@ -48,8 +48,8 @@ impl<'a, A> Loaded<'a, A> {
 
 impl<A: AggregateRoot> EventSourcingHandler<A> {
     /// On this database, telling this bus.
-    pub fn new(repository: Arc<dyn EventStoreRepository>, publisher: Arc<dyn EventPublisher>) -> Self {
-        Self { event_store: EventStore::new(repository), publisher }
+    pub fn new(event_store_repository: Arc<dyn EventStoreRepository>, publisher: Arc<dyn EventPublisher>) -> Self {
+        Self { event_store: EventStore::new(event_store_repository), publisher }
     }
 
     /// With what seals the personal data of the events: for commands that raise such.

@@ -18,7 +18,7 @@ const FOLD_PAGE_COMMITS: u32 = 500;
 /// commits by hash. The database behind it is an [`EventStoreRepository`].
 #[derive(Clone)]
 pub struct EventStore<A> {
-    repository: Arc<dyn EventStoreRepository>,
+    event_store_repository: Arc<dyn EventStoreRepository>,
     personal_data: Option<Arc<dyn PersonalData>>,
     aggregate: PhantomData<fn() -> A>,
 }
@@ -68,8 +68,8 @@ pub(crate) enum SaveError {
 impl<A: AggregateRoot> EventStore<A> {
     /// An event store on this database, for events without personal data. It can load other events too, because no
     /// decision needs their personal data.
-    pub fn new(repository: Arc<dyn EventStoreRepository>) -> Self {
-        Self { repository, personal_data: None, aggregate: PhantomData }
+    pub fn new(event_store_repository: Arc<dyn EventStoreRepository>) -> Self {
+        Self { event_store_repository, personal_data: None, aggregate: PhantomData }
     }
 
     /// The same event store, which now seals the personal data of appended events.
@@ -84,8 +84,8 @@ impl<A: AggregateRoot> EventStore<A> {
     /// # Errors
     /// See [`LoadError`].
     pub async fn newest(&self, stream_id: StreamId) -> Result<Option<AfterCommit<A>>, LoadError> {
-        match self.repository.last_commit(stream_id).await? {
-            Some(commit) if is_of::<A>(&commit) => self.after(&commit).await.map(Some),
+        match self.event_store_repository.last_commit(stream_id).await? {
+            Some(commit) if is_commit_of::<A>(&commit) => self.after(&commit).await.map(Some),
             Some(_) | None => Ok(None),
         }
     }
@@ -96,8 +96,8 @@ impl<A: AggregateRoot> EventStore<A> {
         stream_id: StreamId,
         key: &Digest,
     ) -> Result<Option<(Commit, AfterCommit<A>)>, LoadError> {
-        match self.repository.commit_by_idempotency_key(stream_id, key).await? {
-            Some(commit) if is_of::<A>(&commit) => {
+        match self.event_store_repository.commit_by_idempotency_key(stream_id, key).await? {
+            Some(commit) if is_commit_of::<A>(&commit) => {
                 let after = self.after(&commit).await?;
                 Ok(Some((commit, after)))
             }
@@ -143,7 +143,7 @@ impl<A: AggregateRoot> EventStore<A> {
         let mut aggregate = A::default();
         let mut version = 0;
         while version < up_to_version {
-            let commits = self.repository.commits_from(stream_id, version + 1, FOLD_PAGE_COMMITS).await?;
+            let commits = self.event_store_repository.commits_from(stream_id, version + 1, FOLD_PAGE_COMMITS).await?;
             let damaged = |reason| LoadError::Read(ReadError::Corrupt { stream_id, reason });
             if commits.is_empty() {
                 return Err(damaged(format!("no commit holds version {}", version + 1)));
@@ -206,7 +206,7 @@ impl<A: AggregateRoot> EventStore<A> {
         let commit = opened.commit();
         let recorded = commit.draft.events.iter().map(|event| &event.data).chain([&commit.draft.state.data]);
         assert!(recorded.into_iter().all(is_exact), "a stored number is beyond 2^53; store it as text");
-        self.repository.append(commit).await?;
+        self.event_store_repository.append(commit).await?;
         let after = AfterCommit {
             aggregate,
             version: commit.last_version(),
@@ -219,7 +219,7 @@ impl<A: AggregateRoot> EventStore<A> {
 
 /// Whether the commit's stream belongs to this kind of aggregate. A stream belongs to the kind that founded it. For any
 /// other kind the stream does not exist.
-fn is_of<A: AggregateRoot>(commit: &Commit) -> bool {
+fn is_commit_of<A: AggregateRoot>(commit: &Commit) -> bool {
     commit.draft.aggregate_type == A::AGGREGATE_TYPE
 }
 

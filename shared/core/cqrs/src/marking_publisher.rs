@@ -10,21 +10,21 @@ use crate::{DeliveryMarks, EventPublisher, OpenedCommit, PublishError};
 /// Then the relay delivers the commit once more, and consumers drop the repeated events. The command does wait for the
 /// bus, so that a function has nothing to flush when it is ended.
 pub struct MarkingPublisher {
-    bus: Arc<dyn EventPublisher>,
+    publisher: Arc<dyn EventPublisher>,
     marks: Arc<dyn DeliveryMarks>,
 }
 
 impl MarkingPublisher {
     /// A publisher on this bus, for commits that are marked there.
-    pub fn new(bus: Arc<dyn EventPublisher>, marks: Arc<dyn DeliveryMarks>) -> Self {
-        Self { bus, marks }
+    pub fn new(publisher: Arc<dyn EventPublisher>, marks: Arc<dyn DeliveryMarks>) -> Self {
+        Self { publisher, marks }
     }
 }
 
 #[async_trait]
 impl EventPublisher for MarkingPublisher {
     async fn publish(&self, commit: &OpenedCommit) -> Result<(), PublishError> {
-        self.bus.publish(commit).await?;
+        self.publisher.publish(commit).await?;
         let marks = self.marks.clone();
         let (stream_id, first_version) = (commit.commit().draft.stream_id, commit.commit().draft.first_version);
         tokio::spawn(async move {

@@ -9,7 +9,7 @@ use crate::{
 ///
 /// No commit is given if the keys cannot be reached.
 pub struct OpenedCommitScan {
-    scan: Arc<dyn CommitScan>,
+    commit_scan: Arc<dyn CommitScan>,
     personal_data: Arc<dyn PersonalData>,
 }
 
@@ -41,8 +41,8 @@ impl ScannedOpenedCommit {
 
 impl OpenedCommitScan {
     /// A scan that reads the commits of the given scan and opens them with these keys.
-    pub fn new(scan: Arc<dyn CommitScan>, personal_data: Arc<dyn PersonalData>) -> Self {
-        Self { scan, personal_data }
+    pub fn new(commit_scan: Arc<dyn CommitScan>, personal_data: Arc<dyn PersonalData>) -> Self {
+        Self { commit_scan, personal_data }
     }
 
     /// As [`CommitScan::scan`].
@@ -55,7 +55,7 @@ impl OpenedCommitScan {
         after: Option<CommitPlace>,
         limit: u32,
     ) -> Result<Vec<ScannedOpenedCommit>, ReadError> {
-        let scanned = self.scan.scan(range, after, limit).await?;
+        let scanned = self.commit_scan.scan(range, after, limit).await?;
         // All readable commits are opened in one call. Then they go back to their places.
         let mut commits = Vec::with_capacity(scanned.len());
         let mut places = Vec::with_capacity(scanned.len());
@@ -78,7 +78,7 @@ impl OpenedCommitScan {
     /// # Errors
     /// The errors of [`CommitScan::split`].
     pub async fn split(&self, parts: u32) -> Result<Vec<StreamRange>, ReadError> {
-        self.scan.split(parts).await
+        self.commit_scan.split(parts).await
     }
 
     /// As [`CommitScan::size`].
@@ -86,7 +86,7 @@ impl OpenedCommitScan {
     /// # Errors
     /// The errors of [`CommitScan::size`].
     pub async fn size(&self) -> Result<EventStoreSize, ReadError> {
-        self.scan.size().await
+        self.commit_scan.size().await
     }
 
     /// As [`CommitScan::misplaced`].
@@ -94,6 +94,6 @@ impl OpenedCommitScan {
     /// # Errors
     /// The errors of [`CommitScan::misplaced`].
     pub async fn misplaced(&self, limit: u32) -> Result<Vec<String>, ReadError> {
-        self.scan.misplaced(limit).await
+        self.commit_scan.misplaced(limit).await
     }
 }

@@ -7,14 +7,14 @@ use crate::{Commit, EventPublisher, PersonalData, PublishError};
 ///
 /// Nothing is published if the keys cannot be reached, or if the personal data is damaged.
 pub struct OpeningPublisher {
-    bus: Arc<dyn EventPublisher>,
+    publisher: Arc<dyn EventPublisher>,
     personal_data: Arc<dyn PersonalData>,
 }
 
 impl OpeningPublisher {
     /// A publisher on this bus that opens commits with these keys.
-    pub fn new(bus: Arc<dyn EventPublisher>, personal_data: Arc<dyn PersonalData>) -> Self {
-        Self { bus, personal_data }
+    pub fn new(publisher: Arc<dyn EventPublisher>, personal_data: Arc<dyn PersonalData>) -> Self {
+        Self { publisher, personal_data }
     }
 
     /// Opens the commit and hands its events to the bus.
@@ -28,7 +28,7 @@ impl OpeningPublisher {
             self.personal_data.open(vec![commit]).await.map_err(|error| PublishError { source: error.into() })?;
         for commit in opened {
             let commit = commit.map_err(|unopened| PublishError { source: unopened.into() })?;
-            self.bus.publish(&commit).await?;
+            self.publisher.publish(&commit).await?;
         }
         Ok(())
     }

@@ -127,13 +127,13 @@ mod tests {
 
     /// A stand-in for KMS. It gives this answer to every request, and remembers the requests.
     async fn kms_that_answers(status: u16, answer: Value) -> (KmsKey, Arc<Mutex<Vec<String>>>) {
-        let asked: Arc<Mutex<Vec<String>>> = Arc::default();
-        let asks = Arc::clone(&asked);
+        let requests: Arc<Mutex<Vec<String>>> = Arc::default();
+        let received = Arc::clone(&requests);
         let app = Router::new().fallback(move |request: Request| async move {
             let (head, body) = request.into_parts();
             let operation = head.headers["x-amz-target"].to_str().expect("text").to_owned();
             let body = axum::body::to_bytes(body, 10_000).await.expect("a body");
-            asks.lock().expect("nobody panicked").push(format!("{operation} {}", String::from_utf8_lossy(&body)));
+            received.lock().expect("nobody panicked").push(format!("{operation} {}", String::from_utf8_lossy(&body)));
             (StatusCode::from_u16(status).expect("a status"), answer.to_string())
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -145,7 +145,7 @@ mod tests {
             ("AWS_SECRET_ACCESS_KEY", "secret"),
             ("AWS_ENDPOINT_URL_KMS", &address),
         ]);
-        (KmsKey::from_settings(&settings, "alias/passbook").expect("settings"), asked)
+        (KmsKey::from_settings(&settings, "alias/passbook").expect("settings"), requests)
     }
 
     fn stream_id() -> StreamId {
@@ -155,7 +155,7 @@ mod tests {
     #[tokio::test]
     async fn a_key_is_made_and_unwrapped_for_its_stream() {
         let answer = json!({ "KeyId": "a key's ARN", "CiphertextBlob": "AQID", "Plaintext": "BAUG" });
-        let (key, asked) = kms_that_answers(200, answer).await;
+        let (key, requests) = kms_that_answers(200, answer).await;
         assert_eq!(key.generate(stream_id()).await.expect("makes"), (vec![1, 2, 3], vec![4, 5, 6]));
         assert_eq!(key.unwrap(stream_id(), &[1, 2, 3]).await.expect("unwraps"), [4, 5, 6]);
         let context = r#""EncryptionContext":{"stream_id":"00000000-0000-0000-0000-000000000007"}"#;
@@ -163,23 +163,23 @@ mod tests {
             format!(r#"TrentService.GenerateDataKey {{{context},"KeyId":"alias/passbook","KeySpec":"AES_256"}}"#),
             format!(r#"TrentService.Decrypt {{"CiphertextBlob":"AQID",{context}}}"#),
         ];
-        assert_eq!(*asked.lock().expect("nobody panicked"), expected);
+        assert_eq!(*requests.lock().expect("nobody panicked"), expected);
     }
 
     #[tokio::test]
     async fn what_kms_did_not_wrap_for_this_stream_is_not_ours() {
         for code in NOT_OURS {
-            let (key, asked) = kms_that_answers(400, json!({ "__type": code })).await;
+            let (key, requests) = kms_that_answers(400, json!({ "__type": code })).await;
             let result = key.unwrap(stream_id(), &[1, 2, 3]).await;
             assert!(matches!(result, Err(KmsError::NotOurs)), "{result:?}");
-            assert_eq!(asked.lock().expect("nobody panicked").len(), 1, "it is not asked again");
+            assert_eq!(requests.lock().expect("nobody panicked").len(), 1, "it is not asked again");
         }
     }
 
     #[tokio::test]
     async fn a_refusal_is_told_in_kms_s_words() {
         let refusal = json!({ "__type": "AccessDeniedException", "Message": "the role may not" });
-        let (key, asked) = kms_that_answers(400, refusal).await;
+        let (key, requests) = kms_that_answers(400, refusal).await;
         for error in [
             key.generate(stream_id()).await.expect_err("refused"),
             key.unwrap(stream_id(), &[1, 2, 3]).await.expect_err("refused"),
@@ -188,7 +188,7 @@ mod tests {
             let source = error.source().expect("a source").to_string();
             assert_eq!(source, "AWS answers 400 AccessDeniedException: the role may not");
         }
-        assert_eq!(asked.lock().expect("nobody panicked").len(), 2, "each once");
+        assert_eq!(requests.lock().expect("nobody panicked").len(), 2, "each once");
     }
 
     #[tokio::test]

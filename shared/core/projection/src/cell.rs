@@ -191,8 +191,8 @@ impl Cells {
     }
 }
 
-fn unreadable(column: &'static str, found: &Cell) -> CellError {
-    CellError::Unreadable { column, reason: format!("{found:?} is of another kind") }
+fn unreadable(column: &'static str, cell: &Cell) -> CellError {
+    CellError::Unreadable { column, reason: format!("{cell:?} is of another kind") }
 }
 
 impl From<StreamId> for Cell {

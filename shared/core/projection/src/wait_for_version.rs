@@ -18,22 +18,22 @@ pub trait VersionedRow {
     fn version(&self) -> u64;
 }
 
-/// The row that `look` finds; with `min_version`, once the read side has reached that version. `look` gives no row where the
-/// caller may not see it.
+/// The row that `read_row` reads. With `min_version`, the read side must have reached that version first. `read_row`
+/// gives no row if the caller may not see it.
 ///
 /// # Errors
 /// [`QueryError::NotFound`] without `min_version`. With it, [`QueryError::ProjectionBehind`] after 2 s: a stream that was
 /// just created has no row yet, so a missing row is no proof; and a caller must not tell another caller's row from no row by
 /// the time that the answer takes.
-pub async fn row_at_version<R, L>(min_version: Option<u64>, look: impl Fn() -> L + Send) -> Result<R, QueryError>
+pub async fn row_at_version<R, F>(min_version: Option<u64>, read_row: impl Fn() -> F + Send) -> Result<R, QueryError>
 where
     R: VersionedRow + Send,
-    L: Future<Output = Result<Option<R>, QueryError>> + Send,
+    F: Future<Output = Result<Option<R>, QueryError>> + Send,
 {
     let give_up_at = Instant::now() + MAX_WAIT;
     let mut pause = FIRST_PAUSE;
     loop {
-        match (look().await?, min_version) {
+        match (read_row().await?, min_version) {
             (None, None) => return Err(QueryError::NotFound),
             (Some(row), None) => return Ok(row),
             (Some(row), Some(min_version)) if row.version() >= min_version => return Ok(row),

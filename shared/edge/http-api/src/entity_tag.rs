@@ -22,14 +22,14 @@ pub(crate) fn matches_version(header: &str, version: u64) -> Result<bool, Proble
     }
     let malformed = || Problem::malformed("If-None-Match must be a list of entity tags, or *.");
     let ours = version.to_string();
-    let mut found = false;
+    let mut is_matched = false;
     let mut rest = header.trim();
     loop {
         let (tag, after) = split_entity_tag(rest).ok_or_else(malformed)?;
         // Tags are compared as texts: "03" is a different tag from "3".
-        found |= tag == ours;
+        is_matched |= tag == ours;
         match after.trim_start() {
-            "" => return Ok(found),
+            "" => return Ok(is_matched),
             more => rest = more.strip_prefix(',').ok_or_else(malformed)?.trim_start(),
         }
     }
@@ -47,7 +47,7 @@ mod tests {
 
     #[test]
     fn if_none_match_takes_lists_weak_tags_and_a_star() {
-        for (header, found) in [
+        for (header, expected) in [
             ("\"3\"", true),
             ("W/\"3\"", true),
             ("\"1\", W/\"3\"", true),
@@ -60,7 +60,7 @@ mod tests {
             ("\"a,b\" , \"3\"", true),
             ("\"\"", false),
         ] {
-            assert_eq!(matches_version(header, 3).ok(), Some(found), "{header}");
+            assert_eq!(matches_version(header, 3).ok(), Some(expected), "{header}");
         }
         for header in ["3", "", "\"3", "\"3\",,\"4\"", "\"3\",", "\"3\";\"4\"", "\"3\"4\"", "w/\"3\"", "W/", "*,\"3\""]
         {

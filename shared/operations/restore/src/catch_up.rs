@@ -31,8 +31,8 @@ pub(crate) struct CatchUp {
     scope: Scope,
     /// Streams whose row or early event claims a version that the stream does not reach. They are no reason for another
     /// round.
-    judged: HashMap<(&'static str, StreamId), Judged>,
-    /// The number of judged streams whose row makes such a claim.
+    excess_claims: HashMap<(&'static str, StreamId), ExcessClaim>,
+    /// The number of these streams whose row makes such a claim.
     rows_without_events: u64,
     /// The number of rows that queries read.
     live_rows: u64,
@@ -40,30 +40,30 @@ pub(crate) struct CatchUp {
 
 /// A claim of more events than the stream has.
 #[derive(Debug, Clone, Copy)]
-struct Judged {
+struct ExcessClaim {
     claimed: u64,
     is_row: bool,
 }
 
 /// A stream that has been followed to its end.
-struct Followed {
+struct CaughtUpStream {
     stream: BehindStream,
     stopped: Option<String>,
 }
 
 impl CatchUp {
     pub(crate) fn new(reader: CommitReader, limits: RestoreLimits, scope: Scope, live_rows: u64) -> Self {
-        Self { reader, limits, scope, judged: HashMap::new(), rows_without_events: 0, live_rows }
+        Self { reader, limits, scope, excess_claims: HashMap::new(), rows_without_events: 0, live_rows }
     }
 
     /// Whether this stream is known to claim this version beyond its events.
-    pub(crate) fn is_judged(&self, projection: &dyn AnyProjection, stream_id: StreamId, version: u64) -> bool {
-        self.judged.get(&(projection.name(), stream_id)).is_some_and(|judged| version <= judged.claimed)
+    pub(crate) fn has_excess_claim(&self, projection: &dyn AnyProjection, stream_id: StreamId, version: u64) -> bool {
+        self.excess_claims.get(&(projection.name(), stream_id)).is_some_and(|claim| version <= claim.claimed)
     }
 
-    fn judge(&mut self, key: (&'static str, StreamId), judged: Judged) -> Result<(), RestoreError> {
-        let before = self.judged.insert(key, judged);
-        if judged.is_row && !before.is_some_and(|before| before.is_row) {
+    fn record_excess_claim(&mut self, key: (&'static str, StreamId), claim: ExcessClaim) -> Result<(), RestoreError> {
+        let before = self.excess_claims.insert(key, claim);
+        if claim.is_row && !before.is_some_and(|before| before.is_row) {
             self.rows_without_events += 1;
         }
         let (rows, of) = (self.rows_without_events, self.live_rows);
@@ -77,8 +77,8 @@ impl CatchUp {
     /// with more events than can be read is an error.
     ///
     /// # Errors
-    /// [`RestoreError::WouldTakeBack`] in the last round; [`RestoreError::RowsWithoutEvents`]; otherwise the databases'
-    /// errors.
+    /// [`RestoreError::WouldLoseVersions`] in the last round; [`RestoreError::RowsWithoutEvents`]; otherwise the
+    /// databases' errors.
     pub(crate) async fn round(
         &mut self,
         shadow: &mut dyn ShadowTables,
@@ -102,20 +102,20 @@ impl CatchUp {
         let mut streams = 0;
         let mut after = None;
         loop {
-            let behind = shadow.behind(projection, after, BATCH_STREAMS).await?;
+            let behind = shadow.streams_behind(projection, after, BATCH_STREAMS).await?;
             let Some(last) = behind.last() else {
                 return Ok(streams);
             };
             after = Some(last.stream_id);
             let is_full = behind.len() == BATCH_STREAMS as usize;
             let is_news = |stream: &BehindStream| {
-                let judged = self.judged.get(&(projection.name(), stream.stream_id));
-                judged.is_none_or(|judged| judged.claimed != claimed(stream))
+                let known = self.excess_claims.get(&(projection.name(), stream.stream_id));
+                known.is_none_or(|claim| claim.claimed != claimed(stream))
             };
             let fresh: Vec<BehindStream> = behind.into_iter().filter(is_news).collect();
             streams += fresh.len() as u64;
             for followed in self.follow(projection, shadow, ranges, fresh).await? {
-                self.judge_followed(projection, followed, is_last).await?;
+                self.check_followed(projection, followed, is_last).await?;
             }
             if !is_full {
                 return Ok(streams);
@@ -124,13 +124,13 @@ impl CatchUp {
     }
 
     /// Judges a stream that claims more than its events give.
-    async fn judge_followed(
+    async fn check_followed(
         &mut self,
         projection: &'static dyn AnyProjection,
-        followed: Followed,
+        followed: CaughtUpStream,
         is_last: bool,
     ) -> Result<(), RestoreError> {
-        let Followed { stream, stopped } = followed;
+        let CaughtUpStream { stream, stopped } = followed;
         let reached = stream.shadow.as_ref().map_or(0, Cells::version);
         if claimed(&stream) <= reached {
             return Ok(());
@@ -143,13 +143,14 @@ impl CatchUp {
         let projection = projection.name();
         match (stopped, stream.live_version.filter(|version| *version > reached)) {
             (Some(reason), Some(live_version)) if is_last => {
-                Err(RestoreError::WouldTakeBack { projection, stream_id, live_version, reached, reason })
+                Err(RestoreError::WouldLoseVersions { projection, stream_id, live_version, reached, reason })
             }
             // The decision is left to the last round, because the obstacle may be gone by then.
             (Some(_), Some(_)) => Ok(()),
-            (_, row) => {
-                self.judge((projection, stream_id), Judged { claimed: claimed(&stream), is_row: row.is_some() })
-            }
+            (_, row) => self.record_excess_claim(
+                (projection, stream_id),
+                ExcessClaim { claimed: claimed(&stream), is_row: row.is_some() },
+            ),
         }
     }
 
@@ -162,7 +163,7 @@ impl CatchUp {
         shadow: &mut dyn ShadowTables,
         ranges: &mut [RangeProgress],
         streams: Vec<BehindStream>,
-    ) -> Result<Vec<Followed>, RestoreError> {
+    ) -> Result<Vec<CaughtUpStream>, RestoreError> {
         let mut done = Vec::new();
         let mut to_read = streams;
         while !to_read.is_empty() {
@@ -180,7 +181,7 @@ impl CatchUp {
                 if is_full && stopped.is_none() {
                     to_read.push(stream);
                 } else {
-                    done.push(Followed { stream, stopped });
+                    done.push(CaughtUpStream { stream, stopped });
                 }
             }
             batch.write(projection, shadow).await?;
@@ -193,7 +194,7 @@ impl CatchUp {
         &self,
         projection: &'static dyn AnyProjection,
         stream: BehindStream,
-    ) -> Result<(BehindStream, NextPage), RestoreError> {
+    ) -> Result<(BehindStream, StreamPage), RestoreError> {
         let stream_id = stream.stream_id;
         let version = stream.shadow.as_ref().map_or(0, Cells::version);
         // A row's version is nearly always the last version of a commit, so the next commit is the first after this
@@ -215,7 +216,7 @@ impl CatchUp {
             }
             let is_full = page.len() == limit as usize;
             let folded = FoldedPage::of(projection, &page, stream.shadow.clone())?;
-            return Ok((stream, NextPage { folded, events: count_events(&page), is_full }));
+            return Ok((stream, StreamPage { folded, events: count_events(&page), is_full }));
         }
     }
 
@@ -250,7 +251,7 @@ fn claimed(stream: &BehindStream) -> u64 {
 }
 
 /// The next page of a stream.
-struct NextPage {
+struct StreamPage {
     folded: FoldedPage,
     events: u64,
     /// Whether the page has as many commits as were asked for.
@@ -269,7 +270,7 @@ struct Batch {
 
 impl Batch {
     /// Adds a page. Afterwards the stream has the row that results from the page.
-    fn add(&mut self, stream: &mut BehindStream, page: NextPage, ranges: &mut [RangeProgress]) {
+    fn add(&mut self, stream: &mut BehindStream, page: StreamPage, ranges: &mut [RangeProgress]) {
         self.change.events += page.events;
         for row in page.folded.rows {
             self.expected.add_row(&row.after);
@@ -297,12 +298,12 @@ impl Batch {
             return Ok(());
         }
         shadow.write(&change).await?;
-        let held = shadow.held_of(projection, &written).await?;
-        if held == expected {
+        let found = shadow.checksum_of_streams(projection, &written).await?;
+        if found == expected {
             Ok(())
         } else {
             let place = format!("{} streams of {}", written.len(), projection.name());
-            Err(RestoreError::Mismatch { place, expected, held })
+            Err(RestoreError::Mismatch { place, expected, found })
         }
     }
 }

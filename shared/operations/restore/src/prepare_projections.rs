@@ -21,7 +21,7 @@ pub enum PrepareError {
 /// See [`PrepareError`].
 pub async fn prepare_projections(
     projections: &Projections,
-    commits: &dyn CommitScan,
+    commit_scan: &dyn CommitScan,
     register: &dyn ProjectionRegister,
 ) -> Result<Vec<BuildDue>, PrepareError> {
     let known = register.projection_records().await?;
@@ -29,7 +29,7 @@ pub async fn prepare_projections(
         if known.iter().any(|record| record.name == projection.name()) {
             continue;
         }
-        let has_events = commits.has_commit_of(projection.aggregate_types()).await?;
+        let has_events = commit_scan.has_commit_of(projection.aggregate_types()).await?;
         let built_version = (!has_events).then(|| projection.version());
         register.record_projection(&ProjectionRecord { name: projection.name().to_owned(), built_version }).await?;
     }

@@ -9,7 +9,7 @@ use crate::{RangeProgress, RestoreError, RestoreJob, RestoreLimits, RestoreStore
 /// Builds one range of the shadow tables, page after page. Each page is one transaction, which also records the page's place.
 pub(crate) struct RangeBuilder {
     pub(crate) reader: CommitReader,
-    pub(crate) store: Arc<dyn RestoreStore>,
+    pub(crate) restore_store: Arc<dyn RestoreStore>,
     pub(crate) limits: RestoreLimits,
     pub(crate) job: RestoreJob,
 }
@@ -21,7 +21,7 @@ impl RangeBuilder {
         mut progress: RangeProgress,
         stop_at: Option<Instant>,
     ) -> Result<RangeProgress, RestoreError> {
-        let mut shadow = self.store.shadow(&self.job);
+        let mut shadow = self.restore_store.shadow(&self.job);
         let mut page = self.page(&progress).await?;
         loop {
             // The next page is read while this page is written.

@@ -20,14 +20,14 @@ pub enum RestoreError {
     },
     /// The shadow tables do not hold the rows that were written to them. Final. Handling: a person must look. The
     /// restore has failed, and the tables that queries read are unchanged.
-    #[error("the shadow tables do not hold what was folded, in {place}: expected {expected:?}, found {held:?}")]
+    #[error("the shadow tables do not hold what was folded, in {place}: expected {expected:?}, found {found:?}")]
     Mismatch {
         /// The range or the streams.
         place: String,
         /// The folded rows.
         expected: RowsChecksum,
         /// The stored rows.
-        held: RowsChecksum,
+        found: RowsChecksum,
     },
     /// The event store is empty and the read database is not. Either it is the wrong event store, or its events are
     /// gone. Final. Handling: a person must find out the reason.
@@ -52,7 +52,7 @@ pub enum RestoreError {
         "stream {stream_id} is at version {live_version} in the projection {projection}, and its events can be folded to \
          version {reached} only: {reason}"
     )]
-    WouldTakeBack {
+    WouldLoseVersions {
         /// The projection.
         projection: &'static str,
         /// The stream.
@@ -74,7 +74,7 @@ impl RestoreError {
     pub(crate) const fn is_final(&self) -> bool {
         match self {
             Self::Mismatch { .. }
-            | Self::WouldTakeBack { .. }
+            | Self::WouldLoseVersions { .. }
             | Self::NoEvents { .. }
             | Self::RowsWithoutEvents { .. }
             | Self::UnknownProjection { .. } => true,

@@ -40,11 +40,11 @@ const AFTER_SWAP_STREAMS: u32 = 500;
 const MAX_SIZE_TIME: Duration = Duration::from_secs(60);
 
 /// The result of a run.
-pub(crate) enum Worked {
+pub(crate) enum Completion {
     /// Another run is needed.
-    InPart,
+    Partial,
     /// The tables are swapped.
-    ToTheEnd {
+    Full {
         /// The number of streams that had more events in the old tables, which the swap put aside, and that could not
         /// be rebuilt.
         unrepaired: u64,
@@ -54,52 +54,52 @@ pub(crate) enum Worked {
 /// One run of a restore, step by step. Each step records its progress.
 pub(crate) struct RestoreRun<'a> {
     commits: Arc<OpenedCommitScan>,
-    store: Arc<dyn RestoreStore>,
+    restore_store: Arc<dyn RestoreStore>,
     limits: RestoreLimits,
     record: &'a RestoreRecord,
     job: &'a RestoreJob,
     stop_at: Option<Instant>,
     /// Whether the run has done a step that the next run need not repeat. Until then its time does not count as up. So
     /// a restore ends even if every run is too short.
-    has_got_on: AtomicBool,
+    has_progressed: AtomicBool,
 }
 
 impl<'a> RestoreRun<'a> {
     pub(crate) const fn new(
         commits: Arc<OpenedCommitScan>,
-        store: Arc<dyn RestoreStore>,
+        restore_store: Arc<dyn RestoreStore>,
         limits: RestoreLimits,
         record: &'a RestoreRecord,
         job: &'a RestoreJob,
         stop_at: Option<Instant>,
     ) -> Self {
-        Self { commits, store, limits, record, job, stop_at, has_got_on: AtomicBool::new(false) }
+        Self { commits, restore_store, limits, record, job, stop_at, has_progressed: AtomicBool::new(false) }
     }
 
-    pub(crate) async fn work(&self) -> Result<Worked, RestoreError> {
+    pub(crate) async fn work(&self) -> Result<Completion, RestoreError> {
         let reader = CommitReader::new(self.commits.clone());
-        let live_rows = self.store.count_rows(&self.job.scope).await?;
+        let live_rows = self.restore_store.count_rows(&self.job.scope).await?;
         let mut catch_up = CatchUp::new(reader.clone(), self.limits, self.job.scope.clone(), live_rows);
-        let mut stage = self.store.stage(self.job).await?;
+        let mut stage = self.restore_store.stage(self.job).await?;
         if stage != Stage::Swapped {
             self.check_that_there_are_events(live_rows).await?;
         }
         if stage == Stage::Unprepared {
             self.prepare().await?;
-            self.got_on();
-            stage = self.store.stage(self.job).await?;
+            self.note_progress();
+            stage = self.restore_store.stage(self.job).await?;
         }
         match stage {
             // Another program has just changed the tables.
             Stage::Unprepared => return Err(RestoreStoreError::Busy.into()),
             Stage::Prepared => {
-                let mut ranges = self.store.ranges(self.job).await?;
+                let mut ranges = self.restore_store.ranges(self.job).await?;
                 let is_swapped = self.build(&reader, &mut ranges).await?
                     && self.rounds(&mut catch_up, &mut ranges).await?.is_some()
                     && self.verify(&mut ranges).await?
                     && self.swap(&mut catch_up, &mut ranges).await?;
                 if !is_swapped {
-                    return Ok(Worked::InPart);
+                    return Ok(Completion::Partial);
                 }
             }
             Stage::Swapped => {}
@@ -107,7 +107,7 @@ impl<'a> RestoreRun<'a> {
         // The tables are swapped. A deadlock with a projector, or a lock that took too long, must not look like a
         // failure.
         (|| self.after_the_swap(&catch_up))
-            .retry(while_in_use())
+            .retry(retries_while_busy())
             .sleep(tokio::time::sleep)
             .when(|error| matches!(error, RestoreError::ReadDb(RestoreStoreError::Busy)))
             .notify(|_busy, _pause| {
@@ -116,8 +116,8 @@ impl<'a> RestoreRun<'a> {
             .await
     }
 
-    fn got_on(&self) {
-        self.has_got_on.store(true, Ordering::Relaxed);
+    fn note_progress(&self) {
+        self.has_progressed.store(true, Ordering::Relaxed);
     }
 
     fn is_time_up(&self) -> bool {
@@ -125,7 +125,7 @@ impl<'a> RestoreRun<'a> {
     }
 
     fn has_no_time_for(&self, step: Duration) -> bool {
-        self.has_got_on.load(Ordering::Relaxed) && self.stops_within(step)
+        self.has_progressed.load(Ordering::Relaxed) && self.stops_within(step)
     }
 
     fn stops_within(&self, step: Duration) -> bool {
@@ -144,7 +144,7 @@ impl<'a> RestoreRun<'a> {
     async fn prepare(&self) -> Result<(), RestoreError> {
         let id = self.job.id;
         if self.record.kind == RestoreKind::Rollback {
-            return Ok(self.store.prepare_rollback(self.job).await?);
+            return Ok(self.restore_store.prepare_rollback(self.job).await?);
         }
         let size = match timeout(MAX_SIZE_TIME, self.commits.size()).await {
             Ok(size) => size?,
@@ -156,7 +156,7 @@ impl<'a> RestoreRun<'a> {
         let parts = (size.commits / self.limits.range_commits.max(1)).max(self.limits.readers.into());
         let ranges = self.commits.split(u32::try_from(parts).unwrap_or(u32::MAX).min(1_024)).await?;
         tracing::info!(restore_id = %id, ranges = ranges.len(), events = size.events, "the shadow tables are made");
-        Ok(self.store.prepare(self.job, &ranges, size.events).await?)
+        Ok(self.restore_store.prepare(self.job, &ranges, size.events).await?)
     }
 
     /// Builds several ranges at once. Answers whether all are built.
@@ -169,7 +169,7 @@ impl<'a> RestoreRun<'a> {
                 let Some(range) = waiting.pop() else { break };
                 let builder = RangeBuilder {
                     reader: reader.clone(),
-                    store: self.store.clone(),
+                    restore_store: self.restore_store.clone(),
                     limits: self.limits,
                     job: self.job.clone(),
                 };
@@ -178,7 +178,7 @@ impl<'a> RestoreRun<'a> {
             }
             let Some(built) = building.join_next().await else { break };
             let built = built??;
-            self.got_on();
+            self.note_progress();
             if let Some(range) = ranges.iter_mut().find(|range| range.number == built.number) {
                 *range = built;
             }
@@ -193,7 +193,7 @@ impl<'a> RestoreRun<'a> {
         catch_up: &mut CatchUp,
         ranges: &mut [RangeProgress],
     ) -> Result<Option<Duration>, RestoreError> {
-        let mut shadow = self.store.shadow(self.job);
+        let mut shadow = self.restore_store.shadow(self.job);
         let mut took = Duration::ZERO;
         for round in 1..=MAX_ROUNDS {
             // The rows that a round has written stay written, so the next run's round finds fewer.
@@ -217,15 +217,15 @@ impl<'a> RestoreRun<'a> {
             if self.is_time_up() {
                 return Ok(false);
             }
-            let held = self.store.held(self.job, range.range).await?;
-            if held != range.folded {
+            let found = self.restore_store.checksum_of_range(self.job, range.range).await?;
+            if found != range.folded {
                 let place = format!("range {}", range.number);
-                return Err(RestoreError::Mismatch { place, expected: range.folded, held });
+                return Err(RestoreError::Mismatch { place, expected: range.folded, found });
             }
-            let differing = self.store.differing(self.job, range.range).await?;
-            self.store.mark_verified(self.job, range.number, differing).await?;
+            let differing = self.restore_store.differing(self.job, range.range).await?;
+            self.restore_store.mark_verified(self.job, range.number, differing).await?;
             range.is_verified = true;
-            self.got_on();
+            self.note_progress();
         }
         Ok(true)
     }
@@ -242,11 +242,11 @@ impl<'a> RestoreRun<'a> {
             match self.try_swap(catch_up, ranges, gate_time).await {
                 Err(RestoreError::ReadDb(RestoreStoreError::Busy)) => {
                     // The tables may have been swapped nevertheless, and only the steps after the swap may be missing.
-                    if self.store.stage(self.job).await? == Stage::Swapped {
+                    if self.restore_store.stage(self.job).await? == Stage::Swapped {
                         return Ok(true);
                     }
                     tracing::info!(restore_id = %self.job.id, "the tables are in use: the swap is tried again");
-                    self.got_on();
+                    self.note_progress();
                     tokio::time::sleep(SWAP_PAUSE).await;
                 }
                 result => return result.map(|()| true),
@@ -261,13 +261,13 @@ impl<'a> RestoreRun<'a> {
         ranges: &mut [RangeProgress],
         gate_time: Duration,
     ) -> Result<(), RestoreError> {
-        let mut gate = self.store.close_gate(self.job, gate_time).await?;
+        let mut gate = self.restore_store.close_gate(self.job, gate_time).await?;
         match timeout(gate_time, catch_up.round(gate.as_mut(), ranges, true)).await {
             Ok(round) => round?,
             Err(_elapsed) => {
                 drop(gate);
                 // Pages that were given up halfway may have been written or not. The database knows the progress.
-                let known = self.store.ranges(self.job).await?;
+                let known = self.restore_store.ranges(self.job).await?;
                 // The number of ranges differs only if another worker has ended this restore meanwhile.
                 if known.len() != ranges.len() {
                     return Err(RestoreStoreError::LeaseLost.into());
@@ -282,13 +282,13 @@ impl<'a> RestoreRun<'a> {
     /// Rebuilds streams for which the swap lost events. A connection that broke in the middle of the swap may have
     /// opened the gate too early. Then a stream had an event in the old tables that the new tables lack. The tables are
     /// swapped, so the restore has not failed, even if such a stream cannot be rebuilt.
-    async fn after_the_swap(&self, catch_up: &CatchUp) -> Result<Worked, RestoreError> {
-        let streams = StreamRestore::new(self.commits.clone(), self.store.clone());
+    async fn after_the_swap(&self, catch_up: &CatchUp) -> Result<Completion, RestoreError> {
+        let streams = StreamRestore::new(self.commits.clone(), self.restore_store.clone());
         let mut unrepaired = 0;
         for projection in &self.job.scope {
             unrepaired += self.repair_after_the_swap(*projection, &streams, catch_up).await?;
         }
-        Ok(Worked::ToTheEnd { unrepaired })
+        Ok(Completion::Full { unrepaired })
     }
 
     /// Rebuilds the streams, and answers the number of streams that could not be rebuilt.
@@ -300,11 +300,11 @@ impl<'a> RestoreRun<'a> {
     ) -> Result<u64, RestoreError> {
         let (mut after, mut unrepaired) = (None, 0);
         loop {
-            let ahead = self.store.ahead_in_old(projection, after, AFTER_SWAP_STREAMS).await?;
+            let ahead = self.restore_store.ahead_in_old(projection, after, AFTER_SWAP_STREAMS).await?;
             let Some((last, _)) = ahead.last() else { return Ok(unrepaired) };
             after = Some(*last);
             for (stream_id, old_version) in ahead {
-                if catch_up.is_judged(projection, stream_id, old_version) {
+                if catch_up.has_excess_claim(projection, stream_id, old_version) {
                     continue;
                 }
                 let projection_name = projection.name();
@@ -325,7 +325,7 @@ impl<'a> RestoreRun<'a> {
 }
 
 /// The tries and pauses for a step that finds the tables in use.
-pub(crate) fn while_in_use() -> ConstantBuilder {
+pub(crate) fn retries_while_busy() -> ConstantBuilder {
     ConstantBuilder::default().with_delay(SWAP_PAUSE).with_max_times(MAX_SWAP_TRIES as usize - 1)
 }
 

@@ -6,7 +6,7 @@ use cqrs::OpenedCommitScan;
 use projection::Projections;
 use tokio::time::Instant;
 
-use crate::restore_run::{RestoreRun, Worked, while_in_use};
+use crate::restore_run::{Completion, RestoreRun, retries_while_busy};
 use crate::{
     Lease, LeaseAnswer, RestoreError, RestoreJob, RestoreLimits, RestoreRecord, RestoreStatus, RestoreStore,
     RestoreStoreError, Stage,
@@ -31,7 +31,7 @@ pub enum RunOutcome {
 /// its progress behind.
 pub struct Restorer {
     commits: Arc<OpenedCommitScan>,
-    store: Arc<dyn RestoreStore>,
+    restore_store: Arc<dyn RestoreStore>,
     projections: Projections,
     limits: RestoreLimits,
 }
@@ -41,11 +41,11 @@ impl Restorer {
     #[must_use]
     pub fn new(
         commits: Arc<OpenedCommitScan>,
-        store: Arc<dyn RestoreStore>,
+        restore_store: Arc<dyn RestoreStore>,
         projections: Projections,
         limits: RestoreLimits,
     ) -> Self {
-        Self { commits, store, projections, limits }
+        Self { commits, restore_store, projections, limits }
     }
 
     /// One run. It lasts until the restore has ended, or until `stop_at` and the end of the step under way.
@@ -63,20 +63,26 @@ impl Restorer {
         let worked = match self.scope_of(&record) {
             Ok(scope) => {
                 job.scope = scope;
-                let run =
-                    RestoreRun::new(self.commits.clone(), self.store.clone(), self.limits, &record, &job, stop_at);
+                let run = RestoreRun::new(
+                    self.commits.clone(),
+                    self.restore_store.clone(),
+                    self.limits,
+                    &record,
+                    &job,
+                    stop_at,
+                );
                 self.keeping_the_lease(&job, run.work()).await
             }
             Err(error) => Err(error),
         };
         let (status, failure) = match worked {
-            Ok(Worked::ToTheEnd { unrepaired: 0 }) => (RestoreStatus::Succeeded, None),
-            Ok(Worked::ToTheEnd { unrepaired }) => (
+            Ok(Completion::Full { unrepaired: 0 }) => (RestoreStatus::Succeeded, None),
+            Ok(Completion::Full { unrepaired }) => (
                 RestoreStatus::Succeeded,
                 Some(format!("{unrepaired} streams have fewer events than before the swap: see the log")),
             ),
-            Ok(Worked::InPart) => {
-                self.store.release_lease(id, &job.lease).await?;
+            Ok(Completion::Partial) => {
+                self.restore_store.release_lease(id, &job.lease).await?;
                 return Ok(RunOutcome::CutShort);
             }
             Err(error) if error.is_final() => {
@@ -85,7 +91,7 @@ impl Restorer {
             }
             Err(error) => {
                 // If the release fails too, the next run waits for the lease's end.
-                let _ = self.store.release_lease(id, &job.lease).await;
+                let _ = self.restore_store.release_lease(id, &job.lease).await;
                 return Err(error);
             }
         };
@@ -104,7 +110,7 @@ impl Restorer {
         // If this build does not know the restore's projection, it has no tables here that could be dropped.
         job.scope = self.scope_of(&record).unwrap_or_default();
         // After a swap, only the check of the old tables is given up.
-        let status = match self.store.stage(&job).await? {
+        let status = match self.restore_store.stage(&job).await? {
             Stage::Swapped => RestoreStatus::Succeeded,
             Stage::Unprepared | Stage::Prepared => RestoreStatus::Failed,
         };
@@ -113,7 +119,7 @@ impl Restorer {
 
     async fn take_lease(&self, holder: &str) -> Result<Result<(RestoreRecord, RestoreJob), RunOutcome>, RestoreError> {
         let lease = Lease { holder: holder.to_owned(), duration: self.limits.lease };
-        Ok(match self.store.take_lease(&lease).await? {
+        Ok(match self.restore_store.take_lease(&lease).await? {
             LeaseAnswer::Taken(record) => {
                 let job = RestoreJob { id: record.id, lease, scope: Vec::new() };
                 Ok((record, job))
@@ -141,13 +147,13 @@ impl Restorer {
         failure: Option<&str>,
     ) -> Result<RunOutcome, RestoreError> {
         let id = job.id;
-        (|| self.store.finish(job, status, failure))
-            .retry(while_in_use())
+        (|| self.restore_store.finish(job, status, failure))
+            .retry(retries_while_busy())
             .sleep(tokio::time::sleep)
             .when(|error| matches!(error, RestoreStoreError::Busy))
             .notify(|_busy, _pause| tracing::info!(restore_id = %id, "the tables are in use: the end is tried again"))
             .await?;
-        let record = self.store.find(id).await?.ok_or(RestoreStoreError::LeaseLost)?;
+        let record = self.restore_store.find(id).await?.ok_or(RestoreStoreError::LeaseLost)?;
         tracing::info!(restore_id = %id, status = status.as_str(), streams_repaired = record.streams_repaired, "done");
         Ok(RunOutcome::Finished(record))
     }
@@ -156,12 +162,12 @@ impl Restorer {
     async fn keeping_the_lease(
         &self,
         job: &RestoreJob,
-        work: impl Future<Output = Result<Worked, RestoreError>>,
-    ) -> Result<Worked, RestoreError> {
+        work: impl Future<Output = Result<Completion, RestoreError>>,
+    ) -> Result<Completion, RestoreError> {
         let renewing = async {
             loop {
                 tokio::time::sleep(job.lease.duration / 3).await;
-                match self.store.renew_lease(job.id, &job.lease).await {
+                match self.restore_store.renew_lease(job.id, &job.lease).await {
                     Err(RestoreStoreError::LeaseLost) => return RestoreStoreError::LeaseLost,
                     Err(error) => tracing::warn!(restore_id = %job.id, %error, "the lease is not renewed yet"),
                     Ok(()) => {}

@@ -131,7 +131,7 @@ pub trait ShadowTables: Send {
     async fn write(&mut self, change: &ShadowChange) -> Result<(), RestoreStoreError>;
 
     /// Up to `limit` streams that are behind in a projection, in the order of their ids and after this one.
-    async fn behind(
+    async fn streams_behind(
         &mut self,
         projection: &'static dyn AnyProjection,
         after: Option<StreamId>,
@@ -140,7 +140,7 @@ pub trait ShadowTables: Send {
 
     /// The checksum of a projection's tables for these streams. It covers their rows, and of each stream the lines
     /// after this version.
-    async fn held_of(
+    async fn checksum_of_streams(
         &mut self,
         projection: &'static dyn AnyProjection,
         streams: &[(StreamId, u64)],
@@ -201,7 +201,7 @@ pub trait ShadowStore: Send + Sync {
     fn shadow(&self, job: &RestoreJob) -> Box<dyn ShadowTables>;
 
     /// The checksum of the shadow tables for these streams.
-    async fn held(&self, job: &RestoreJob, range: StreamRange) -> Result<RowsChecksum, RestoreStoreError>;
+    async fn checksum_of_range(&self, job: &RestoreJob, range: StreamRange) -> Result<RowsChecksum, RestoreStoreError>;
 
     /// The number of these streams whose rows or lines differ from those of the shadow tables. Streams that are only
     /// behind do not count.

@@ -21,7 +21,7 @@ pub enum StreamRestoreError {
     ReadDb(#[from] RestoreStoreError),
     /// The row has more events than can be read of the stream. Handling: a person must look.
     #[error("the row is at version {live_version}, but the events can be folded only to version {reached}: {reason}")]
-    WouldTakeBack {
+    WouldLoseVersions {
         /// The version of the row.
         live_version: u64,
         /// The version up to which the events can be folded.
@@ -42,14 +42,14 @@ impl From<projection::CellError> for StreamRestoreError {
 #[derive(Clone)]
 pub struct StreamRestore {
     reader: CommitReader,
-    store: Arc<dyn RestoreStore>,
+    restore_store: Arc<dyn RestoreStore>,
 }
 
 impl StreamRestore {
     /// A rebuild from these commits, in this read database.
     #[must_use]
-    pub fn new(commits: Arc<OpenedCommitScan>, store: Arc<dyn RestoreStore>) -> Self {
-        Self { reader: CommitReader::new(commits), store }
+    pub fn new(commits: Arc<OpenedCommitScan>, restore_store: Arc<dyn RestoreStore>) -> Self {
+        Self { reader: CommitReader::new(commits), restore_store }
     }
 
     /// Rebuilds the stream's rows in one projection. Answers the row's new version, or 0 if the projection has no row
@@ -62,7 +62,7 @@ impl StreamRestore {
         projection: &'static dyn AnyProjection,
         stream_id: StreamId,
     ) -> Result<u64, StreamRestoreError> {
-        let mut locked = self.store.lock_stream(projection, stream_id).await?;
+        let mut locked = self.restore_store.lock_stream(projection, stream_id).await?;
         let mut row = None;
         let mut after: Option<CommitPlace> = None;
         loop {
@@ -73,7 +73,7 @@ impl StreamRestore {
             let reached = row.as_ref().map_or(0, projection::Cells::version);
             if let Some((_, reason)) = folded.stopped.into_iter().next() {
                 if let Some(live_version) = locked.live_version().filter(|version| *version > reached) {
-                    return Err(StreamRestoreError::WouldTakeBack { live_version, reached, reason });
+                    return Err(StreamRestoreError::WouldLoseVersions { live_version, reached, reason });
                 }
                 break;
             }

@@ -45,7 +45,8 @@ pub enum Damage {
     /// A commit without a place: its stream's id or its version is invalid.
     Misplaced {
         /// A description in a few words.
-        what: String,
+        #[serde(rename = "what")]
+        description: String,
     },
     /// The stored data is not a commit.
     Unreadable {
@@ -55,7 +56,8 @@ pub enum Damage {
     /// Data beside the commit, which no hash covers, does not fit the commit.
     UncoveredDiffers {
         /// A description in a few words.
-        what: String,
+        #[serde(rename = "what")]
+        description: String,
     },
     /// The commit's content does not match its hash: it was edited, or it comes from another stream or version.
     HashMismatch {
@@ -132,23 +134,24 @@ pub enum Damage {
         /// The version of the row, or of the last line.
         expected: u64,
     },
-    /// The commit that ended at this version has another hash than in the anchor: the stream was written anew.
+    /// The commit that ended at this version has another hash than the earlier head: the stream was written anew.
     HeadDiffers {
-        /// The anchor's hash.
+        /// The earlier head's hash.
         expected: Digest,
         /// The stored hash.
         found: Digest,
     },
-    /// No commit ends at the anchor's version: the stream was cut off before it, or written anew.
+    /// No commit ends at the earlier head's version: the stream was cut off before it, or written anew.
     HeadMissing {
-        /// The anchor's hash.
+        /// The earlier head's hash.
         expected: Digest,
     },
     // --- the read database
     /// A row or a line without a place: its stream's id is invalid.
     RowMisplaced {
         /// A description in a few words.
-        what: String,
+        #[serde(rename = "what")]
+        description: String,
     },
     /// The stream's row cannot be read.
     RowUnreadable {
@@ -291,7 +294,7 @@ impl Finding {
     }
 
     /// Whether a later check has found the same, although the account may have moved on between the two.
-    pub(crate) fn is_still(&self, later: &Self) -> bool {
+    pub(crate) fn is_confirmed_by(&self, later: &Self) -> bool {
         let is_same_kind = std::mem::discriminant(&self.damage) == std::mem::discriminant(&later.damage);
         let is_same_place = match (&self.damage, &later.damage) {
             // The line may have been written just after the row was read. Then the row has moved by now.
@@ -307,7 +310,7 @@ impl Finding {
     }
 
     /// A finding in no stream.
-    pub(crate) const fn in_none(damage: Damage) -> Self {
+    pub(crate) const fn in_no_stream(damage: Damage) -> Self {
         Self { stream_id: None, version: None, projection: None, side: damage.side(), damage }
     }
 }
@@ -343,9 +346,9 @@ impl fmt::Display for Finding {
 impl fmt::Display for Damage {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Misplaced { what } => write!(formatter, "{what}"),
+            Self::Misplaced { description } => write!(formatter, "{description}"),
             Self::Unreadable { reason } => write!(formatter, "is not a commit: {reason}"),
-            Self::UncoveredDiffers { what } => write!(formatter, "{what}"),
+            Self::UncoveredDiffers { description } => write!(formatter, "{description}"),
             Self::HashMismatch { expected, found } => {
                 write!(formatter, "the content was edited: its hash is {expected}, the stored one {found}")
             }
@@ -383,7 +386,7 @@ impl fmt::Display for Damage {
             Self::HeadMissing { expected } => {
                 write!(formatter, "is missing, but had the hash {expected} when the heads were written")
             }
-            Self::RowMisplaced { what } => write!(formatter, "{what}"),
+            Self::RowMisplaced { description } => write!(formatter, "{description}"),
             Self::RowUnreadable { reason } => write!(formatter, "the row cannot be read: {reason}"),
             Self::RowDiffers { member, expected, found } => {
                 write!(formatter, "the row's {member} is {found}, but the events give {expected}")

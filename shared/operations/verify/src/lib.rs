@@ -11,10 +11,10 @@ mod heads; // the ends of all streams at some time, kept elsewhere
 mod pages; // both databases, page by page
 mod rows_check; // compares one stream's row and lines in one projection with those that its events give
 mod state_check; // compares the state that a commit keeps with the state that the events give
-mod stream_look; // one stream with its rows
+mod stream_check; // one stream with its rows
 mod verifier; // reads every stream once, checks suspects again, and waits for streams that are behind
 
 pub use finding::{Damage, Finding, Side};
 pub use heads::{Head, HeadsError, HeadsFile};
 pub use state_check::{AnyAggregate, KnownAggregate, StateFold};
-pub use verifier::{Mending, Outcome, VerifiedRows, Verifier, VerifyError, VerifyObserver};
+pub use verifier::{Outcome, Repair, VerifiedRows, Verifier, VerifyError, VerifyObserver};

@@ -28,21 +28,21 @@ impl<T> Page<T> {
 
 /// The commits of a range, one after the other.
 pub(crate) struct CommitPages<'a> {
-    scan: &'a OpenedCommitScan,
+    commits: &'a OpenedCommitScan,
     range: StreamRange,
     after: Option<CommitPlace>,
     page: Page<ScannedOpenedCommit>,
 }
 
 impl<'a> CommitPages<'a> {
-    pub(crate) const fn new(scan: &'a OpenedCommitScan, range: StreamRange) -> Self {
-        Self { scan, range, after: None, page: Page::before_the_first() }
+    pub(crate) const fn new(commits: &'a OpenedCommitScan, range: StreamRange) -> Self {
+        Self { commits, range, after: None, page: Page::before_the_first() }
     }
 
     /// The stream of the next commit.
     pub(crate) async fn next_stream(&mut self) -> Result<Option<StreamId>, ReadError> {
         if self.page.must_read_on() {
-            self.page = Page::of(self.scan.scan(self.range, self.after, PAGE).await?);
+            self.page = Page::of(self.commits.scan(self.range, self.after, PAGE).await?);
             self.after = self.page.items.back().map(|last| last.place).or(self.after);
         }
         Ok(self.page.items.front().map(|next| next.place.stream_id))
@@ -56,7 +56,7 @@ impl<'a> CommitPages<'a> {
 
 /// The rows of a range in one table, one after the other.
 pub(crate) struct RowPages<'a> {
-    scan: &'a dyn RowScan,
+    row_scan: &'a dyn RowScan,
     table: &'static Table,
     range: StreamRange,
     after: Option<StreamId>,
@@ -64,14 +64,14 @@ pub(crate) struct RowPages<'a> {
 }
 
 impl<'a> RowPages<'a> {
-    pub(crate) const fn new(scan: &'a dyn RowScan, table: &'static Table, range: StreamRange) -> Self {
-        Self { scan, table, range, after: None, page: Page::before_the_first() }
+    pub(crate) const fn new(row_scan: &'a dyn RowScan, table: &'static Table, range: StreamRange) -> Self {
+        Self { row_scan, table, range, after: None, page: Page::before_the_first() }
     }
 
     /// The stream of the next row.
     pub(crate) async fn next_stream(&mut self) -> Result<Option<StreamId>, ReadDbError> {
         if self.page.must_read_on() {
-            self.page = Page::of(self.scan.rows(self.table, self.range, self.after, PAGE).await?);
+            self.page = Page::of(self.row_scan.rows(self.table, self.range, self.after, PAGE).await?);
             self.after = self.page.items.back().map(|last| last.stream_id).or(self.after);
         }
         Ok(self.page.items.front().map(|next| next.stream_id))
@@ -85,7 +85,7 @@ impl<'a> RowPages<'a> {
 
 /// The lines of a range in one table, one after the other. A projection without lines has none.
 pub(crate) struct LinePages<'a> {
-    scan: &'a dyn RowScan,
+    row_scan: &'a dyn RowScan,
     table: Option<&'static Table>,
     range: StreamRange,
     after: Option<LinePlace>,
@@ -93,15 +93,15 @@ pub(crate) struct LinePages<'a> {
 }
 
 impl<'a> LinePages<'a> {
-    pub(crate) const fn new(scan: &'a dyn RowScan, table: Option<&'static Table>, range: StreamRange) -> Self {
-        Self { scan, table, range, after: None, page: Page::before_the_first() }
+    pub(crate) const fn new(row_scan: &'a dyn RowScan, table: Option<&'static Table>, range: StreamRange) -> Self {
+        Self { row_scan, table, range, after: None, page: Page::before_the_first() }
     }
 
     /// The place of the next line.
     pub(crate) async fn next_place(&mut self) -> Result<Option<LinePlace>, ReadDbError> {
         let Some(table) = self.table else { return Ok(None) };
         if self.page.must_read_on() {
-            self.page = Page::of(self.scan.lines(table, self.range, self.after, PAGE).await?);
+            self.page = Page::of(self.row_scan.lines(table, self.range, self.after, PAGE).await?);
             self.after = self.page.items.back().map(|last| last.place).or(self.after);
         }
         Ok(self.page.items.front().map(|next| next.place))

@@ -157,10 +157,10 @@ impl RowsCheck {
         findings: &mut Vec<Finding>,
     ) -> Result<(), ReadDbError> {
         let mut missing: Vec<Cells> = expected;
-        while let Some(found) = lines.next_up_to(self.stream_id, version).await? {
-            let is_it = |line: &Cells| (line.version(), line.line()) == (found.place.version, found.place.line);
+        while let Some(scanned) = lines.next_up_to(self.stream_id, version).await? {
+            let is_it = |line: &Cells| (line.version(), line.line()) == (scanned.place.version, scanned.place.line);
             let expected = missing.iter().position(is_it).map(|place| missing.remove(place));
-            self.compare_line(expected.as_ref(), &found, findings);
+            self.compare_line(expected.as_ref(), &scanned, findings);
         }
         if version <= self.row_version() {
             for _ in missing {
@@ -170,21 +170,21 @@ impl RowsCheck {
         Ok(())
     }
 
-    fn compare_line(&mut self, expected: Option<&Cells>, found: &ScannedLine, findings: &mut Vec<Finding>) {
-        let version = found.place.version;
+    fn compare_line(&mut self, expected: Option<&Cells>, scanned: &ScannedLine, findings: &mut Vec<Finding>) {
+        let version = scanned.place.version;
         self.last_line = Some(version);
         let Some(expected) = expected else {
             return self.add(version, Damage::LineWithoutEvent, findings);
         };
-        let readable = match &found.line {
+        let readable = match &scanned.line {
             Ok(line) => self.projection.check_line(line).map(|()| line).map_err(|error| error.to_string()),
             Err(reason) => Err(reason.clone()),
         };
         match readable {
             Err(reason) => self.add(version, Damage::LineUnreadable { reason }, findings),
-            Ok(found) => {
+            Ok(line) => {
                 let columns = expected.table().columns;
-                for ((column, expected), found) in columns.iter().zip(expected.values()).zip(found.values()) {
+                for ((column, expected), found) in columns.iter().zip(expected.values()).zip(line.values()) {
                     if expected != found {
                         let (expected, found) = (expected.to_string(), found.to_string());
                         self.add(version, Damage::LineDiffers { member: column.name, expected, found }, findings);
@@ -196,8 +196,8 @@ impl RowsCheck {
 
     /// Skips the stream's other lines, because no event that can be folded gives their content.
     pub(crate) async fn skip_lines(&mut self, lines: &mut LinePages<'_>) -> Result<(), ReadDbError> {
-        while let Some(found) = lines.next_up_to(self.stream_id, u64::MAX).await? {
-            self.last_line = Some(found.place.version);
+        while let Some(scanned) = lines.next_up_to(self.stream_id, u64::MAX).await? {
+            self.last_line = Some(scanned.place.version);
         }
         Ok(())
     }
@@ -208,11 +208,11 @@ impl RowsCheck {
         lines: &mut LinePages<'_>,
         findings: &mut Vec<Finding>,
     ) -> Result<(), ReadDbError> {
-        while let Some(found) = lines.next_up_to(self.stream_id, u64::MAX).await? {
-            self.last_line = Some(found.place.version);
+        while let Some(scanned) = lines.next_up_to(self.stream_id, u64::MAX).await? {
+            self.last_line = Some(scanned.place.version);
             // If the row also includes these lines, they belong to a stream whose end was cut off.
-            if found.place.version > self.row_version() {
-                self.add(found.place.version, Damage::LineWithoutEvent, findings);
+            if scanned.place.version > self.row_version() {
+                self.add(scanned.place.version, Damage::LineWithoutEvent, findings);
             }
         }
         let (row_version, last_line) = (self.row_version(), self.last_line);

@@ -6,15 +6,15 @@ use cqrs::{EventStoreSize, OpenedCommitScan, ReadError, StreamId, StreamRange};
 use projection::{AnyProjection, BuildDue, ProjectionRegister, Projections, ReadDbError, RowScan, builds_due};
 
 use crate::state_check::AnyAggregate;
-use crate::stream_look::{BothSides, Lag, StreamLook};
+use crate::stream_check::{BothSides, Lag, StreamCheck};
 use crate::{Damage, Finding, Head, HeadsError, HeadsFile, Side};
 
 /// The pause before a stream that is behind is checked again.
-const LOOK_AGAIN: Duration = Duration::from_millis(250);
+const RECHECK_INTERVAL: Duration = Duration::from_millis(250);
 /// The number of misplaced entries that are listed.
 const MAX_MISPLACED: u32 = 1_000;
 /// The number of commits between two reports of progress.
-const TELL_EVERY_COMMITS: u64 = 500;
+const COMMITS_BETWEEN_REPORTS: u64 = 500;
 
 /// The reason why a verification did not reach its end. The findings until then are valid.
 #[derive(Debug, thiserror::Error)]
@@ -36,7 +36,7 @@ pub enum VerifyError {
 /// The receiver of reports while a verification runs.
 pub trait VerifyObserver: Send {
     /// Reports a finding that has been checked twice.
-    fn found(&mut self, finding: &Finding);
+    fn report_finding(&mut self, finding: &Finding);
 
     /// Reports the end of a stream. Streams come in the order of their ids.
     ///
@@ -64,12 +64,12 @@ pub struct Outcome {
     /// The number of streams whose rows were behind to the last, but moved. They are not findings.
     pub moving: u64,
     /// Streams with a finding, in the order of their findings, and whether rebuilding the rows repairs them.
-    pub damaged: Vec<(StreamId, Mending)>,
+    pub damaged: Vec<(StreamId, Repair)>,
 }
 
 /// Whether rebuilding a stream's rows from its events repairs a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mending {
+pub enum Repair {
     /// Rebuilding repairs it: the stream is sound.
     Rebuild,
     /// Rebuilding would repair the rows, but could remove the last trace of lost events. A person must look first.
@@ -92,11 +92,11 @@ pub struct Verifier {
     patience: Duration,
 }
 
-/// A stream that needs another check, with its head from the anchor.
+/// A stream that needs another check, with its earlier head.
 #[derive(Debug, Clone, Copy)]
 struct Suspect {
     stream_id: StreamId,
-    anchor: Option<Head>,
+    earlier_head: Option<Head>,
 }
 
 impl Verifier {
@@ -132,13 +132,13 @@ impl Verifier {
     pub async fn verify(
         &self,
         range: StreamRange,
-        anchor: Option<HeadsFile>,
+        earlier_heads: Option<HeadsFile>,
         observer: &mut dyn VerifyObserver,
     ) -> Result<Outcome, VerifyError> {
         let mut outcome = Outcome::default();
         let compared = self.compared_projections(&mut outcome, observer).await?;
-        let suspects = self.read_all(&compared, range, anchor, &mut outcome, observer).await?;
-        let waiting = self.look_again(&compared, suspects, &mut outcome, observer).await?;
+        let suspects = self.read_all(&compared, range, earlier_heads, &mut outcome, observer).await?;
+        let waiting = self.check_again(&compared, suspects, &mut outcome, observer).await?;
         self.wait_for(&compared, waiting, &mut outcome, observer).await?;
         if range == StreamRange::default() {
             self.check_sums_and_places(&compared, &mut outcome, observer).await?;
@@ -156,7 +156,8 @@ impl Verifier {
         let due = builds_due(&self.projections, &self.rows.projection_records().await?);
         for build in &due {
             outcome.findings += 1;
-            observer.found(&Finding::in_all_of(build.projection, Damage::BuildDue { reason: build.to_string() }));
+            observer
+                .report_finding(&Finding::in_all_of(build.projection, Damage::BuildDue { reason: build.to_string() }));
         }
         let is_due = |name: &str| due.iter().any(|BuildDue { projection, .. }| *projection == name);
         Ok(self.projections.all().iter().copied().filter(|projection| !is_due(projection.name())).collect())
@@ -171,44 +172,44 @@ impl Verifier {
         &self,
         compared: &[&'static dyn AnyProjection],
         range: StreamRange,
-        anchor: Option<HeadsFile>,
+        earlier_heads: Option<HeadsFile>,
         outcome: &mut Outcome,
         observer: &mut dyn VerifyObserver,
     ) -> Result<Vec<Suspect>, VerifyError> {
-        let mut anchors = anchor.map(Iterator::peekable);
+        let mut earlier_heads = earlier_heads.map(Iterator::peekable);
         let mut sides = self.sides(compared, range);
         let mut suspects = Vec::new();
-        let mut told = 0;
+        let mut reported_commits = 0;
         loop {
-            let anchored = next_anchor(anchors.as_mut(), range)?;
-            let next = [sides.next_stream().await?, anchored].into_iter().flatten().min();
+            let next_earlier = next_earlier_head(earlier_heads.as_mut(), range)?;
+            let next = [sides.next_stream().await?, next_earlier].into_iter().flatten().min();
             let Some(stream_id) = next else {
                 return Ok(suspects);
             };
-            let anchor = match &mut anchors {
-                Some(anchors) if anchored == Some(stream_id) => anchors.next().transpose()?,
+            let earlier_head = match &mut earlier_heads {
+                Some(earlier_heads) if next_earlier == Some(stream_id) => earlier_heads.next().transpose()?,
                 _ => None,
             };
-            let look = StreamLook::at(stream_id, anchor, &mut sides).await?;
-            outcome.streams += u64::from(look.commits > 0);
-            outcome.projected += u64::from(look.is_projected);
-            outcome.commits += look.commits;
-            outcome.events += look.events;
-            if !look.is_clean() {
-                suspects.push(Suspect { stream_id, anchor });
+            let check = StreamCheck::at(stream_id, earlier_head, &mut sides).await?;
+            outcome.streams += u64::from(check.commits > 0);
+            outcome.projected += u64::from(check.is_projected);
+            outcome.commits += check.commits;
+            outcome.events += check.events;
+            if !check.is_clean() {
+                suspects.push(Suspect { stream_id, earlier_head });
             }
-            if let Some(head) = look.head {
+            if let Some(head) = check.head {
                 observer.head(&head).map_err(VerifyError::KeepHeads)?;
             }
-            if outcome.commits - told >= TELL_EVERY_COMMITS {
-                told = outcome.commits;
-                observer.read(told);
+            if outcome.commits - reported_commits >= COMMITS_BETWEEN_REPORTS {
+                reported_commits = outcome.commits;
+                observer.read(reported_commits);
             }
         }
     }
 
     /// The second check. Answers the streams that are only behind.
-    async fn look_again(
+    async fn check_again(
         &self,
         compared: &[&'static dyn AnyProjection],
         suspects: Vec<Suspect>,
@@ -217,10 +218,10 @@ impl Verifier {
     ) -> Result<Vec<(Suspect, Lag)>, VerifyError> {
         let mut waiting = Vec::new();
         for suspect in suspects {
-            let look = self.confirmed(compared, suspect).await?;
-            match look.lag {
-                Some(lag) if look.findings.is_empty() => waiting.push((suspect, lag)),
-                _ => report(suspect, &look.findings, outcome, observer),
+            let check = self.confirmed(compared, suspect).await?;
+            match check.lag {
+                Some(lag) if check.findings.is_empty() => waiting.push((suspect, lag)),
+                _ => report(suspect, &check.findings, outcome, observer),
             }
         }
         Ok(waiting)
@@ -240,7 +241,7 @@ impl Verifier {
         let mut waiting: Vec<(Suspect, u64, Lag)> =
             waiting.into_iter().map(|(suspect, lag)| (suspect, lag.row_version(), lag)).collect();
         while !waiting.is_empty() && Instant::now() < give_up_at {
-            tokio::time::sleep(LOOK_AGAIN.min(self.patience)).await;
+            tokio::time::sleep(RECHECK_INTERVAL.min(self.patience)).await;
             let mut still_waiting = Vec::new();
             for (suspect, version_at_first, lag) in waiting {
                 // There may be many streams. When no time is left for a check, a stream keeps its last result.
@@ -248,10 +249,10 @@ impl Verifier {
                     still_waiting.push((suspect, version_at_first, lag));
                     continue;
                 }
-                let look = self.confirmed(compared, suspect).await?;
-                match look.lag {
-                    Some(lag) if look.findings.is_empty() => still_waiting.push((suspect, version_at_first, lag)),
-                    _ => report(suspect, &look.findings, outcome, observer),
+                let check = self.confirmed(compared, suspect).await?;
+                match check.lag {
+                    Some(lag) if check.findings.is_empty() => still_waiting.push((suspect, version_at_first, lag)),
+                    _ => report(suspect, &check.findings, outcome, observer),
                 }
             }
             waiting = still_waiting;
@@ -281,23 +282,23 @@ impl Verifier {
         &self,
         compared: &[&'static dyn AnyProjection],
         suspect: Suspect,
-    ) -> Result<StreamLook, VerifyError> {
-        let first = self.look_at(compared, suspect).await?;
+    ) -> Result<StreamCheck, VerifyError> {
+        let first = self.check_stream(compared, suspect).await?;
         if first.findings.is_empty() {
             return Ok(first);
         }
-        let mut second = self.look_at(compared, suspect).await?;
-        second.findings.retain(|finding| first.findings.iter().any(|seen| seen.is_still(finding)));
+        let mut second = self.check_stream(compared, suspect).await?;
+        second.findings.retain(|finding| first.findings.iter().any(|seen| seen.is_confirmed_by(finding)));
         Ok(second)
     }
 
-    async fn look_at(
+    async fn check_stream(
         &self,
         compared: &[&'static dyn AnyProjection],
-        Suspect { stream_id, anchor }: Suspect,
-    ) -> Result<StreamLook, VerifyError> {
+        Suspect { stream_id, earlier_head }: Suspect,
+    ) -> Result<StreamCheck, VerifyError> {
         let mut sides = self.sides(compared, StreamRange::of_stream(stream_id));
-        StreamLook::at(stream_id, anchor, &mut sides).await
+        StreamCheck::at(stream_id, earlier_head, &mut sides).await
     }
 
     async fn check_sums_and_places(
@@ -319,33 +320,36 @@ impl Verifier {
                 }
             }
             for table in projection.tables() {
-                for what in self.rows.misplaced(table, MAX_MISPLACED).await? {
-                    findings.push(Finding::in_all_of(name, Damage::RowMisplaced { what }));
+                for description in self.rows.misplaced(table, MAX_MISPLACED).await? {
+                    findings.push(Finding::in_all_of(name, Damage::RowMisplaced { description }));
                 }
             }
         }
-        for what in self.commits.misplaced(MAX_MISPLACED).await? {
-            findings.push(Finding::in_none(Damage::Misplaced { what }));
+        for description in self.commits.misplaced(MAX_MISPLACED).await? {
+            findings.push(Finding::in_no_stream(Damage::Misplaced { description }));
         }
         for finding in &findings {
             outcome.findings += 1;
-            observer.found(finding);
+            observer.report_finding(finding);
         }
         Ok(())
     }
 }
 
-/// The next stream of this range in the anchor.
-fn next_anchor(anchors: Option<&mut Peekable<HeadsFile>>, range: StreamRange) -> Result<Option<StreamId>, VerifyError> {
-    let Some(anchors) = anchors else {
+/// The next stream of this range that has an earlier head.
+fn next_earlier_head(
+    earlier_heads: Option<&mut Peekable<HeadsFile>>,
+    range: StreamRange,
+) -> Result<Option<StreamId>, VerifyError> {
+    let Some(earlier_heads) = earlier_heads else {
         return Ok(None);
     };
     let is_before = |head: &Head| range.from.is_some_and(|from| head.stream_id < from);
     let is_behind = |head: &Head| range.before.is_some_and(|before| head.stream_id >= before);
-    while anchors.next_if(|head| head.as_ref().is_ok_and(is_before)).is_some() {}
-    match anchors.peek() {
+    while earlier_heads.next_if(|head| head.as_ref().is_ok_and(is_before)).is_some() {}
+    match earlier_heads.peek() {
         Some(Ok(head)) if !is_behind(head) => Ok(Some(head.stream_id)),
-        Some(Err(_)) => match anchors.next() {
+        Some(Err(_)) => match earlier_heads.next() {
             Some(Err(error)) => Err(error.into()),
             _ => Ok(None),
         },
@@ -359,13 +363,13 @@ fn report(suspect: Suspect, findings: &[Finding], outcome: &mut Outcome, observe
     }
     for finding in findings {
         outcome.findings += 1;
-        observer.found(finding);
+        observer.report_finding(finding);
     }
     let has = |side| findings.iter().any(|finding| finding.side == side);
-    let mending = match (has(Side::EventStore), has(Side::Either)) {
-        (true, _) => Mending::None,
-        (false, true) => Mending::RebuildIfNamed,
-        (false, false) => Mending::Rebuild,
+    let possible_repair = match (has(Side::EventStore), has(Side::Either)) {
+        (true, _) => Repair::None,
+        (false, true) => Repair::RebuildIfNamed,
+        (false, false) => Repair::Rebuild,
     };
-    outcome.damaged.push((suspect.stream_id, mending));
+    outcome.damaged.push((suspect.stream_id, possible_repair));
 }

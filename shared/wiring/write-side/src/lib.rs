@@ -19,7 +19,7 @@ pub use personal_data_keys::{PersonalDataKeysError, open_key_store, open_persona
 #[derive(Clone)]
 pub struct WriteSide {
     /// The store of the commits.
-    pub event_store: Arc<dyn EventStoreRepository>,
+    pub event_store_repository: Arc<dyn EventStoreRepository>,
     /// The publisher that gets each stored commit.
     pub publisher: Arc<dyn EventPublisher>,
 }
@@ -68,12 +68,15 @@ pub async fn open(event_store_url: &SecretUrl, kafka: Option<&KafkaSettings>) ->
     #[cfg(all(feature = "mongodb", feature = "kafka"))]
     if is_mongodb(event_store_url) {
         let servers = MongoAndKafka::open(event_store_url, kafka.ok_or(WriteSideError::NoBus)?).await?;
-        return Ok(WriteSide { publisher: servers.publisher(), event_store: servers.event_store });
+        return Ok(WriteSide { publisher: servers.publisher(), event_store_repository: servers.mongo_event_store });
     }
     #[cfg(feature = "sqlite")]
     if let Some(path) = event_store_url.sqlite_path() {
-        let event_store = sqlite_embedded::SqliteEventStore::open(path.as_ref()).await?;
-        return Ok(WriteSide { event_store: Arc::new(event_store), publisher: Arc::new(sqlite_embedded::TailedLog) });
+        let sqlite_event_store = sqlite_embedded::SqliteEventStore::open(path.as_ref()).await?;
+        return Ok(WriteSide {
+            event_store_repository: Arc::new(sqlite_event_store),
+            publisher: Arc::new(sqlite_embedded::TailedLog),
+        });
     }
     Err(unknown_scheme(event_store_url))
 }
@@ -85,8 +88,8 @@ pub async fn open(event_store_url: &SecretUrl, kafka: Option<&KafkaSettings>) ->
 pub async fn open_event_store(event_store_url: &SecretUrl) -> Result<Arc<dyn EventStoreRepository>, WriteSideError> {
     #[cfg(feature = "mongodb")]
     if is_mongodb(event_store_url) {
-        let event_store = mongo_stores::MongoEventStore::connect(event_store_url.expose()).await?;
-        return Ok(Arc::new(event_store));
+        let mongo_event_store = mongo_stores::MongoEventStore::connect(event_store_url.expose()).await?;
+        return Ok(Arc::new(mongo_event_store));
     }
     #[cfg(feature = "sqlite")]
     if let Some(path) = event_store_url.sqlite_path() {

@@ -10,11 +10,11 @@ use crate::{WriteSideError, is_mongodb, unknown_scheme};
 /// MongoDB and Kafka, for the commands and the relay.
 pub struct MongoAndKafka {
     /// The store of commits and their marks.
-    pub event_store: Arc<MongoEventStore>,
+    pub mongo_event_store: Arc<MongoEventStore>,
     /// The connection settings of Kafka, for its other clients.
     pub connection: KafkaConnection,
     /// The bus on which commits are published. It does not touch the marks.
-    pub bus: Arc<KafkaEventPublisher>,
+    pub kafka_publisher: Arc<KafkaEventPublisher>,
 }
 
 impl MongoAndKafka {
@@ -27,15 +27,15 @@ impl MongoAndKafka {
         if !is_mongodb(event_store_url) {
             return Err(unknown_scheme(event_store_url));
         }
-        let event_store = Arc::new(MongoEventStore::connect(event_store_url.expose()).await?);
+        let mongo_event_store = Arc::new(MongoEventStore::connect(event_store_url.expose()).await?);
         let connection = KafkaConnection::connect(kafka).await?;
-        let bus = KafkaEventPublisher::new(&connection)?;
-        Ok(Self { event_store, connection, bus: Arc::new(bus) })
+        let kafka_publisher = KafkaEventPublisher::new(&connection)?;
+        Ok(Self { mongo_event_store, connection, kafka_publisher: Arc::new(kafka_publisher) })
     }
 
     /// The publisher for a command's commit.
     #[must_use]
     pub fn publisher(&self) -> Arc<dyn EventPublisher> {
-        Arc::new(MarkingPublisher::new(self.bus.clone(), self.event_store.clone()))
+        Arc::new(MarkingPublisher::new(self.kafka_publisher.clone(), self.mongo_event_store.clone()))
     }
 }

@@ -74,23 +74,24 @@ impl CommitScan for MongoEventStore {
     async fn has_commit_of(&self, aggregate_types: &[&str]) -> Result<bool, ReadError> {
         let of_types = doc! { "aggregate_type": { "$in": aggregate_types.to_vec() } };
         let commits = self.commits.clone_with_type::<Document>();
-        let found = bounded(Box::pin(async move { commits.find_one(of_types).projection(doc! { "_id": 1 }).await }));
-        match found.await {
-            Ok(found) => Ok(found.is_some()),
+        let first_commit =
+            bounded(Box::pin(async move { commits.find_one(of_types).projection(doc! { "_id": 1 }).await }));
+        match first_commit.await {
+            Ok(first_commit) => Ok(first_commit.is_some()),
             Err(OperationError::TooSlow) => Ok(true),
             Err(error) => Err(unavailable(error)),
         }
     }
 
     async fn misplaced(&self, limit: u32) -> Result<Vec<String>, ReadError> {
-        let found = self
+        let documents = self
             .aggregate(vec![
                 doc! { "$match": misplaced_ids() },
                 doc! { "$limit": i64::from(limit.max(1)) },
                 doc! { "$project": { "_id": 1 } },
             ])
             .await?;
-        Ok(found.iter().map(|document| format!("a commit has the _id {}", id_of(document))).collect())
+        Ok(documents.iter().map(|document| format!("a commit has the _id {}", id_of(document))).collect())
     }
 }
 

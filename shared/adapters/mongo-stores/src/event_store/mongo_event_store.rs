@@ -96,7 +96,7 @@ impl MongoEventStore {
             return Ok(Vec::new());
         }
         let commits = self.commits.clone();
-        let found = async move {
+        let reading = async move {
             let mut find = commits
                 .find(filter)
                 .sort(order)
@@ -108,7 +108,7 @@ impl MongoEventStore {
             }
             find.await?.try_collect::<Vec<RawDocumentBuf>>().await
         };
-        bounded(Box::pin(found)).await.map_err(unavailable)
+        bounded(Box::pin(reading)).await.map_err(unavailable)
     }
 
     /// The stream's newest commit that starts at or before this version.
@@ -163,22 +163,22 @@ impl EventStoreRepository for MongoEventStore {
 
     async fn commit_by_idempotency_key(&self, stream_id: StreamId, key: &Digest) -> Result<Option<Commit>, ReadError> {
         let filter = doc! { "_id.stream_id": uuid_to_bson(stream_id.0), "idempotency.key": key.to_string() };
-        let found = self.find(filter, doc! {}, 1, Some(BY_IDEMPOTENCY_KEY)).await?;
-        Ok(found.into_iter().next())
+        let commits = self.find(filter, doc! {}, 1, Some(BY_IDEMPOTENCY_KEY)).await?;
+        Ok(commits.into_iter().next())
     }
 
     /// Asks for the index of the keys by name. If [`prepare`](Self::prepare) was forgotten, the server then reports an
     /// error.
     async fn ping(&self) -> Result<(), ReadError> {
         let commits = self.commits.clone();
-        let asked = async move {
+        let reading = async move {
             commits
                 .find_one(doc! { "idempotency.key": { "$exists": true } })
                 .hint(Hint::Name(BY_IDEMPOTENCY_KEY.to_owned()))
                 .max_time(OPERATION_TIMEOUT)
                 .await
         };
-        bounded(Box::pin(asked)).await.map(|_| ()).map_err(unavailable)
+        bounded(Box::pin(reading)).await.map(|_| ()).map_err(unavailable)
     }
 }
 

@@ -18,7 +18,7 @@ const EVENT_STORE_URL: &str = "EVENT_STORE_URL";
 const KEY_STORE_URL: &str = "KEY_STORE_URL";
 /// The suffix of the keys' database, after the name of the event store's database. It is used if the keys have no URL
 /// of their own.
-const BESIDE: &str = "_keys";
+const KEYS_DATABASE_SUFFIX: &str = "_keys";
 
 /// The keys in one collection of a MongoDB replica set. Reads and writes have the event store's guarantees: a key that
 /// was made or destroyed stays so through any change of primary.
@@ -42,8 +42,10 @@ impl MongoKeyStore {
     /// # Errors
     /// See [`ConnectError`].
     pub async fn connect_beside(event_store_url: &str) -> Result<Self, ConnectError> {
-        let event_store = connect(event_store_url, EVENT_STORE_URL).await?;
-        Ok(Self::on(event_store.client().database(&format!("{}{BESIDE}", event_store.name()))))
+        let event_store_database = connect(event_store_url, EVENT_STORE_URL).await?;
+        Ok(Self::on(
+            event_store_database.client().database(&format!("{}{KEYS_DATABASE_SUFFIX}", event_store_database.name())),
+        ))
     }
 
     fn on(database: Database) -> Self {
@@ -82,11 +84,11 @@ impl KeyStore for MongoKeyStore {
     async fn get_many(&self, stream_ids: &[StreamId]) -> Result<HashMap<StreamId, StoredKey>, KeyStoreError> {
         let ids: Vec<Bson> = stream_ids.iter().filter_map(|&stream_id| key_id(stream_id).remove("_id")).collect();
         let keys = self.keys.clone();
-        let found = async move {
+        let reading = async move {
             let find = keys.find(doc! { "_id": { "$in": ids } }).max_time(OPERATION_TIMEOUT);
             find.await?.try_collect::<Vec<Document>>().await
         };
-        let documents = bounded(Box::pin(found)).await.map_err(unavailable)?;
+        let documents = bounded(Box::pin(reading)).await.map_err(unavailable)?;
         Ok(documents.iter().filter_map(from_document).collect())
     }
 
@@ -101,8 +103,8 @@ impl KeyStore for MongoKeyStore {
 
     async fn ping(&self) -> Result<(), KeyStoreError> {
         let keys = self.keys.clone();
-        let asked = async move { keys.find_one(doc! {}).max_time(OPERATION_TIMEOUT).await };
-        bounded(Box::pin(asked)).await.map(drop).map_err(unavailable)
+        let reading = async move { keys.find_one(doc! {}).max_time(OPERATION_TIMEOUT).await };
+        bounded(Box::pin(reading)).await.map(drop).map_err(unavailable)
     }
 }
 

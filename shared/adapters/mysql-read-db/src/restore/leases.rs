@@ -14,8 +14,8 @@ impl RestoreLeases for MySqlReadDb {
         let running =
             format!("SELECT restores.*, lease_until_us > {NOW_US} AS is_held FROM restores WHERE is_running = 1");
         let mut connection = RestoringConnection::of(&self.pool).await?;
-        let found = sqlx::query(AssertSqlSafe(running.clone())).fetch_optional(&mut *connection).await;
-        if connection.answered(found)?.is_none() {
+        let row = sqlx::query(AssertSqlSafe(running.clone())).fetch_optional(&mut *connection).await;
+        if connection.answered(row)?.is_none() {
             return Ok(LeaseAnswer::NothingToDo);
         }
         let mut connection = RestoringConnection::of(&self.pool).await?;

@@ -117,7 +117,7 @@ impl ShadowTables for OpenShadow {
             .await
     }
 
-    async fn behind(
+    async fn streams_behind(
         &mut self,
         projection: &'static dyn AnyProjection,
         after: Option<StreamId>,
@@ -126,7 +126,7 @@ impl ShadowTables for OpenShadow {
         let table = projection.row_table();
         let after = after.map_or_else(Uuid::nil, |after| after.0);
         let mut connection = RestoringConnection::of(&self.read_db.pool).await?;
-        let rows = sqlx::query(AssertSqlSafe(shadow_sql::behind(table)))
+        let rows = sqlx::query(AssertSqlSafe(shadow_sql::streams_behind(table)))
             .bind(after)
             .bind(limit)
             .bind(projection.name())
@@ -138,21 +138,22 @@ impl ShadowTables for OpenShadow {
         connection.answered(rows)?.iter().map(|row| behind_from(row, table)).collect()
     }
 
-    async fn held_of(
+    async fn checksum_of_streams(
         &mut self,
         projection: &'static dyn AnyProjection,
         streams: &[(StreamId, u64)],
     ) -> Result<RowsChecksum, RestoreStoreError> {
-        let mut held = RowsChecksum::default();
+        let mut checksum = RowsChecksum::default();
         for parcel in parcels(streams.iter().map(|(stream_id, after)| (hex_of(*stream_id), after))) {
-            let (rows, rows_sum) = self.sums(shadow_sql::held_of(projection.row_table(), false), &parcel.json).await?;
+            let (rows, rows_sum) =
+                self.sums(shadow_sql::checksum_of_streams(projection.row_table(), false), &parcel.json).await?;
             let (lines, lines_sum) = match projection.line_table() {
-                Some(table) => self.sums(shadow_sql::held_of(table, true), &parcel.json).await?,
+                Some(table) => self.sums(shadow_sql::checksum_of_streams(table, true), &parcel.json).await?,
                 None => (0, 0),
             };
-            held.add(&RowsChecksum { rows, rows_sum, lines, lines_sum });
+            checksum.add(&RowsChecksum { rows, rows_sum, lines, lines_sum });
         }
-        Ok(held)
+        Ok(checksum)
     }
 }
 
@@ -170,21 +171,21 @@ impl ShadowTables for MySqlGate {
         self.shadow.write(change).await
     }
 
-    async fn behind(
+    async fn streams_behind(
         &mut self,
         projection: &'static dyn AnyProjection,
         after: Option<StreamId>,
         limit: u32,
     ) -> Result<Vec<BehindStream>, RestoreStoreError> {
-        self.shadow.behind(projection, after, limit).await
+        self.shadow.streams_behind(projection, after, limit).await
     }
 
-    async fn held_of(
+    async fn checksum_of_streams(
         &mut self,
         projection: &'static dyn AnyProjection,
         streams: &[(StreamId, u64)],
     ) -> Result<RowsChecksum, RestoreStoreError> {
-        self.shadow.held_of(projection, streams).await
+        self.shadow.checksum_of_streams(projection, streams).await
     }
 }
 

@@ -42,7 +42,7 @@ pub(super) fn delete_asked(table: &Table) -> String {
 
 /// Streams whose row, or an early event, is ahead of the shadow table's row. The answer has the stream, the two
 /// versions, and the shadow table's row.
-pub(super) fn behind(table: &Table) -> String {
+pub(super) fn streams_behind(table: &Table) -> String {
     let (live, shadow, key) = (quoted(table.name), shadow_of(table), quoted(table.stream_column()));
     format!(
         "WITH claims AS ( \
@@ -72,7 +72,7 @@ pub(super) fn behind(table: &Table) -> String {
 
 /// The number of rows, and the sum of their checksums, of the streams in a JSON list of ids and versions. Of lines,
 /// only those after the version are counted.
-pub(super) fn held_of(table: &Table, are_lines: bool) -> String {
+pub(super) fn checksum_of_streams(table: &Table, are_lines: bool) -> String {
     let key = quoted(table.stream_column());
     let after = if are_lines { " AND shadow.version > asked.after_version" } else { "" };
     format!(
@@ -87,7 +87,7 @@ pub(super) fn held_of(table: &Table, are_lines: bool) -> String {
 
 /// The number of rows of a range, and the sum of their checksums. The server computes both, so that the rows need not
 /// travel.
-pub(super) fn held(table: &Table, up_to: &str) -> String {
+pub(super) fn checksum_of_range(table: &Table, up_to: &str) -> String {
     let key = quoted(table.stream_column());
     format!(
         "SELECT COUNT(*), CAST(COALESCE(SUM({}), 0) AS UNSIGNED) FROM {} AS shadow \
@@ -102,8 +102,8 @@ pub(super) fn held(table: &Table, up_to: &str) -> String {
 pub(super) fn differing(projection: &dyn AnyProjection, up_to: &str) -> String {
     let rows = projection.row_table();
     let (live, shadow, key) = (quoted(rows.name), shadow_of(rows), quoted(rows.stream_column()));
-    let found_by = [rows.stream_column(), VERSION];
-    let is_other_row = is_other("live", "shadow", rows.columns, &found_by);
+    let key_columns = [rows.stream_column(), VERSION];
+    let is_other_row = any_column_differs("live", "shadow", rows.columns, &key_columns);
     let mut parts = vec![
         format!(
             "SELECT shadow.{key} AS stream_id \
@@ -121,7 +121,7 @@ pub(super) fn differing(projection: &dyn AnyProjection, up_to: &str) -> String {
         let line_key = quoted(lines.stream_column());
         let same_line: Vec<String> =
             lines.line_key().map(|column| format!("held.{0} = line.{0}", quoted(column))).collect();
-        let found_by: Vec<&str> = lines.line_key().collect();
+        let key_columns: Vec<&str> = lines.line_key().collect();
         parts.push(format!(
             "SELECT line.{line_key} \
              FROM {} AS line JOIN {live} AS live ON live.{key} = line.{line_key} AND live.version >= line.version \
@@ -130,7 +130,7 @@ pub(super) fn differing(projection: &dyn AnyProjection, up_to: &str) -> String {
             shadow_of(lines),
             quoted(lines.name),
             same_line.join(" AND "),
-            is_other("held", "line", lines.columns, &found_by)
+            any_column_differs("held", "line", lines.columns, &key_columns)
         ));
     }
     format!("SELECT COUNT(*) FROM ({}) AS differing", parts.join(" UNION "))
@@ -142,10 +142,10 @@ pub(super) fn ranges_in_differing(projection: &dyn AnyProjection) -> usize {
 }
 
 /// Whether two rows differ in a column other than the columns by which they are found.
-fn is_other(one: &str, other: &str, columns: &[Column], found_by: &[&str]) -> String {
+fn any_column_differs(one: &str, other: &str, columns: &[Column], key_columns: &[&str]) -> String {
     let values: Vec<String> = columns
         .iter()
-        .filter(|column| !found_by.contains(&column.name))
+        .filter(|column| !key_columns.contains(&column.name))
         .map(|column| format!("NOT {one}.{0} <=> {other}.{0}", quoted(column.name)))
         .collect();
     if values.is_empty() { "FALSE".to_owned() } else { format!("({})", values.join(" OR ")) }

@@ -98,7 +98,7 @@ impl ShadowStore for MySqlReadDb {
         // A worker that was killed at this point has already renamed the tables.
         let is_renamed = tables::is_marked(&mut renaming, &tables, TableSet::Shadow, job.id).await?;
         let set = if is_renamed { TableSet::Shadow } else { TableSet::Old };
-        if !tables::fits(&mut renaming, &tables, set).await? {
+        if !tables::has_form_of_live_tables(&mut renaming, &tables, set).await? {
             let reason = "no swap has put tables aside, or they have another form".to_owned();
             return Err(RestoreStoreError::NothingToBringBack { reason });
         }
@@ -131,27 +131,27 @@ impl ShadowStore for MySqlReadDb {
         Box::new(OpenShadow { read_db: self.clone(), job: job.clone() })
     }
 
-    async fn held(&self, job: &RestoreJob, range: StreamRange) -> Result<RowsChecksum, RestoreStoreError> {
-        let mut held = RowsChecksum::default();
+    async fn checksum_of_range(&self, job: &RestoreJob, range: StreamRange) -> Result<RowsChecksum, RestoreStoreError> {
+        let mut checksum = RowsChecksum::default();
         let (from, last) = bounds(range);
         for projection in &job.scope {
             for table in projection.tables() {
                 let mut connection = RestoringConnection::of(&self.pool).await?;
-                let sums = sqlx::query_as(AssertSqlSafe(shadow_sql::held(table, up_to(range))))
+                let sums = sqlx::query_as(AssertSqlSafe(shadow_sql::checksum_of_range(table, up_to(range))))
                     .bind(from)
                     .bind(last)
                     .fetch_one(&mut *connection)
                     .await;
                 let (count, sum) = connection.answered::<(i64, u64)>(sums)?;
                 let count = count.unsigned_abs();
-                held.add(&if table == projection.row_table() {
+                checksum.add(&if table == projection.row_table() {
                     RowsChecksum { rows: count, rows_sum: sum, ..RowsChecksum::default() }
                 } else {
                     RowsChecksum { lines: count, lines_sum: sum, ..RowsChecksum::default() }
                 });
             }
         }
-        Ok(held)
+        Ok(checksum)
     }
 
     async fn differing(&self, job: &RestoreJob, range: StreamRange) -> Result<u64, RestoreStoreError> {
@@ -308,7 +308,7 @@ async fn stage(connection: &mut MySqlConnection, job: &RestoreJob) -> Result<Sta
         .map_err(unavailable)?;
     let is_there = is_prepared
         && tables::is_marked(connection, &tables, TableSet::Shadow, job.id).await?
-        && tables::fits(connection, &tables, TableSet::Shadow).await?;
+        && tables::has_form_of_live_tables(connection, &tables, TableSet::Shadow).await?;
     Ok(if is_there { Stage::Prepared } else { Stage::Unprepared })
 }
 

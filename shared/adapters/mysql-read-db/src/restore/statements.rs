@@ -27,17 +27,17 @@ pub fn statements_of(
         shadow_sql::select_version(rows),
         shadow_sql::select_row(rows),
         shadow_sql::delete_asked(rows),
-        shadow_sql::behind(rows),
-        shadow_sql::held_of(rows, false),
+        shadow_sql::streams_behind(rows),
+        shadow_sql::checksum_of_streams(rows, false),
         shadow_sql::ahead_in_old(rows),
         shadow_sql::delete_early(rows),
     ];
     if let Some(lines) = projection.line_table() {
-        statements.extend([lines_sql(lines), shadow_sql::held_of(lines, true)]);
+        statements.extend([lines_sql(lines), shadow_sql::checksum_of_streams(lines, true)]);
     }
     for table in projection.tables() {
         statements.extend([table_sql::insert(table, table.name), shadow_sql::delete_stream(table)]);
-        statements.extend(shadow_store::ENDS_OF_RANGES.map(|up_to| shadow_sql::held(table, up_to)));
+        statements.extend(shadow_store::ENDS_OF_RANGES.map(|up_to| shadow_sql::checksum_of_range(table, up_to)));
         statements.extend([TableSet::Live, TableSet::Shadow].map(|set| insert_of_one(table, &set.name_of(table))));
     }
     statements.extend(shadow_store::ENDS_OF_RANGES.map(|up_to| shadow_sql::differing(projection, up_to)));

@@ -102,7 +102,7 @@ pub(super) async fn is_marked(
 /// Whether this set exists and has the columns and the indexes of the tables that queries read. Checks are not
 /// compared. The server gives the checks of a copy other names, and rows that a later migration forbids are no longer
 /// written.
-pub(super) async fn fits(
+pub(super) async fn has_form_of_live_tables(
     connection: &mut MySqlConnection,
     tables: &[&Table],
     set: TableSet,

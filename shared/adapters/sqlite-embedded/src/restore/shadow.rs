@@ -44,23 +44,23 @@ impl ShadowTables for OpenShadow {
         transaction.commit().await.map_err(unavailable)
     }
 
-    async fn behind(
+    async fn streams_behind(
         &mut self,
         projection: &'static dyn AnyProjection,
         after: Option<StreamId>,
         limit: u32,
     ) -> Result<Vec<BehindStream>, RestoreStoreError> {
         let readers = &self.read_db.database.readers;
-        behind(&mut *readers.acquire().await.map_err(unavailable)?, projection, after, limit).await
+        streams_behind(&mut *readers.acquire().await.map_err(unavailable)?, projection, after, limit).await
     }
 
-    async fn held_of(
+    async fn checksum_of_streams(
         &mut self,
         projection: &'static dyn AnyProjection,
         streams: &[(StreamId, u64)],
     ) -> Result<RowsChecksum, RestoreStoreError> {
         let readers = &self.read_db.database.readers;
-        held_of(&mut *readers.acquire().await.map_err(unavailable)?, projection, streams).await
+        checksum_of_streams(&mut *readers.acquire().await.map_err(unavailable)?, projection, streams).await
     }
 }
 
@@ -78,21 +78,21 @@ impl ShadowTables for SqliteGate {
         write(&mut self.transaction, &self.job, change).await
     }
 
-    async fn behind(
+    async fn streams_behind(
         &mut self,
         projection: &'static dyn AnyProjection,
         after: Option<StreamId>,
         limit: u32,
     ) -> Result<Vec<BehindStream>, RestoreStoreError> {
-        behind(&mut self.transaction, projection, after, limit).await
+        streams_behind(&mut self.transaction, projection, after, limit).await
     }
 
-    async fn held_of(
+    async fn checksum_of_streams(
         &mut self,
         projection: &'static dyn AnyProjection,
         streams: &[(StreamId, u64)],
     ) -> Result<RowsChecksum, RestoreStoreError> {
-        held_of(&mut self.transaction, projection, streams).await
+        checksum_of_streams(&mut self.transaction, projection, streams).await
     }
 }
 
@@ -202,14 +202,14 @@ async fn record_range(
     .map_err(unavailable)
 }
 
-async fn behind(
+async fn streams_behind(
     connection: &mut SqliteConnection,
     projection: &'static dyn AnyProjection,
     after: Option<StreamId>,
     limit: u32,
 ) -> Result<Vec<BehindStream>, RestoreStoreError> {
     let table = projection.row_table();
-    let rows = sqlx::query(AssertSqlSafe(shadow_sql::behind(table)))
+    let rows = sqlx::query(AssertSqlSafe(shadow_sql::streams_behind(table)))
         .bind(after.map_or_else(String::new, |after| after.to_string()))
         .bind(limit)
         .bind(projection.name())
@@ -232,15 +232,15 @@ async fn behind(
     rows.iter().map(behind_from).collect()
 }
 
-async fn held_of(
+async fn checksum_of_streams(
     connection: &mut SqliteConnection,
     projection: &'static dyn AnyProjection,
     streams: &[(StreamId, u64)],
 ) -> Result<RowsChecksum, RestoreStoreError> {
-    let mut held = RowsChecksum::default();
+    let mut checksum = RowsChecksum::default();
     for (stream_id, after_version) in streams {
         if let Some(row) = row(&mut *connection, projection, *stream_id).await? {
-            held.add_row(&row);
+            checksum.add_row(&row);
         }
         let Some(table) = projection.line_table() else { continue };
         let lines = sqlx::query(AssertSqlSafe(shadow_sql::select_lines(table)))
@@ -250,8 +250,8 @@ async fn held_of(
             .await
             .map_err(unavailable)?;
         for line in &lines {
-            held.add_line(&read(line, table).map_err(unavailable)?);
+            checksum.add_line(&read(line, table).map_err(unavailable)?);
         }
     }
-    Ok(held)
+    Ok(checksum)
 }

@@ -62,7 +62,7 @@ pub(super) fn select_range(table: &Table) -> String {
 
 /// Streams whose row, or an early event, is ahead of the shadow table's row: after ?1, at most ?2, of the projection
 /// ?3. The answer has the stream, the two versions, and the shadow table's row.
-pub(super) fn behind(table: &Table) -> String {
+pub(super) fn streams_behind(table: &Table) -> String {
     let (live, shadow, key) = (quoted(table.name), shadow_of(table), quoted(table.stream_column()));
     let live_has_a_place = has_a_place(&format!("live.{key}"));
     let early_has_a_place = has_a_place("early.stream_id");
@@ -96,7 +96,7 @@ pub(super) fn behind(table: &Table) -> String {
 pub(super) fn differing(projection: &dyn AnyProjection) -> String {
     let rows = projection.row_table();
     let (live, shadow, key) = (quoted(rows.name), shadow_of(rows), quoted(rows.stream_column()));
-    let is_other_row = is_other("live", "shadow", rows.columns, &[rows.stream_column(), VERSION]);
+    let is_other_row = any_column_differs("live", "shadow", rows.columns, &[rows.stream_column(), VERSION]);
     let mut parts = vec![
         format!(
             "SELECT shadow.{key} FROM {shadow} AS shadow LEFT JOIN {live} AS live ON live.{key} = shadow.{key} \
@@ -111,9 +111,9 @@ pub(super) fn differing(projection: &dyn AnyProjection) -> String {
     ];
     if let Some(lines) = projection.line_table() {
         let line_key = quoted(lines.stream_column());
-        let found_by: Vec<&str> = lines.line_key().collect();
+        let key_columns: Vec<&str> = lines.line_key().collect();
         let same_line: Vec<String> =
-            found_by.iter().map(|column| format!("held.{0} = line.{0}", quoted(column))).collect();
+            key_columns.iter().map(|column| format!("held.{0} = line.{0}", quoted(column))).collect();
         parts.push(format!(
             "SELECT line.{line_key} \
              FROM {} AS line JOIN {live} AS live ON live.{key} = line.{line_key} AND live.version >= line.version \
@@ -122,17 +122,17 @@ pub(super) fn differing(projection: &dyn AnyProjection) -> String {
             shadow_of(lines),
             quoted(lines.name),
             same_line.join(" AND "),
-            is_other("held", "line", lines.columns, &found_by)
+            any_column_differs("held", "line", lines.columns, &key_columns)
         ));
     }
     format!("SELECT COUNT(*) FROM ({})", parts.join(" UNION "))
 }
 
 /// Whether two rows differ in a column other than the columns by which they are found.
-fn is_other(one: &str, other: &str, columns: &[Column], found_by: &[&str]) -> String {
+fn any_column_differs(one: &str, other: &str, columns: &[Column], key_columns: &[&str]) -> String {
     let values: Vec<String> = columns
         .iter()
-        .filter(|column| !found_by.contains(&column.name))
+        .filter(|column| !key_columns.contains(&column.name))
         .map(|column| format!("{one}.{0} IS NOT {other}.{0}", quoted(column.name)))
         .collect();
     if values.is_empty() { "FALSE".to_owned() } else { format!("({})", values.join(" OR ")) }

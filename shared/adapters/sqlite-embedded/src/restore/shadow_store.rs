@@ -53,7 +53,8 @@ impl ShadowStore for SqliteReadDb {
             return Ok(Stage::Swapped);
         }
         let tables = tables_of(&job.scope);
-        let is_there = is_prepared && tables::fits(&mut connection, &tables, TableSet::Shadow).await?;
+        let is_there =
+            is_prepared && tables::has_form_of_live_tables(&mut connection, &tables, TableSet::Shadow).await?;
         Ok(if is_there { Stage::Prepared } else { Stage::Unprepared })
     }
 
@@ -98,7 +99,7 @@ impl ShadowStore for SqliteReadDb {
         let mut transaction = self.begin_restoring().await?;
         renew(&mut transaction, job, 0).await?;
         let tables = tables_of(&job.scope);
-        if !tables::fits(&mut transaction, &tables, TableSet::Old).await? {
+        if !tables::has_form_of_live_tables(&mut transaction, &tables, TableSet::Old).await? {
             let reason = "no swap has put tables aside, or they have another form".to_owned();
             return Err(RestoreStoreError::NothingToBringBack { reason });
         }
@@ -127,9 +128,9 @@ impl ShadowStore for SqliteReadDb {
     }
 
     /// The rows are read and the sum is computed here, because SQLite has no function for it.
-    async fn held(&self, job: &RestoreJob, range: StreamRange) -> Result<RowsChecksum, RestoreStoreError> {
+    async fn checksum_of_range(&self, job: &RestoreJob, range: StreamRange) -> Result<RowsChecksum, RestoreStoreError> {
         let (from, before) = bounds(range);
-        let mut held = RowsChecksum::default();
+        let mut checksum = RowsChecksum::default();
         for projection in &job.scope {
             for table in projection.tables() {
                 let mut rows = sqlx::query(AssertSqlSafe(shadow_sql::select_range(table)))
@@ -138,11 +139,11 @@ impl ShadowStore for SqliteReadDb {
                     .fetch(&self.database.readers);
                 while let Some(row) = rows.try_next().await.map_err(unavailable)? {
                     let cells = read(&row, table).map_err(unavailable)?;
-                    if table == projection.row_table() { held.add_row(&cells) } else { held.add_line(&cells) }
+                    if table == projection.row_table() { checksum.add_row(&cells) } else { checksum.add_line(&cells) }
                 }
             }
         }
-        Ok(held)
+        Ok(checksum)
     }
 
     async fn differing(&self, job: &RestoreJob, range: StreamRange) -> Result<u64, RestoreStoreError> {
@@ -220,7 +221,7 @@ impl ShadowStore for SqliteReadDb {
         if status == RestoreStatus::Failed {
             let tables = tables_of(&job.scope);
             let is_rollback = record_from(&row)?.kind == RestoreKind::Rollback;
-            if is_rollback && tables::fits(&mut transaction, &tables, TableSet::Shadow).await? {
+            if is_rollback && tables::has_form_of_live_tables(&mut transaction, &tables, TableSet::Shadow).await? {
                 tables::drop_set(&mut transaction, &tables, TableSet::Old).await?;
                 tables::rename_set(&mut transaction, &tables, TableSet::Shadow, TableSet::Old).await?;
             }

@@ -25,7 +25,7 @@ pub fn statements_of(projection: &'static dyn AnyProjection, selections: &[Selec
         shadow_sql::select_version(rows),
         shadow_sql::select_row(rows),
         shadow_sql::delete_asked(rows, &streams).into_string(),
-        shadow_sql::behind(rows),
+        shadow_sql::streams_behind(rows),
         shadow_sql::differing(projection),
         shadow_sql::delete_early(rows),
     ];

@@ -105,7 +105,7 @@ fn from_bracket(sql: &str) -> &str {
 }
 
 /// Whether this set exists and has the form of the tables that queries read, including the indexes.
-pub(super) async fn fits(
+pub(super) async fn has_form_of_live_tables(
     connection: &mut SqliteConnection,
     tables: &[&Table],
     set: TableSet,

@@ -38,10 +38,10 @@ fn service_at(address: &str, limits: Limits) -> AwsService {
 
 /// Whether a request came before the connection ended.
 async fn is_asked(stream: &mut (impl AsyncRead + Unpin)) -> bool {
-    let mut asked = Vec::new();
+    let mut request = Vec::new();
     // The body is the empty object. Nothing else in the request ends with it.
-    while !asked.ends_with(b"{}") {
-        match stream.read_buf(&mut asked).await {
+    while !request.ends_with(b"{}") {
+        match stream.read_buf(&mut request).await {
             Ok(0) | Err(_) => return false,
             Ok(_) => {}
         }

@@ -37,26 +37,26 @@ fn refusal(status: u16, code: &str) -> Answers {
 /// the requests.
 struct StandIn {
     address: String,
-    asked: Arc<Mutex<Vec<String>>>,
+    requests: Arc<Mutex<Vec<String>>>,
 }
 
 impl StandIn {
     async fn that(answers: impl IntoIterator<Item = Answers>) -> Self {
         let answers: Arc<Mutex<VecDeque<Answers>>> = Arc::new(Mutex::new(answers.into_iter().collect()));
-        let asked: Arc<Mutex<Vec<String>>> = Arc::default();
-        let asks = asked.clone();
+        let requests: Arc<Mutex<Vec<String>>> = Arc::default();
+        let received = requests.clone();
         let app = Router::new().fallback(move |request: Request| {
-            let (answers, asks) = (answers.clone(), asks.clone());
-            async move { answered(request, &answers, &asks).await }
+            let (answers, received) = (answers.clone(), received.clone());
+            async move { answered(request, &answers, &received).await }
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = format!("http://{}", listener.local_addr().expect("bound"));
         tokio::spawn(async move { axum::serve(listener, app).await });
-        Self { address, asked }
+        Self { address, requests }
     }
 
-    fn asked(&self) -> Vec<String> {
-        self.asked.lock().expect("nobody panicked").clone()
+    fn requests(&self) -> Vec<String> {
+        self.requests.lock().expect("nobody panicked").clone()
     }
 }
 
@@ -68,10 +68,10 @@ fn asked_for(request: &Request) -> String {
     format!("{} {} {target} {token} {signed_for}", request.method(), request.uri())
 }
 
-async fn answered(request: Request, answers: &Mutex<VecDeque<Answers>>, asks: &Mutex<Vec<String>>) -> Response {
+async fn answered(request: Request, answers: &Mutex<VecDeque<Answers>>, received: &Mutex<Vec<String>>) -> Response {
     let line = asked_for(&request);
     let body: Bytes = axum::body::to_bytes(request.into_body(), 10_000).await.expect("a body");
-    asks.lock().expect("nobody panicked").push(format!("{line} {}", String::from_utf8_lossy(&body)));
+    received.lock().expect("nobody panicked").push(format!("{line} {}", String::from_utf8_lossy(&body)));
     let answer = {
         let mut answers = answers.lock().expect("nobody panicked");
         if answers.len() > 1 { answers.pop_front() } else { answers.front().cloned() }
@@ -120,12 +120,12 @@ async fn a_secret_is_asked_for_once_in_its_own_region_and_comes_in_the_variable_
     let stand_in = StandIn::that([text(URL)]).await;
     let settings = read(environment(&stand_in.address, &[(READ_DB_URL_SECRET_ARN, ARN)])).await.expect("reads");
     assert_eq!(settings.read_db_url(), Ok(SecretUrl::new(URL.to_owned())));
-    let asked = stand_in.asked();
-    assert_eq!(asked.len(), 1, "{asked:?}");
+    let requests = stand_in.requests();
+    assert_eq!(requests.len(), 1, "{requests:?}");
     let begins = "POST / secretsmanager.GetSecretValue IQoJb3JpZ2luX2Vj AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/";
-    assert!(asked[0].starts_with(begins), "{asked:?}");
+    assert!(requests[0].starts_with(begins), "{requests:?}");
     let ends = format!(r#"/eu-central-1/secretsmanager/aws4_request {{"SecretId":"{ARN}"}}"#);
-    assert!(asked[0].ends_with(&ends), "{asked:?}");
+    assert!(requests[0].ends_with(&ends), "{requests:?}");
 }
 
 #[tokio::test]
@@ -134,7 +134,7 @@ async fn a_variable_that_is_set_is_taken_and_its_secret_is_not_asked_for() {
     let variables = [(READ_DB_URL, URL), (READ_DB_URL_SECRET_ARN, ARN)];
     let settings = read(environment(&stand_in.address, &variables)).await.expect("reads");
     assert_eq!(settings.read_db_url(), Ok(SecretUrl::new(URL.to_owned())));
-    assert_eq!(stand_in.asked(), [] as [&str; 0]);
+    assert_eq!(stand_in.requests(), [] as [&str; 0]);
 }
 
 #[tokio::test]
@@ -187,7 +187,7 @@ async fn what_passes_is_tried_again() {
     ] {
         let stand_in = StandIn::that([passing, text(URL)]).await;
         assert_eq!(url_in_a_hurry(&stand_in).await.ok().as_deref(), Some(URL));
-        assert_eq!(stand_in.asked().len(), 2);
+        assert_eq!(stand_in.requests().len(), 2);
     }
 }
 
@@ -196,14 +196,14 @@ async fn what_does_not_pass_ends_with_its_own_error_in_time() {
     let throttled = StandIn::that([refusal(400, "ThrottlingException")]).await;
     let error = url_in_a_hurry(&throttled).await.expect_err("for ever");
     assert!(matches!(&error, SecretsError::Refused { code, .. } if code == "ThrottlingException"), "{error:?}");
-    assert!(throttled.asked().len() > 2, "{:?}", throttled.asked());
+    assert!(throttled.requests().len() > 2, "{:?}", throttled.requests());
 
     let silent = StandIn::that([Answers::Never]).await;
     let error = url_in_a_hurry(&silent).await.expect_err("for ever");
     let is_silence = matches!(error, SecretsError::NoAnswer { source: ConnectionError::TimedOut { .. }, .. });
     assert!(is_silence, "{error:?}");
 
-    let gone = StandIn { address: "http://127.0.0.1:9".to_owned(), asked: Arc::default() };
+    let gone = StandIn { address: "http://127.0.0.1:9".to_owned(), requests: Arc::default() };
     let error = url_in_a_hurry(&gone).await.expect_err("nobody is there");
     let is_refused = matches!(error, SecretsError::NoAnswer { source: ConnectionError::Connect(_), .. });
     assert!(is_refused, "{error:?}");
@@ -215,7 +215,7 @@ async fn a_refusal_is_told_at_once_in_aws_s_words() {
         let stand_in = StandIn::that([refusal(400, code)]).await;
         let error = url_in_a_hurry(&stand_in).await.expect_err("refused");
         let expected = format!("READ_DB_URL_SECRET_ARN: Secrets Manager answers 400 {code}: no, says {code}");
-        assert_eq!((error.to_string(), stand_in.asked().len()), (expected, 1));
+        assert_eq!((error.to_string(), stand_in.requests().len()), (expected, 1));
     }
 }
 
@@ -231,7 +231,7 @@ async fn what_is_no_text_is_refused_and_never_shown() {
         let error = url_in_a_hurry(&stand_in).await.expect_err("refused");
         assert!(matches!(error, SecretsError::NoText { .. }), "{error:?}");
         assert!(!format!("{error:?} {error}").contains(PASSWORD));
-        assert_eq!(stand_in.asked().len(), 1);
+        assert_eq!(stand_in.requests().len(), 1);
     }
 }
 
@@ -265,5 +265,5 @@ async fn what_is_set_wrongly_is_refused_by_its_name_and_nobody_is_asked() {
     let elsewhere = named(ARN).with("AWS_ENDPOINT_URL_SECRETS_MANAGER", "ftp://stand-in".to_owned());
     let error = read(elsewhere).await.expect_err("no such scheme");
     assert!(matches!(error, SecretsError::Settings(SettingsError::Invalid { .. })), "{error:?}");
-    assert_eq!(stand_in.asked(), [] as [&str; 0]);
+    assert_eq!(stand_in.requests(), [] as [&str; 0]);
 }

@@ -93,31 +93,32 @@ fn account_of_ann() -> (VisibleAccounts, AccountId) {
         },
         previous_hash: None,
     };
-    let accounts = EventSourcingHandler::new(Arc::new(OneCommit(draft.seal())), Arc::new(NoBus));
-    (VisibleAccounts::of(accounts), account_id)
+    let event_sourcing_handler = EventSourcingHandler::new(Arc::new(OneCommit(draft.seal())), Arc::new(NoBus));
+    (VisibleAccounts::of(event_sourcing_handler), account_id)
 }
 
 #[tokio::test]
 async fn given_a_strangers_account_when_another_version_is_expected_then_the_account_is_not_found() {
-    let (accounts, account_id) = account_of_ann();
+    let (visible_accounts, account_id) = account_of_ann();
     for version in [1, 7] {
-        let result =
-            accounts.execute(&closing(account_id, "bob", false, version), AccountAggregate::close_account).await;
+        let result = visible_accounts
+            .execute(&closing(account_id, "bob", false, version), AccountAggregate::close_account)
+            .await;
         assert!(matches!(result, Err(CommandError::Refused(Refusal::Domain(AccountError::NotFound)))), "{result:?}");
     }
 }
 
 #[tokio::test]
 async fn given_the_callers_own_account_when_another_version_is_expected_then_the_version_is_refused() {
-    let (accounts, account_id) = account_of_ann();
-    let result = accounts.execute(&closing(account_id, "ann", false, 7), AccountAggregate::close_account).await;
+    let (visible_accounts, account_id) = account_of_ann();
+    let result = visible_accounts.execute(&closing(account_id, "ann", false, 7), AccountAggregate::close_account).await;
     let expected = Refusal::VersionMismatch { expected: 7, actual: 1 };
     assert!(matches!(&result, Err(CommandError::Refused(refusal)) if *refusal == expected), "{result:?}");
 }
 
 #[tokio::test]
 async fn given_any_account_when_a_teller_gives_a_command_then_it_is_done() {
-    let (accounts, account_id) = account_of_ann();
-    let result = accounts.execute(&closing(account_id, "tess", true, 1), AccountAggregate::close_account).await;
+    let (visible_accounts, account_id) = account_of_ann();
+    let result = visible_accounts.execute(&closing(account_id, "tess", true, 1), AccountAggregate::close_account).await;
     assert_eq!(result.expect("done").version, 2);
 }

@@ -114,7 +114,7 @@ impl Backlog {
     }
 
     /// Handles a failure of the function with the first `delivered` records. Returns the records that are given up.
-    pub(crate) fn erred(&mut self, delivered: usize, settings: &MappingSettings) -> Vec<GivenUp> {
+    pub(crate) fn invocation_failed(&mut self, delivered: usize, settings: &MappingSettings) -> Vec<GivenUp> {
         if settings.bisect_batch_on_function_error && delivered > 1 {
             // The next invocation shows which half caused the failure. A pause would only delay that.
             self.next_length = delivered.div_ceil(2);
@@ -136,7 +136,7 @@ impl Backlog {
 
     /// Plans the next try without counting a failure. The function was not reached, or it failed with a batch that also
     /// held other partitions' records.
-    pub(crate) fn not_to_blame(&mut self, must_wait: bool) {
+    pub(crate) fn retry_uncounted(&mut self, must_wait: bool) {
         if must_wait {
             self.pause();
         }
@@ -239,7 +239,7 @@ mod tests {
             invocations += 1;
             let batch = next(&backlog);
             if batch.contains(&70) {
-                given_up.extend(backlog.erred(batch.len(), &settings()));
+                given_up.extend(backlog.invocation_failed(batch.len(), &settings()));
             } else {
                 backlog.answered(batch.len(), &BTreeSet::new(), &settings());
                 delivered.extend(batch);
@@ -255,10 +255,10 @@ mod tests {
     fn without_bisecting_a_batch_that_errs_comes_again_whole_and_is_given_up_whole() {
         let settings = MappingSettings { bisect_batch_on_function_error: false, ..settings() };
         let mut backlog = backlog(0..3);
-        assert!(backlog.erred(3, &settings).is_empty());
+        assert!(backlog.invocation_failed(3, &settings).is_empty());
         assert_eq!(next(&backlog), [0, 1, 2]);
         assert!(backlog.due() > Instant::now());
-        assert_eq!(offsets(&backlog.erred(3, &settings)), [0, 1, 2]);
+        assert_eq!(offsets(&backlog.invocation_failed(3, &settings)), [0, 1, 2]);
         assert_eq!((backlog.is_empty(), backlog.first_offset()), (true, 3));
     }
 
@@ -267,7 +267,7 @@ mod tests {
         let settings = MappingSettings { max_retries: None, ..settings() };
         let mut backlog = backlog(0..1);
         for _ in 0..50 {
-            assert!(backlog.erred(1, &settings).is_empty());
+            assert!(backlog.invocation_failed(1, &settings).is_empty());
         }
         let pause = backlog.due() - Instant::now();
         // Jitter makes the pause up to twice as long.
@@ -276,7 +276,7 @@ mod tests {
         backlog.push(record(1));
         backlog.answered(1, &BTreeSet::new(), &settings);
         assert!(backlog.due() <= Instant::now());
-        backlog.erred(1, &settings);
+        backlog.invocation_failed(1, &settings);
         assert!(backlog.due() - Instant::now() < Duration::from_millis(250));
     }
 

@@ -70,7 +70,7 @@ impl Poller {
 
     /// Works until the mapping must stop.
     pub(crate) async fn run(mut self) {
-        while !self.stop.is_asked() && self.step().await.is_ok() {}
+        while !self.stop.is_requested() && self.step().await.is_ok() {}
         self.forget_revoked();
         let done = self.offsets(&self.done);
         let consumer = self.consumer;
@@ -115,7 +115,7 @@ impl Poller {
         let is_full = self.gathered.is_full(&self.settings);
         let next = tokio::select! {
             biased;
-            () = self.stop.asked() => Next::Stop,
+            () = self.stop.requested() => Next::Stop,
             Some(partition) = when_due(next_backlog) => Next::Backlog(partition),
             () = when(window_ends, is_full) => Next::Batch,
             message = self.consumer.recv() => match message.map(|message| Record::of(&message)) {
@@ -200,14 +200,14 @@ impl Poller {
                 }
                 Outcome::Erred if is_alone => {
                     function_error = Some("Unhandled");
-                    backlog.erred(length, &self.settings)
+                    backlog.invocation_failed(length, &self.settings)
                 }
                 Outcome::Erred => {
-                    backlog.not_to_blame(false);
+                    backlog.retry_uncounted(false);
                     Vec::new()
                 }
                 Outcome::NotInvoked => {
-                    backlog.not_to_blame(true);
+                    backlog.retry_uncounted(true);
                     Vec::new()
                 }
             };

@@ -7,7 +7,7 @@ use tokio::time::sleep;
 #[derive(Clone)]
 pub(crate) struct Stop {
     /// True once the mapping must stop.
-    is_asked: watch::Receiver<bool>,
+    is_requested: watch::Receiver<bool>,
     grace: Duration,
 }
 
@@ -17,25 +17,25 @@ pub(crate) struct Stop {
 pub(crate) struct Abandoned;
 
 impl Stop {
-    pub(crate) const fn new(is_asked: watch::Receiver<bool>, grace: Duration) -> Self {
-        Self { is_asked, grace }
+    pub(crate) const fn new(is_requested: watch::Receiver<bool>, grace: Duration) -> Self {
+        Self { is_requested, grace }
     }
 
-    pub(crate) fn is_asked(&self) -> bool {
-        *self.is_asked.borrow()
+    pub(crate) fn is_requested(&self) -> bool {
+        *self.is_requested.borrow()
     }
 
     /// Waits until the mapping must stop.
-    pub(crate) async fn asked(&self) {
+    pub(crate) async fn requested(&self) {
         // The wait fails when the sender is gone. That is a stop, too.
-        let _ = self.is_asked.clone().wait_for(|is_asked| *is_asked).await;
+        let _ = self.is_requested.clone().wait_for(|is_requested| *is_requested).await;
     }
 
     /// The result of the work, unless the mapping stops and the grace is over before the work is done.
     pub(crate) async fn within_grace<T>(&self, work: impl Future<Output = T>) -> Result<T, Abandoned> {
         tokio::select! {
             result = work => Ok(result),
-            () = async { self.asked().await; sleep(self.grace).await; } => Err(Abandoned),
+            () = async { self.requested().await; sleep(self.grace).await; } => Err(Abandoned),
         }
     }
 }

@@ -41,12 +41,12 @@ const MAX_TARGET_BYTES: usize = 10 * 1024;
 pub struct Gateway {
     routes: Vec<Route>,
     static_files: Vec<StaticFile>,
-    answering: Answering,
+    request_handler: RequestHandler,
 }
 
 /// The parts that answer a request once its route is known.
 #[derive(Clone)]
-struct Answering {
+struct RequestHandler {
     functions: Functions,
     tokens: Arc<TokenChecker>,
 }
@@ -56,7 +56,7 @@ impl Gateway {
     /// answers `internal_error`.
     #[must_use]
     pub fn new(routes: Vec<Route>, functions: Functions, static_files: Vec<StaticFile>, tokens: TokenChecker) -> Self {
-        Self { routes, static_files, answering: Answering { functions, tokens: Arc::new(tokens) } }
+        Self { routes, static_files, request_handler: RequestHandler { functions, tokens: Arc::new(tokens) } }
     }
 
     /// The gateway as a router for a server.
@@ -67,11 +67,11 @@ impl Gateway {
         }
         let mut router = Router::new();
         for (path, routes) in by_path {
-            let answering = self.answering.clone();
+            let request_handler = self.request_handler.clone();
             let routes: Arc<[Route]> = routes.into();
             let answer = move |parameters: Result<RawPathParams, RawPathParamsRejection>, request: Request| {
-                let (answering, routes) = (answering.clone(), routes.clone());
-                async move { answering.answer(&routes, parameters.ok(), request).await }
+                let (request_handler, routes) = (request_handler.clone(), routes.clone());
+                async move { request_handler.answer(&routes, parameters.ok(), request).await }
             };
             router = router.route(&path, axum::routing::any(answer));
         }
@@ -82,7 +82,7 @@ impl Gateway {
     }
 }
 
-impl Answering {
+impl RequestHandler {
     async fn answer(&self, routes: &[Route], parameters: Option<RawPathParams>, request: Request) -> Response {
         // HEAD is GET without the body, which the server leaves out by itself.
         let method = if *request.method() == Method::HEAD { Method::GET } else { request.method().clone() };

@@ -10,12 +10,12 @@ use serde_json::Value;
 pub type Claims = BTreeMap<String, String>;
 
 /// A replacement for API Gateway's JWT authorizer. It checks a bearer token against a key set.
-pub struct TokenChecker(Check);
+pub struct TokenChecker(TokenPolicy);
 
-enum Check {
+enum TokenPolicy {
     /// No token is checked: every request has these claims.
-    Nothing(Claims),
-    Against {
+    Unchecked(Claims),
+    KeySet {
         keys: JwkSet,
         issuer: Option<String>,
         audience: Option<String>,
@@ -47,7 +47,7 @@ impl TokenChecker {
     #[must_use]
     pub fn for_development(caller: &str, scopes: &[&str]) -> Self {
         let claims = [("sub".to_owned(), caller.to_owned()), ("scope".to_owned(), scopes.join(" "))];
-        Self(Check::Nothing(Claims::from(claims)))
+        Self(TokenPolicy::Unchecked(Claims::from(claims)))
     }
 
     /// A checker against this key set: a path, or the JSON itself. A token must name `issuer` and `audience`, if they
@@ -61,7 +61,7 @@ impl TokenChecker {
         audience: Option<&str>,
     ) -> Result<Self, TokenCheckerError> {
         let (issuer, audience) = (issuer.map(str::to_owned), audience.map(str::to_owned));
-        Ok(Self(Check::Against { keys: read_keys(jwks)?, issuer, audience }))
+        Ok(Self(TokenPolicy::KeySet { keys: read_keys(jwks)?, issuer, audience }))
     }
 
     /// The claims of the request's token; `None` when there is no token.
@@ -70,8 +70,8 @@ impl TokenChecker {
     /// `unauthenticated` for a token that is not valid. The reason is logged, and the client is not told it.
     pub fn claims_of(&self, headers: &HeaderMap) -> Result<Option<Claims>, Problem> {
         let (keys, issuer, audience) = match &self.0 {
-            Check::Nothing(claims) => return Ok(Some(claims.clone())),
-            Check::Against { keys, issuer, audience } => (keys, issuer.as_deref(), audience.as_deref()),
+            TokenPolicy::Unchecked(claims) => return Ok(Some(claims.clone())),
+            TokenPolicy::KeySet { keys, issuer, audience } => (keys, issuer.as_deref(), audience.as_deref()),
         };
         let Some(value) = headers.get(header::AUTHORIZATION) else {
             return Ok(None);

@@ -60,7 +60,7 @@ impl<'a> BothSides<'a> {
 
 /// The result of reading one stream and its rows.
 #[derive(Debug, Default)]
-pub(crate) struct StreamLook {
+pub(crate) struct StreamCheck {
     pub(crate) findings: Vec<Finding>,
     /// The row is behind the stream, or the stream is behind the keys. The missing part may only be on its way.
     pub(crate) lag: Option<Lag>,
@@ -104,36 +104,36 @@ impl StreamFolds {
     }
 }
 
-impl StreamLook {
+impl StreamCheck {
     /// Reads a stream's rows, then its lines, then its commits. In this order, the commit of a row or a line existed
     /// before it was read. If the three are read ahead in pages of many streams, this is not certain. Then a finding
     /// must be checked a second time.
     pub(crate) async fn at(
         stream_id: StreamId,
-        anchor: Option<Head>,
+        earlier_head: Option<Head>,
         sides: &mut BothSides<'_>,
     ) -> Result<Self, VerifyError> {
-        let mut look = Self::default();
+        let mut check = Self::default();
         let mut folds = StreamFolds { rows: Vec::new(), state: None };
         for pages in &mut sides.projections {
             let row = pages.rows.next_of(stream_id).await?;
             pages.lines.next_place().await?;
-            folds.rows.push(RowsCheck::new(stream_id, pages.projection, row, &mut look.findings));
+            folds.rows.push(RowsCheck::new(stream_id, pages.projection, row, &mut check.findings));
         }
-        let mut chain = ChainCheck::new(stream_id, anchor);
+        let mut chain = ChainCheck::new(stream_id, earlier_head);
         while let Some(scanned) = sides.commits.next_of(stream_id).await? {
-            look.commits += 1;
-            chain.add(&scanned, &mut look.findings);
-            look.fold(&scanned, &chain, &mut folds, sides).await?;
+            check.commits += 1;
+            chain.add(&scanned, &mut check.findings);
+            check.fold(&scanned, &chain, &mut folds, sides).await?;
         }
-        chain.finish(&mut look.findings);
-        look.head = chain.head();
+        chain.finish(&mut check.findings);
+        check.head = chain.head();
         let stream_type = chain.aggregate_type().map(ToOwned::to_owned);
         for (rows, pages) in folds.rows.iter_mut().zip(&mut sides.projections) {
-            look.compare_ends(stream_id, &chain, stream_type.as_deref(), rows, &mut pages.lines).await?;
+            check.compare_ends(stream_id, &chain, stream_type.as_deref(), rows, &mut pages.lines).await?;
         }
-        look.blame_either();
-        Ok(look)
+        check.mark_sides_as_either();
+        Ok(check)
     }
 
     async fn fold(
@@ -255,7 +255,7 @@ impl StreamLook {
 
     /// Marks the findings about the rows as findings about either database. If the event store is damaged, rows that
     /// differ from it may be correct.
-    fn blame_either(&mut self) {
+    fn mark_sides_as_either(&mut self) {
         if self.findings.iter().any(|finding| finding.side == Side::EventStore) {
             for finding in self.findings.iter_mut().filter(|finding| finding.side == Side::ReadDb) {
                 finding.side = Side::Either;
