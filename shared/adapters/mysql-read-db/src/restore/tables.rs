@@ -3,6 +3,7 @@ use restore::{RestoreId, RestoreStoreError};
 use sqlx::{AssertSqlSafe, MySqlConnection};
 
 use super::unavailable;
+use crate::table_sql::quoted;
 
 /// The names of the tables of a projection.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -57,7 +58,7 @@ pub(super) async fn make_shadow(
     drop_set(connection, tables, TableSet::Shadow).await?;
     for table in tables {
         let name = TableSet::Shadow.name_of(table);
-        run(connection, format!("CREATE TABLE {name} LIKE {}", table.name)).await?;
+        run(connection, format!("CREATE TABLE {} LIKE {}", quoted(&name), quoted(table.name))).await?;
     }
     mark(connection, tables, TableSet::Shadow, id).await
 }
@@ -70,7 +71,7 @@ pub(super) async fn mark(
     id: RestoreId,
 ) -> Result<(), RestoreStoreError> {
     for table in tables {
-        run(connection, format!("ALTER TABLE {} COMMENT = '{}'", set.name_of(table), mark_of(id))).await?;
+        run(connection, format!("ALTER TABLE {} COMMENT = '{}'", quoted(&set.name_of(table)), mark_of(id))).await?;
     }
     Ok(())
 }
@@ -151,8 +152,10 @@ pub(super) async fn rename_set(
     from: TableSet,
     to: TableSet,
 ) -> Result<(), RestoreStoreError> {
-    let renames: Vec<String> =
-        tables.iter().map(|table| format!("{} TO {}", from.name_of(table), to.name_of(table))).collect();
+    let renames: Vec<String> = tables
+        .iter()
+        .map(|table| format!("{} TO {}", quoted(&from.name_of(table)), quoted(&to.name_of(table))))
+        .collect();
     run(connection, format!("RENAME TABLE {}", renames.join(", "))).await
 }
 
@@ -162,8 +165,8 @@ pub(super) async fn swap(connection: &mut MySqlConnection, tables: &[&Table]) ->
     let renames: Vec<String> = tables
         .iter()
         .map(|table| {
-            let (shadow, old) = (TableSet::Shadow.name_of(table), TableSet::Old.name_of(table));
-            format!("{live} TO {old}, {shadow} TO {live}", live = table.name)
+            let (shadow, old) = (quoted(&TableSet::Shadow.name_of(table)), quoted(&TableSet::Old.name_of(table)));
+            format!("{live} TO {old}, {shadow} TO {live}", live = quoted(table.name))
         })
         .collect();
     run(connection, format!("RENAME TABLE {}", renames.join(", "))).await
@@ -174,7 +177,7 @@ pub(super) async fn drop_set(
     tables: &[&Table],
     set: TableSet,
 ) -> Result<(), RestoreStoreError> {
-    let names: Vec<String> = tables.iter().map(|table| set.name_of(table)).collect();
+    let names: Vec<String> = tables.iter().map(|table| quoted(&set.name_of(table))).collect();
     if names.is_empty() {
         return Ok(());
     }

@@ -3,6 +3,7 @@ use restore::{RestoreId, RestoreStoreError};
 use sqlx::{AssertSqlSafe, SqliteConnection};
 
 use super::unavailable;
+use crate::sqlite_cells::quoted;
 
 /// The text between an index's own name and the restore that made it. Index names are one space for the whole file.
 const RESTORE_MARK: &str = "_restore_";
@@ -51,10 +52,10 @@ pub(super) async fn make_shadow(
         let form = form_of(connection, table.name)
             .await?
             .ok_or(RestoreStoreError::Corrupt { reason: format!("there is no table {}", table.name) })?;
-        run(connection, format!("CREATE TABLE {shadow} {form}")).await?;
+        run(connection, format!("CREATE TABLE {} {form}", quoted(&shadow))).await?;
         for Index { own_name, unique, columns } in indexes_of(connection, table.name).await? {
             let name = format!("{own_name}{RESTORE_MARK}{}", id.as_uuid().as_simple());
-            run(connection, format!("CREATE {unique}INDEX {name} ON {shadow} {columns}")).await?;
+            run(connection, format!("CREATE {unique}INDEX {} ON {} {columns}", quoted(&name), quoted(&shadow))).await?;
         }
     }
     Ok(())
@@ -130,7 +131,11 @@ pub(super) async fn rename_set(
     to: TableSet,
 ) -> Result<(), RestoreStoreError> {
     for table in tables {
-        run(connection, format!("ALTER TABLE {} RENAME TO {}", from.name_of(table), to.name_of(table))).await?;
+        run(
+            connection,
+            format!("ALTER TABLE {} RENAME TO {}", quoted(&from.name_of(table)), quoted(&to.name_of(table))),
+        )
+        .await?;
     }
     Ok(())
 }
@@ -141,7 +146,7 @@ pub(super) async fn drop_set(
     set: TableSet,
 ) -> Result<(), RestoreStoreError> {
     for table in tables {
-        run(connection, format!("DROP TABLE IF EXISTS {}", set.name_of(table))).await?;
+        run(connection, format!("DROP TABLE IF EXISTS {}", quoted(&set.name_of(table)))).await?;
     }
     Ok(())
 }
