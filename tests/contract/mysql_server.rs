@@ -73,7 +73,8 @@ impl OnServer {
         self.connect_with(Limits::default())
     }
 
-    async fn administrator(&self) -> MySqlConnection {
+    /// A connection that may do everything.
+    pub async fn administrator(&self) -> MySqlConnection {
         MySqlConnection::connect(&self.url()).await.expect("connects")
     }
 }
