@@ -527,9 +527,9 @@ pub async fn an_account_that_cannot_be_rebuilt_after_the_swap_is_told_of_and_fai
 async fn assert_unavailable(read_db: &MySqlReadDb) {
     let history = AccountHistory::open(&Opening::default());
     let started = Instant::now();
-    let error = repository(&read_db).account(history.account_id).await.expect_err("there is no server");
+    let error = repository(read_db).account(history.account_id).await.expect_err("there is no server");
     assert!(matches!(error, ReadDbError::Unavailable { .. }), "{error:?}");
-    let error = event_handler(&read_db).handle(&history.events).await.expect_err("there is no server");
+    let error = event_handler(read_db).handle(&history.events).await.expect_err("there is no server");
     assert!(matches!(error, EventHandlerError::Unavailable { .. }), "{error:?}");
     // 1 s for a connection and 2 for the query, 1 for a connection and 2 for the batch; and a busy machine.
     assert!(started.elapsed() < Duration::from_secs(9), "{:?}", started.elapsed());
