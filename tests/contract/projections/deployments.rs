@@ -69,7 +69,7 @@ pub(crate) async fn given_a_projection_that_comes_after_its_first_events_then_it
 
     // The projection is deployed.
     let due = BuildDue { projection: CaseProjection::NAME, reason: DueReason::NeverBuilt };
-    assert_eq!(bench.prepare(WITH_CASES).await, [due.clone()]);
+    assert_eq!(bench.prepare(WITH_CASES).await, std::slice::from_ref(&due));
     assert_only_due(&bench, WITH_CASES, &due).await;
     let id = RestoreId::generate();
     let requested = bench.read.store.request(id, RestoreKind::Rebuild, Some(CaseProjection::NAME)).await;
@@ -165,7 +165,7 @@ pub(crate) async fn given_a_raised_version_then_a_build_is_due_and_its_way_back_
     let bench = Bench::new::<CaseProjection>(database).await;
     let cases = bench.with_streams::<CaseProjection>(21, 25).await;
     let due = BuildDue { projection: CaseProjection::NAME, reason: DueReason::OtherVersion { built: 1, declared: 2 } };
-    assert_eq!(bench.prepare(LaterCaseProjection::ALONE).await, [due.clone()]);
+    assert_eq!(bench.prepare(LaterCaseProjection::ALONE).await, std::slice::from_ref(&due));
     assert_only_due(&bench, LaterCaseProjection::ALONE, &due).await;
     bench.assert_rows::<CaseProjection>(&cases).await;
 
