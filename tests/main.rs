@@ -20,6 +20,7 @@ mod layers; // which crate may know which, and docs/crates.md
 #[cfg(feature = "services")]
 mod outages; // the servers killed and started again
 mod properties; // random commands against a plain model
+mod read_models; // further read models, declared for tests alone
 mod readme; // the tour, as printed
-// mod second_aggregate; // another domain on the same core: a court and its cases
+mod second_aggregate; // another domain on the same core: a court and its cases
 mod verify; // every manipulation of a store is found, and a clean store has no findings

@@ -9,6 +9,7 @@ mod delivery; // a bus, between the event store and the read database
 mod event_store; // EventStoreRepository
 mod key_store; // KeyStore
 mod personal_data; // PersonalData, on a key store and with what its keys are wrapped with
+mod projections; // every read model that is declared, on every read database
 mod read_db; // EventHandler, BankAccountRepository and ProjectionRegister
 mod restore; // RestoreStore, with the work that goes through it
 // --- the suites' data
@@ -36,6 +37,7 @@ mod on_sqlite;
 
 // These parts are also used by other modules' tests.
 pub use account_history::AccountHistory;
+pub use commits::opened;
 #[cfg(feature = "services")]
 pub use commits::{StreamEnd, counted};
 pub use dice::Dice;

@@ -73,7 +73,8 @@ impl OnServer {
         self.connect_with(Limits::default())
     }
 
-    async fn administrator(&self) -> MySqlConnection {
+    /// A connection that may do everything.
+    pub async fn administrator(&self) -> MySqlConnection {
         MySqlConnection::connect(&self.url()).await.expect("connects")
     }
 }
@@ -520,7 +521,7 @@ pub async fn an_account_that_cannot_be_rebuilt_after_the_swap_is_told_of_and_fai
     }
     let record = opened.run().await;
     assert_eq!(record.status, RestoreStatus::Succeeded, "{record:?}");
-    assert_eq!(record.failure.as_deref(), Some("1 streams are behind their earlier rows: see the log"));
+    assert_eq!(record.failure.as_deref(), Some("1 streams have fewer events than before the swap: see the log"));
     opened.assert_rows(&histories).await;
 }
 

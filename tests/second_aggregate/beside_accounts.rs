@@ -3,17 +3,18 @@
 use std::sync::Arc;
 
 use bank::{AccountAggregate, AccountId, Actor, DepositFunds, Money, OpenAccount};
-use bank_read_model::{BankAccountEntity, BankAccountRepository as _};
+use bank_read_model::{BankAccountEntity, BankAccountProjection};
 use cqrs::{
     CommandDispatcher, CommandOutcome, EventEnvelope, EventHandler as _, EventSourcingHandler,
     EventStoreRepository as _, HandledBatch, StreamId,
 };
 use deposit_funds::DepositFundsHandler;
 use open_account::OpenAccountHandler;
+use projection::{Declared, Projections};
+use sqlite_embedded::SqliteProjector;
 
 use super::case::CaseId;
-use super::court::{Court, adjourning, by_a_clerk, scheduling};
-use crate::contract::opened;
+use super::court::{Court, PROJECTIONS, adjourning, by_a_clerk, scheduling};
 use crate::harness::eventually;
 
 const NUMBER: &str = "2 O 131/26";
@@ -54,7 +55,7 @@ async fn deposit(court: &Court, account_id: AccountId) -> CommandOutcome<Account
 
 async fn account_at(court: &Court, account_id: AccountId, version: u64) -> BankAccountEntity {
     let look = || async {
-        let account = court.accounts_read_db.account(account_id).await.expect("read");
+        let account = court.accounts.account(account_id).await.expect("read");
         account.filter(|account| account.version >= version)
     };
     eventually("the account's events are applied", look).await
@@ -62,7 +63,8 @@ async fn account_at(court: &Court, account_id: AccountId, version: u64) -> BankA
 
 async fn envelopes(court: &Court, stream_id: StreamId) -> Vec<EventEnvelope> {
     let commits = court.event_store.commits_from(stream_id, 1, 100).await.expect("read");
-    commits.iter().flat_map(|commit| opened(commit).envelopes().collect::<Vec<_>>()).collect()
+    let opened = court.personal_data.open(commits).await.expect("opens");
+    opened.iter().flat_map(|commit| commit.as_ref().expect("is sound").envelopes()).collect()
 }
 
 #[tokio::test]
@@ -79,7 +81,9 @@ async fn given_an_account_and_a_case_when_both_are_used_in_turn_then_each_side_h
     assert_eq!((account.version, account.balance), (3, eur(400)));
     let case = court.case_at(NUMBER, 4).await.expect("a case");
     assert_eq!((case.version, case.hearings.len()), (4, 2));
-    assert_eq!(court.bus.progress().await.expect("read").dead_letters, 0);
+    for projection in PROJECTIONS.all() {
+        assert_eq!(court.bus.progress(projection.name()).await.expect("read").dead_letters, 0);
+    }
     // Each stream is a chain of its own.
     for stream_id in [StreamId(account_id.as_uuid()), case_id.stream_id()] {
         let commits = court.event_store.commits_from(stream_id, 1, 100).await.expect("read");
@@ -91,8 +95,13 @@ async fn given_an_account_and_a_case_when_both_are_used_in_turn_then_each_side_h
     }
 }
 
+/// A program that shares the event store with the court and shows accounts alone.
+const ACCOUNTS_ALONE: Projections = Projections::new(&[&Declared::<BankAccountProjection>::NEW], &["case"]);
+/// The same program, whose author does not know of the court.
+const ACCOUNTS_WITHOUT_A_WORD_OF_CASES: Projections = Projections::new(&[&Declared::<BankAccountProjection>::NEW], &[]);
+
 #[tokio::test]
-async fn given_a_batch_with_both_then_each_read_side_counts_the_others_events_as_foreign() {
+async fn given_a_batch_with_both_then_each_projection_takes_its_own_events() {
     let court = Court::open().await;
     let account_id = open_account(&court).await;
     let case_id = court.file(NUMBER).await;
@@ -105,15 +114,20 @@ async fn given_a_batch_with_both_then_each_read_side_counts_the_others_events_as
     let of_the_account = envelopes(&court, StreamId(account_id.as_uuid())).await;
     let of_the_case = envelopes(&court, case_id.stream_id()).await;
     let both = [of_the_account, of_the_case].concat();
-    // The bus has delivered all of them before, so that a handler's own are repeats.
-    assert_eq!(
-        court.accounts_read_db.handle(&both).await.expect("handled"),
-        HandledBatch { repeated: 2, foreign: 4, ..HandledBatch::default() }
-    );
-    assert_eq!(
-        court.cases_read_db.handle(&both).await.expect("handled"),
-        HandledBatch { repeated: 4, foreign: 2, ..HandledBatch::default() }
-    );
+    let handled = async |projector: SqliteProjector| projector.handle(&both).await.expect("handled");
+    // The bus has delivered all of them before, so that a projector's own events are repeats.
+    let of_both = SqliteProjector::new(court.read_db.clone(), PROJECTIONS);
+    assert_eq!(handled(of_both).await, HandledBatch { repeated: 6, ..HandledBatch::default() });
+    for (projection, repeated) in PROJECTIONS.all().iter().zip([2, 4]) {
+        let of_one = SqliteProjector::of_one(court.read_db.clone(), PROJECTIONS, *projection);
+        assert_eq!(handled(of_one).await, HandledBatch { repeated, ..HandledBatch::default() });
+    }
+    // Events of a type that is ignored on purpose are counted. Events of an unknown type go back to the bus.
+    let ignoring = SqliteProjector::new(court.read_db.clone(), ACCOUNTS_ALONE);
+    assert_eq!(handled(ignoring).await, HandledBatch { repeated: 2, foreign: 4, ..HandledBatch::default() });
+    let unaware = handled(SqliteProjector::new(court.read_db.clone(), ACCOUNTS_WITHOUT_A_WORD_OF_CASES)).await;
+    assert_eq!((unaware.repeated, unaware.foreign), (2, 0));
+    assert_eq!(unaware.rejected.iter().map(|rejected| rejected.index).collect::<Vec<_>>(), [2, 3, 4, 5]);
 }
 
 #[tokio::test]

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-// --- values: parsed once, right ever after
+// --- values: parsed once, correct from then on
 
-/// A text that cannot be what it should. Handling: the client's mistake; name the field and refuse.
+/// A text that is no docket number, name or room. Handling: the client's mistake; name the field and refuse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be 1 to {MAX_CHARS} characters and not blank")]
 pub struct TextError;
@@ -24,10 +24,17 @@ fn trimmed(text: &str) -> Result<String, TextError> {
     if (1..=MAX_CHARS).contains(&trimmed.chars().count()) { Ok(trimmed.to_owned()) } else { Err(TextError) }
 }
 
-/// What the court calls a case by, for instance `2 O 131/26`. No two cases of the court have the same.
+/// The court's number of a case, for instance `2 O 131/26`. No two cases of the court have the same number.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct DocketNumber(String);
+
+impl DocketNumber {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
 
 impl FromStr for DocketNumber {
     type Err = TextError;
@@ -51,10 +58,17 @@ impl From<DocketNumber> for String {
     }
 }
 
-/// What a party or a room is called.
+/// The name of a party or of a room.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Name(String);
+
+impl Name {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
 
 impl FromStr for Name {
     type Err = TextError;
@@ -84,8 +98,8 @@ impl From<Name> for String {
 pub struct CaseId(Uuid);
 
 impl CaseId {
-    /// The id of the case with this docket number. Always the same one: whoever files a docket number twice
-    /// meets the first case, without an index over all cases. A UUIDv8 (RFC 9562), of the digest's bits.
+    /// The id of the case with this docket number. It is always the same id, so a second filing of the number meets the first case.
+    /// No index over all cases is needed. The id is a UUIDv8 (RFC 9562) of the digest's bits.
     pub fn of(docket_number: &DocketNumber) -> Self {
         let digest = Digest::of_parts(&[b"case", docket_number.0.as_bytes()]);
         let mut bytes = [0; 16];
@@ -115,92 +129,115 @@ impl fmt::Display for HearingNumber {
     }
 }
 
-/// For whom the court found.
+/// The party that the court found for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// For who filed the case.
+    /// The party that filed the case.
     Plaintiff,
-    /// For who answered it.
+    /// The party that the case is against.
     Defendant,
 }
 
-// --- what can be asked of a case
+/// A text that is no verdict. Handling: the text was written by another build, or is damaged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a verdict")]
+pub struct UnknownVerdict;
+
+impl Verdict {
+    /// The text of the stored events and of the rows.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Plaintiff => "plaintiff",
+            Self::Defendant => "defendant",
+        }
+    }
+}
+
+impl FromStr for Verdict {
+    type Err = UnknownVerdict;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        [Self::Plaintiff, Self::Defendant].into_iter().find(|verdict| verdict.as_str() == text).ok_or(UnknownVerdict)
+    }
+}
+
+// --- the commands
 
 /// Files a case.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FileCase {
-    /// Under which number.
+    /// The case's number.
     pub docket_number: DocketNumber,
-    /// Who files it.
+    /// The party that files it.
     pub plaintiff: Name,
-    /// Against whom.
+    /// The party that the case is against.
     pub defendant: Name,
 }
 
 /// Sets a hearing's time and room.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ScheduleHearing {
-    /// In which case.
+    /// The case.
     pub case_id: CaseId,
-    /// When it begins.
+    /// The time at which the hearing begins.
     pub starts_at: Timestamp,
-    /// Where it is.
+    /// The hearing's room.
     pub room: Name,
 }
 
 /// Puts a hearing off to another time, which makes it another hearing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AdjournHearing {
-    /// In which case.
+    /// The case.
     pub case_id: CaseId,
-    /// Which one is put off.
+    /// The hearing that is put off.
     pub hearing: HearingNumber,
-    /// When the new one begins.
+    /// The time at which the new hearing begins.
     pub starts_at: Timestamp,
-    /// Where the new one is.
+    /// The room of the new hearing.
     pub room: Name,
 }
 
 /// Records that a hearing took place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct HoldHearing {
-    /// In which case.
+    /// The case.
     pub case_id: CaseId,
-    /// Which one.
+    /// The hearing.
     pub hearing: HearingNumber,
 }
 
 /// Calls a hearing off.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CancelHearing {
-    /// In which case.
+    /// The case.
     pub case_id: CaseId,
-    /// Which one.
+    /// The hearing.
     pub hearing: HearingNumber,
 }
 
 /// Decides a case, which ends it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DecideCase {
-    /// Which case.
+    /// The case.
     pub case_id: CaseId,
-    /// How.
+    /// The verdict.
     pub verdict: Verdict,
 }
 
-// --- what can happen to it
+// --- the events
 
 /// Everything that can happen to a case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CaseEvent {
     /// The case's first event.
     CaseFiled {
-        /// Under which number.
+        /// The case's number.
         docket_number: DocketNumber,
-        /// Who filed it.
+        /// The party that filed it.
         plaintiff: Name,
-        /// Against whom.
+        /// The party that the case is against.
         defendant: Name,
     },
     /// A hearing has a time.
@@ -214,22 +251,22 @@ pub enum CaseEvent {
     },
     /// A hearing was put off; the one in its place follows as the next event.
     HearingAdjourned {
-        /// Which one.
+        /// The hearing.
         hearing: HearingNumber,
     },
     /// A hearing took place.
     HearingHeld {
-        /// Which one.
+        /// The hearing.
         hearing: HearingNumber,
     },
     /// A hearing was called off.
     HearingCancelled {
-        /// Which one.
+        /// The hearing.
         hearing: HearingNumber,
     },
     /// The case's last event.
     CaseDecided {
-        /// How.
+        /// The verdict.
         verdict: Verdict,
     },
 }
@@ -366,10 +403,9 @@ impl DomainEvent for CaseEvent {
     }
 }
 
-// --- why it refuses
+// --- the refusals
 
-/// Why a case refuses a command. All of them are final for the state that the case is in; nothing has
-/// happened.
+/// Why a case refuses a command. Each refusal is final for the state that the case is in. Nothing has happened.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CaseError {
     /// No case has been filed under this number.
@@ -384,7 +420,7 @@ pub enum CaseError {
     /// The case has another hearing at this time.
     #[error("hearing {hearing} of this case is at the same time")]
     SameTime {
-        /// Which one.
+        /// The hearing.
         hearing: HearingNumber,
     },
     /// The case has no hearing of this number.
@@ -396,7 +432,7 @@ pub enum CaseError {
     /// The hearing has been held, put off or called off already.
     #[error("hearing {hearing} is over")]
     HearingOver {
-        /// Which one.
+        /// The hearing.
         hearing: HearingNumber,
     },
     /// A case is not decided while a hearing is still to come.
@@ -407,9 +443,9 @@ pub enum CaseError {
     },
 }
 
-// --- the state, and what changes it
+// --- the state
 
-/// A case as decisions need it: who the parties are, no rule asks.
+/// A case as decisions need it. No rule asks for the parties.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Case {
@@ -420,7 +456,7 @@ pub enum Case {
     Filed(FiledCase),
 }
 
-/// What a filed case's decisions depend on.
+/// The facts that decisions on a filed case depend on.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FiledCase {
@@ -436,13 +472,13 @@ struct Hearing {
     status: HearingStatus,
 }
 
-/// What has become of a hearing.
+/// How a hearing stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HearingStatus {
     /// It is still to come.
     Scheduled,
-    /// It was put off; another one is in its place.
+    /// It was put off. Another hearing is in its place.
     Adjourned,
     /// It took place.
     Held,

@@ -1,36 +1,30 @@
 //! What can be asked of the read side.
 
-use std::time::Duration;
-
-use cqrs::{EventHandlerError, QueryEnvelope, QueryError, QueryHandler};
-use tokio::time::Instant;
+use cqrs::{QueryEnvelope, QueryError, QueryHandler};
+use projection::row_at_version;
 
 use super::case::{CaseId, DocketNumber};
-use super::case_read_model::{CaseEntity, CaseReadDb};
+use super::case_entity::CaseEntity;
+use super::case_repository::CaseRepository;
 
-/// How long an answer waits for the read side.
-const MAX_WAIT: Duration = Duration::from_secs(2);
-/// The pause between two looks.
-const PAUSE: Duration = Duration::from_millis(5);
-
-/// One case.
+/// Asks for one case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GetCase {
-    /// Which one.
+    /// The case's number.
     pub docket_number: DocketNumber,
-    /// The version that the read side must have reached: the one that a command answered, for whoever wants
-    /// to read what it wrote.
+    /// The version that the row must have reached. A client that wants to read its own write gives the version that its command
+    /// answered.
     pub min_version: Option<u64>,
 }
 
 /// Handles [`GetCase`].
 pub struct GetCaseHandler {
-    cases: CaseReadDb,
+    cases: CaseRepository,
 }
 
 impl GetCaseHandler {
     /// On this read database.
-    pub fn new(cases: CaseReadDb) -> Self {
+    pub fn new(cases: CaseRepository) -> Self {
         Self { cases }
     }
 }
@@ -40,26 +34,7 @@ impl QueryHandler<GetCase> for GetCaseHandler {
 
     async fn handle(&self, envelope: &QueryEnvelope<GetCase>) -> Result<CaseEntity, QueryError> {
         let GetCase { docket_number, min_version } = &envelope.query;
-        let give_up_at = Instant::now() + MAX_WAIT;
-        loop {
-            let case = self.cases.case(CaseId::of(docket_number)).await.map_err(query_error)?;
-            match (case, *min_version) {
-                (None, None) => return Err(QueryError::NotFound),
-                (Some(case), None) => return Ok(case),
-                (Some(case), Some(min_version)) if case.version >= min_version => return Ok(case),
-                // No row is no proof of no case: it may have been filed a moment ago.
-                (_, Some(min_version)) if Instant::now() > give_up_at => {
-                    return Err(QueryError::ProjectionBehind { min_version });
-                }
-                (_, Some(_)) => tokio::time::sleep(PAUSE).await,
-            }
-        }
-    }
-}
-
-fn query_error(error: EventHandlerError) -> QueryError {
-    match error {
-        EventHandlerError::Unavailable { source } => QueryError::Unavailable { source },
-        EventHandlerError::Corrupt { reason } => QueryError::Corrupt { reason },
+        let case_id = CaseId::of(docket_number);
+        row_at_version(*min_version, || async move { Ok(self.cases.case(case_id).await?) }).await
     }
 }

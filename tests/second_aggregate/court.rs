@@ -3,15 +3,20 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use bank_read_model::{BankAccountProjection, BankAccountRepository};
 use cqrs::{
     CommandContext, CommandDispatcher, CommandEnvelope, EventPublisher, EventSourcingHandler, EventStoreRepository,
-    Idempotency, PersonalData, QueryContext, QueryDispatcher, QueryEnvelope, QueryError, Timestamp,
+    Idempotency, OpenedCommitScan, PersonalData, QueryContext, QueryDispatcher, QueryEnvelope, QueryError, Timestamp,
 };
 use personal_data::{KeyProtection, StreamKeys};
+use projection::{
+    AnyProjection, BuildDue, Declared, ProjectionRecord, ProjectionRegister as _, Projections, builds_due,
+};
 use serde::Serialize;
-use sqlite_embedded::{EmbeddedBus, SqliteEventStore, SqliteKeyStore, SqliteReadDb};
+use sqlite_embedded::{EmbeddedBus, SqliteEventStore, SqliteKeyStore, SqliteProjector, SqliteReadDb};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 use tempfile::TempDir;
-use tokio::sync::oneshot;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::case::{
@@ -19,9 +24,18 @@ use super::case::{
     ScheduleHearing,
 };
 use super::case_command_handlers::CaseCommandHandler;
+use super::case_entity::CaseEntity;
 use super::case_event_consumer::CaseEventConsumer;
+use super::case_projection::CaseProjection;
 use super::case_queries::{GetCase, GetCaseHandler};
-use super::case_read_model::{CaseEntity, CaseReadDb};
+use super::case_repository::CaseRepository;
+
+/// The court's projections: its cases, and the bank's accounts, whose event store it shares.
+pub const PROJECTIONS: Projections =
+    Projections::new(&[&Declared::<BankAccountProjection>::NEW, &Declared::<CaseProjection>::NEW], &[]);
+
+/// The tables of cases, as a migration of SQLite makes them.
+pub const CASES_SQLITE: &str = include_str!("cases_sqlite.sql");
 
 /// What can be told to the court, a dispatcher each.
 #[derive(Clone)]
@@ -52,69 +66,105 @@ impl CaseCommands {
 /// A court at work on a folder of its own: both databases open, the bus running.
 pub struct Court {
     pub event_store: SqliteEventStore,
-    pub accounts_read_db: SqliteReadDb,
-    /// What seals and opens the names of the accounts' holders; cases have nothing personal.
+    pub read_db: SqliteReadDb,
+    /// Seals and opens the names of the accounts' holders. Cases hold nothing personal.
     pub personal_data: Arc<dyn PersonalData>,
-    pub cases_read_db: CaseReadDb,
+    pub accounts: BankAccountRepository,
+    pub cases: CaseRepository,
     pub bus: EmbeddedBus,
     pub commands: CaseCommands,
+    /// The projections for which a build was due when the court was opened.
+    pub builds_due: Vec<BuildDue>,
     get_case: QueryDispatcher<GetCase, CaseEntity>,
     home: TempDir,
-    stop_bus: oneshot::Sender<()>,
-    bus_task: JoinHandle<()>,
+    stop_bus: watch::Sender<()>,
+    /// A task for each projection.
+    bus_tasks: Vec<JoinHandle<()>>,
 }
 
 impl Court {
     /// On an empty folder.
     pub async fn open() -> Self {
-        Self::open_on(tempfile::tempdir().expect("a folder")).await
+        Self::open_with(PROJECTIONS).await
     }
 
-    async fn open_on(home: TempDir) -> Self {
-        let read_db_file = home.path().join("read.db");
+    /// On an empty folder, with these projections alone.
+    pub async fn open_with(projections: Projections) -> Self {
+        Self::open_on(tempfile::tempdir().expect("a folder"), projections).await
+    }
+
+    async fn open_on(home: TempDir, projections: Projections) -> Self {
         let event_store = open_event_store(home.path()).await;
-        let accounts_read_db = SqliteReadDb::open(&read_db_file).await.expect("opens");
+        let read_db = open_read_db(home.path()).await;
         let key_store = SqliteKeyStore::open(&home.path().join("keys.db")).await.expect("opens");
         let personal_data: Arc<dyn PersonalData> =
             Arc::new(StreamKeys::new(Arc::new(key_store), KeyProtection::none()));
-        let cases_read_db = CaseReadDb::open(&read_db_file).await.expect("opens");
-        let bus = EmbeddedBus::new(event_store.clone(), accounts_read_db.clone(), personal_data.clone());
-        let consumer =
-            CaseEventConsumer::new(vec![Arc::new(accounts_read_db.clone()), Arc::new(cases_read_db.clone())]);
-        let (stop_bus, stopped) = oneshot::channel();
-        let running_bus = bus.clone();
-        let bus_task = tokio::spawn(async move {
-            let stop = async move {
-                // A sender that is gone is a stop, too.
-                let _ = stopped.await;
-            };
-            running_bus.run(&consumer, stop).await;
-        });
+        // The bus brings a new projection every event of the log, so that no build is due.
+        for projection in projections.all() {
+            let record =
+                ProjectionRecord { name: projection.name().to_owned(), built_version: Some(projection.version()) };
+            read_db.record_projection(&record).await.expect("records");
+        }
+        let builds_due = builds_due(&projections, &read_db.projection_records().await.expect("reads"));
+        let bus = EmbeddedBus::new(event_store.clone(), read_db.clone(), personal_data.clone());
+        let (stop_bus, stopped) = watch::channel(());
+        let deliver = |projection: &&'static dyn AnyProjection| {
+            let (bus, name, mut stopped) = (bus.clone(), projection.name(), stopped.clone());
+            let projector = SqliteProjector::of_one(read_db.clone(), projections, *projection);
+            let consumer = CaseEventConsumer::new(Arc::new(projector));
+            tokio::spawn(async move {
+                let stop = async move {
+                    // A sender that is gone is a stop, too.
+                    let _ = stopped.changed().await;
+                };
+                bus.run(name, &consumer, stop).await;
+            })
+        };
+        let bus_tasks = projections.all().iter().map(deliver).collect();
         let commands = CaseCommands::new(Arc::new(event_store.clone()), Arc::new(bus.clone()));
-        let get_case = QueryDispatcher::new(GetCaseHandler::new(cases_read_db.clone()));
+        let cases = CaseRepository::new(Arc::new(read_db.clone()));
+        let get_case = QueryDispatcher::new(GetCaseHandler::new(cases.clone()));
         Self {
             event_store,
-            accounts_read_db,
+            accounts: BankAccountRepository::new(Arc::new(read_db.clone())),
+            read_db,
             personal_data,
-            cases_read_db,
+            cases,
             bus,
             commands,
+            builds_due,
             get_case,
             home,
             stop_bus,
-            bus_task,
+            bus_tasks,
         }
     }
 
     /// Stops everything and opens it again on the same files.
     pub async fn restart(self) -> Self {
-        // Both fail only when the bus has ended already.
+        self.restart_with(PROJECTIONS).await
+    }
+
+    /// Stops everything and opens it again on the same files, as a build with these projections does.
+    pub async fn restart_with(self, projections: Projections) -> Self {
+        // Both fail only when a delivery has ended already.
         let _ = self.stop_bus.send(());
-        let _ = self.bus_task.await;
-        self.cases_read_db.close().await;
-        self.accounts_read_db.close().await;
+        for task in self.bus_tasks {
+            let _ = task.await;
+        }
+        self.read_db.close().await;
         self.event_store.close().await;
-        Self::open_on(self.home).await
+        Self::open_on(self.home, projections).await
+    }
+
+    /// The commits with their personal data opened, as restore and verification read them.
+    pub fn opened_commits(&self) -> OpenedCommitScan {
+        OpenedCommitScan::new(Arc::new(self.event_store.clone()), self.personal_data.clone())
+    }
+
+    /// The read database's file as any other program may write it: how many rows the statement touched.
+    pub async fn execute(&self, statement: &'static str) -> u64 {
+        execute(self.home.path(), statement).await
     }
 
     /// Files a case and answers its id.
@@ -139,6 +189,29 @@ impl Court {
 /// The event store of a folder.
 pub async fn open_event_store(home: &Path) -> SqliteEventStore {
     SqliteEventStore::open(&home.join("events.db")).await.expect("opens")
+}
+
+/// The read database of a folder, with the tables of cases. A program has them in its migrations instead.
+pub async fn open_read_db(home: &Path) -> SqliteReadDb {
+    let read_db = SqliteReadDb::open(&home.join("read.db")).await.expect("opens");
+    let tables = "SELECT 1 FROM sqlite_master WHERE name = 'cases'";
+    let pool = connect(home).await;
+    if sqlx::query(tables).fetch_optional(&pool).await.expect("reads").is_none() {
+        sqlx::raw_sql(CASES_SQLITE).execute(&pool).await.expect("makes the tables");
+    }
+    pool.close().await;
+    read_db
+}
+
+async fn execute(home: &Path, statement: &'static str) -> u64 {
+    let pool = connect(home).await;
+    let touched = sqlx::query(statement).execute(&pool).await.expect("executes").rows_affected();
+    pool.close().await;
+    touched
+}
+
+async fn connect(home: &Path) -> SqlitePool {
+    SqlitePool::connect_with(SqliteConnectOptions::new().filename(home.join("read.db"))).await.expect("connects")
 }
 
 /// The command, given now by a clerk.

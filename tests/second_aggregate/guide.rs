@@ -5,12 +5,12 @@ use std::path::Path;
 const GUIDE: &str = "docs/your-own-aggregate.md";
 const SOURCES: &str = "tests/second_aggregate";
 
-/// What stands in each ```` ```rust ```` block, with the line that it begins in.
-fn rust_blocks(guide: &str) -> Vec<(usize, Vec<&str>)> {
+/// The lines of each ```` ```rust ```` and ```` ```sql ```` block, with the number of the block's first line.
+fn blocks_of_code(guide: &str) -> Vec<(usize, Vec<&str>)> {
     let mut blocks = Vec::new();
     let mut lines = (1..).zip(guide.lines());
     while let Some((number, line)) = lines.next() {
-        if line.trim().starts_with("```rust") {
+        if line.trim() == "```rust" || line.trim() == "```sql" {
             let block = lines.by_ref().map(|(_, line)| line).take_while(|line| line.trim() != "```").collect();
             blocks.push((number, block));
         }
@@ -33,7 +33,7 @@ fn every_excerpt_of_the_guide_is_the_code_of_this_suite() {
         .map(|entry| std::fs::read_to_string(entry.expect("an entry").path()).expect("text"))
         .collect();
     let guide = std::fs::read_to_string(root.join(GUIDE)).expect("text");
-    let blocks = rust_blocks(&guide);
+    let blocks = blocks_of_code(&guide);
     assert!(!blocks.is_empty(), "{GUIDE} shows no code");
     for (number, block) in blocks {
         let excerpt = dedented(&block);

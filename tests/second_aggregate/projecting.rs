@@ -1,77 +1,58 @@
-//! The way of a case's events to its row, and of the row to whoever asks.
+//! The way of a case's events through the bus to its row, and of the row to the caller.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
+use bank::{AccountAggregate, AccountEvent, AccountId, AccountKind};
+use bank_read_model::BankAccountProjection;
 use cqrs::{
-    CommitDraft, DomainEvent as _, EventConsumer as _, EventEnvelope, EventHandler, EventHandlerError,
-    EventStoreRepository as _, HandledBatch, QueryError, RecordedEvent, RecordedState, Timestamp,
+    CommitDraft, EventConsumer, EventEnvelope, EventHandler, EventHandlerError, EventSourcingHandler,
+    EventStoreRepository as _, HandledBatch, QueryError, RecordedEvent, RecordedState, RejectedEvent, StreamId,
 };
+use projection::spec::stream;
+use projection::{Declared, Projection as _, Projections};
 use serde_json::json;
-use tempfile::TempDir;
+use sqlite_embedded::{BusProgress, SqliteProjector};
+use tokio::sync::{Notify, oneshot};
 use uuid::Uuid;
 
 use super::case::{CancelHearing, CaseEvent, CaseId, DecideCase, HearingNumber, HearingStatus, Verdict};
 use super::case_event_consumer::CaseEventConsumer;
-use super::case_read_model::{CaseEntity, CaseReadDb};
-use super::court::{Court, adjourning, at, by_a_clerk, docket_number, holding, scheduling};
+use super::case_projection::CaseProjection;
+use super::case_repository::CaseRepository;
+use super::court::{Court, PROJECTIONS, adjourning, at, by_a_clerk, docket_number, holding, open_read_db, scheduling};
+use super::docket_entry::DocketEntryKind;
 use crate::harness::eventually;
 
 const NUMBER: &str = "2 O 131/26";
+
+/// The projections of the build before the court came to this program.
+const WITHOUT_CASES: Projections = Projections::new(&[&Declared::<BankAccountProjection>::NEW], &[]);
 
 fn name(text: &str) -> super::case::Name {
     text.parse().expect("a name")
 }
 
-fn filed(number: &str) -> CaseEvent {
-    CaseEvent::CaseFiled {
-        docket_number: docket_number(number),
+/// A case's first three events as a bus delivers them.
+fn case_events() -> Vec<EventEnvelope> {
+    let filed = CaseEvent::CaseFiled {
+        docket_number: docket_number(NUMBER),
         plaintiff: name("Ann Lee"),
         defendant: name("Bob Roe"),
-    }
+    };
+    let scheduled =
+        CaseEvent::HearingScheduled { hearing: HearingNumber(1), starts_at: at(9), room: Some(name("Room 5")) };
+    let held = CaseEvent::HearingHeld { hearing: HearingNumber(1) };
+    stream("case", case_id().stream_id(), &[filed, scheduled, held])
 }
 
-fn scheduled(hearing: u32, hour: u32) -> CaseEvent {
-    CaseEvent::HearingScheduled { hearing: HearingNumber(hearing), starts_at: at(hour), room: Some(name("Room 5")) }
+fn case_id() -> CaseId {
+    CaseId::of(&docket_number(NUMBER))
 }
 
-/// A stream of five events as a bus delivers them.
-fn stream(number: &str) -> Vec<EventEnvelope> {
-    let events = [
-        filed(number),
-        scheduled(1, 9),
-        CaseEvent::HearingAdjourned { hearing: HearingNumber(1) },
-        scheduled(2, 10),
-        CaseEvent::HearingHeld { hearing: HearingNumber(2) },
-    ];
-    (1..)
-        .zip(&events)
-        .map(|(version, event)| EventEnvelope {
-            stream_id: CaseId::of(&docket_number(number)).stream_id(),
-            aggregate_type: "case".to_owned(),
-            version,
-            event_id: Uuid::now_v7(),
-            event_type: event.event_type().to_owned(),
-            schema_version: event.schema_version(),
-            data: event.to_data(),
-            occurred_at: at(8),
-            correlation_id: "request-1".to_owned(),
-            causation_id: "request-1".to_owned(),
-        })
-        .collect()
-}
-
-async fn read_db() -> (TempDir, CaseReadDb) {
-    let home = tempfile::tempdir().expect("a folder");
-    // The file is the bank's to make.
-    sqlite_embedded::SqliteReadDb::open(&home.path().join("read.db")).await.expect("opens").close().await;
-    let read_db = CaseReadDb::open(&home.path().join("read.db")).await.expect("opens");
-    (home, read_db)
-}
-
-async fn row(read_db: &CaseReadDb, number: &str) -> Option<CaseEntity> {
-    read_db.case(CaseId::of(&docket_number(number))).await.expect("read")
+async fn progress(court: &Court) -> BusProgress {
+    court.bus.progress(CaseProjection::NAME).await.expect("reads")
 }
 
 // --- through the bus
@@ -152,75 +133,151 @@ async fn given_an_event_that_the_read_side_cannot_read_then_it_is_kept_aside_and
     court.file("2 O 132/26").await;
 
     assert_eq!(court.case_at("2 O 132/26", 1).await.expect("a case").version, 1);
-    let dead_letters =
-        || async { Some(court.bus.progress().await.expect("read").dead_letters).filter(|kept| *kept > 0) };
+    let dead_letters = || async { Some(progress(&court).await.dead_letters).filter(|kept| *kept > 0) };
     assert_eq!(eventually("the event is kept aside", dead_letters).await, 1);
     assert_eq!(court.ask(NUMBER, None).await.expect("a case").version, 1);
 }
 
-// --- strictly by version
+// --- the docket
 
 #[tokio::test]
-async fn given_any_order_and_repeats_then_the_row_is_that_of_the_stream_in_order() {
-    let events = stream(NUMBER);
-    let (_home, in_order) = read_db().await;
-    assert_eq!(in_order.handle(&events).await.expect("handled").applied, 5);
-    let expected = row(&in_order, NUMBER).await;
-    for order in [[4, 3, 2, 1, 0], [0, 2, 4, 1, 3], [1, 0, 1, 0, 2], [4, 4, 0, 0, 3]] {
-        let (_home, read_db) = read_db().await;
-        for index in order {
-            read_db.handle(&events[index..=index]).await.expect("handled");
+async fn given_a_case_with_an_adjournment_then_its_docket_is_read_page_by_page_in_order() {
+    let court = Court::open().await;
+    let case_id = court.file(NUMBER).await;
+    court.commands.schedule.dispatch(by_a_clerk(scheduling(case_id, 9))).await.expect("done");
+    court.commands.adjourn.dispatch(by_a_clerk(adjourning(case_id, 1, 10))).await.expect("done");
+    court.case_at(NUMBER, 4).await.expect("a case");
+    let mut docket = Vec::new();
+    loop {
+        // A page of two ends between the two entries of one event.
+        let page = court.cases.docket(case_id, docket.last(), 2).await.expect("reads");
+        if page.is_empty() {
+            break;
         }
-        read_db.handle(&events).await.expect("handled");
-        assert_eq!(row(&read_db, NUMBER).await, expected, "{order:?}");
+        docket.extend(page);
+    }
+    let entries: Vec<_> = docket.iter().map(|entry| (entry.version, entry.line, entry.kind)).collect();
+    assert_eq!(
+        entries,
+        [
+            (1, 0, DocketEntryKind::Filed),
+            (2, 0, DocketEntryKind::Scheduled),
+            (3, 0, DocketEntryKind::Adjourned),
+            (3, 1, DocketEntryKind::TimeFree),
+            (4, 0, DocketEntryKind::Scheduled),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn given_several_cases_of_one_plaintiff_then_they_are_listed_by_docket_number() {
+    let court = Court::open().await;
+    for number in ["2 O 132/26", "2 O 131/26"] {
+        court.file(number).await;
+        court.case_at(number, 1).await.expect("a case");
+    }
+    let cases = court.cases.cases_of(&name("Ann Lee"), 10).await.expect("reads");
+    let numbers: Vec<&str> = cases.iter().map(|case| case.docket_number.as_str()).collect();
+    assert_eq!(numbers, ["2 O 131/26", "2 O 132/26"]);
+    assert_eq!(court.cases.cases_of(&name("Bob Roe"), 10).await.expect("reads"), []);
+}
+
+// --- a projection that is added later
+
+async fn open_account(court: &Court) -> AccountId {
+    let account_id = AccountId::generate();
+    let opened = AccountEvent::AccountOpened {
+        owner: "ann".to_owned(),
+        holder: "Ann Lee".parse().expect("a holder"),
+        kind: AccountKind::Checking,
+        opening_balance: bank::Money::new(100, "EUR".parse().expect("an active code")).expect("within the limit"),
+    };
+    let accounts: EventSourcingHandler<AccountAggregate> =
+        EventSourcingHandler::new(Arc::new(court.event_store.clone()), Arc::new(court.bus.clone()))
+            .with_personal_data(court.personal_data.clone());
+    let context = by_a_clerk(()).context;
+    accounts.create(StreamId(account_id.as_uuid()), &context, |_| Ok(vec![opened.clone()])).await.expect("opens");
+    account_id
+}
+
+async fn account_is_there(court: &Court, account_id: AccountId) {
+    let look = || async { court.accounts.account(account_id).await.expect("reads") };
+    eventually("the account has a row", look).await;
+}
+
+#[tokio::test]
+async fn given_a_projection_that_is_added_later_then_the_bus_brings_it_every_event_from_the_beginning() {
+    let court = Court::open_with(WITHOUT_CASES).await;
+    let account_id = open_account(&court).await;
+    let case_id = court.file(NUMBER).await;
+    court.commands.schedule.dispatch(by_a_clerk(scheduling(case_id, 9))).await.expect("done");
+    account_is_there(&court, account_id).await;
+    let of_accounts = async |court: &Court| court.bus.progress(BankAccountProjection::NAME).await.expect("reads");
+    let rejected = async || Some(of_accounts(&court).await.dead_letters).filter(|kept| *kept == 2);
+    eventually("no projection reads cases, so that their events are kept aside", rejected).await;
+    assert!(matches!(court.ask(NUMBER, None).await, Err(QueryError::NotFound)));
+
+    let court = court.restart_with(PROJECTIONS).await;
+    assert_eq!(court.builds_due, []);
+    assert_eq!(court.case_at(NUMBER, 2).await.expect("a case").hearings.len(), 1);
+    let is_taken_back = async || Some(of_accounts(&court).await.dead_letters).filter(|kept| *kept == 0);
+    eventually("an event that a projection reads now is no dead letter any more", is_taken_back).await;
+    assert_eq!(progress(&court).await.dead_letters, 0);
+}
+
+/// A consumer that waits for a sign before it takes its first batch.
+struct Waiting {
+    sign: Arc<Notify>,
+    behind: CaseEventConsumer,
+}
+
+#[async_trait]
+impl EventConsumer for Waiting {
+    async fn consume(&self, events: &[EventEnvelope]) -> Result<Vec<RejectedEvent>, EventHandlerError> {
+        self.sign.notified().await;
+        // The next batch need not wait.
+        self.sign.notify_one();
+        self.behind.consume(events).await
     }
 }
 
 #[tokio::test]
-async fn each_event_of_a_batch_is_counted_as_what_became_of_it() {
-    let events = stream(NUMBER);
-    let (_home, read_db) = read_db().await;
-    let early = read_db.handle(&[events[2].clone(), events[1].clone(), events[2].clone()]).await.expect("handled");
-    assert_eq!(early, HandledBatch { kept_early: 2, repeated: 1, ..HandledBatch::default() });
-    let closes_the_gap = read_db.handle(&[events[0].clone(), events[0].clone()]).await.expect("handled");
-    assert_eq!(closes_the_gap, HandledBatch { applied: 3, repeated: 1, ..HandledBatch::default() });
-    let foreign = EventEnvelope { aggregate_type: "account".to_owned(), ..events[3].clone() };
-    let foreign = read_db.handle(&[foreign]).await.expect("handled");
-    assert_eq!(foreign, HandledBatch { foreign: 1, ..HandledBatch::default() });
-}
+async fn given_a_new_projection_that_is_far_behind_then_the_first_does_not_wait_for_it() {
+    let court = Court::open_with(WITHOUT_CASES).await;
+    court.file(NUMBER).await;
+    let cases = PROJECTIONS.named(CaseProjection::NAME).expect("is declared");
+    let projector = SqliteProjector::of_one(court.read_db.clone(), PROJECTIONS, cases);
+    let sign = Arc::new(Notify::new());
+    let waiting = Waiting { sign: sign.clone(), behind: CaseEventConsumer::new(Arc::new(projector)) };
+    let (stop, stopped) = oneshot::channel::<()>();
+    let bus = court.bus.clone();
+    let delivery = tokio::spawn(async move {
+        let stop = async move {
+            // A sender that is gone is a stop, too.
+            let _ = stopped.await;
+        };
+        bus.run(CaseProjection::NAME, &waiting, stop).await;
+    });
 
-#[tokio::test]
-async fn given_a_poison_event_then_it_is_rejected_what_follows_it_waits_and_others_go_on() {
-    let (_home, read_db) = read_db().await;
-    let mut events = stream(NUMBER);
-    let good = events[2].clone();
-    events[2].event_type = "CaseAppealed".to_owned();
-    let handled = read_db.handle(&[events, stream("2 O 132/26")].concat()).await.expect("handled");
-    assert_eq!((handled.applied, handled.kept_early), (2 + 5, 2));
-    assert_eq!(handled.rejected.iter().map(|rejected| rejected.event.version).collect::<Vec<_>>(), [3]);
-    assert_eq!(row(&read_db, NUMBER).await.expect("a row").version, 2);
-    assert_eq!(row(&read_db, "2 O 132/26").await.expect("a row").version, 5);
-    // Once it is mended, all that waited goes through.
-    assert_eq!(read_db.handle(&[good]).await.expect("handled").applied, 3);
-    assert_eq!(row(&read_db, NUMBER).await.expect("a row").version, 5);
-}
-
-#[tokio::test]
-async fn given_an_event_that_cannot_have_happened_then_it_is_rejected_and_the_row_stays() {
-    let (_home, read_db) = read_db().await;
-    let mut events = stream(NUMBER);
-    events[1] = EventEnvelope { data: json!({"hearing": 7}), version: 2, ..events[2].clone() };
-    let handled = read_db.handle(&events[..2]).await.expect("handled");
-    assert_eq!((handled.applied, handled.rejected.len()), (1, 1));
-    assert_eq!(handled.rejected[0].reason, "the case has no hearing 7");
-    assert_eq!(row(&read_db, NUMBER).await.expect("a row").version, 1);
+    for _ in 0..3 {
+        let account_id = open_account(&court).await;
+        account_is_there(&court, account_id).await;
+    }
+    let position = async |name| court.bus.progress(name).await.expect("reads").delivered_position;
+    let all_delivered = async || Some(position(BankAccountProjection::NAME).await).filter(|position| *position == 4);
+    eventually("the first projection is at the end of the log", all_delivered).await;
+    assert_eq!(position(CaseProjection::NAME).await, 0);
+    sign.notify_one();
+    assert_eq!(court.case_at(NUMBER, 1).await.expect("a case").version, 1);
+    let _ = stop.send(());
+    delivery.await.expect("ends");
 }
 
 // --- the consumer
 
 /// Fails once, as a database that is away for a moment.
 struct AwayOnce {
-    behind: CaseReadDb,
+    behind: SqliteProjector,
     asked: AtomicU64,
 }
 
@@ -235,36 +292,25 @@ impl EventHandler for AwayOnce {
 }
 
 #[tokio::test]
-async fn given_two_read_databases_when_one_is_away_then_the_batch_comes_again_and_both_have_it_once() {
-    let (_first_home, first) = read_db().await;
-    let (_second_home, second) = read_db().await;
-    let second_at_first_away = AwayOnce { behind: second.clone(), asked: AtomicU64::new(0) };
-    let consumer = CaseEventConsumer::new(vec![Arc::new(first.clone()), Arc::new(second_at_first_away)]);
-    assert!(consumer.consume(stream(NUMBER)).await.is_err());
-    assert_eq!(consumer.consume(stream(NUMBER)).await.expect("consumed"), []);
-    assert_eq!(row(&first, NUMBER).await, row(&second, NUMBER).await);
-    assert_eq!(row(&first, NUMBER).await.expect("a row").version, 5);
+async fn given_a_read_database_that_is_away_when_the_batch_comes_again_then_it_is_applied_once() {
+    let home = tempfile::tempdir().expect("a folder");
+    let read_db = open_read_db(home.path()).await;
+    let projector = SqliteProjector::new(read_db.clone(), PROJECTIONS);
+    let consumer = CaseEventConsumer::new(Arc::new(AwayOnce { behind: projector, asked: AtomicU64::new(0) }));
+    assert!(consumer.consume(&case_events()).await.is_err());
+    assert_eq!(consumer.consume(&case_events()).await.expect("consumed"), []);
+    let case = CaseRepository::new(Arc::new(read_db)).case(case_id()).await.expect("reads");
+    assert_eq!(case.expect("a row").version, 3);
 }
 
 #[tokio::test]
-async fn given_a_rejected_event_then_the_bus_gets_it_back_whole_with_the_reason() {
-    let (_home, read_db) = read_db().await;
-    let mut events = stream(NUMBER);
+async fn given_a_rejected_event_then_the_bus_gets_back_its_place_and_the_reason() {
+    let home = tempfile::tempdir().expect("a folder");
+    let projector = SqliteProjector::new(open_read_db(home.path()).await, PROJECTIONS);
+    let mut events = case_events();
     events[1].schema_version = 9;
-    let consumer = CaseEventConsumer::new(vec![Arc::new(read_db)]);
-    let rejected = consumer.consume(events.clone()).await.expect("consumed");
-    assert_eq!(rejected.len(), 1);
-    assert_eq!(rejected[0].event, events[1]);
+    let consumer = CaseEventConsumer::new(Arc::new(projector));
+    let rejected = consumer.consume(&events).await.expect("consumed");
+    assert_eq!(rejected.iter().map(|rejected| rejected.index).collect::<Vec<_>>(), [1]);
     assert!(rejected[0].reason.contains("schema version 9"), "{}", rejected[0].reason);
-}
-
-/// Hearings of old have no room, in the row as in the event.
-#[tokio::test]
-async fn given_a_hearing_of_the_first_schema_version_then_its_row_has_no_room() {
-    let (_home, read_db) = read_db().await;
-    let mut events = stream(NUMBER);
-    events[1].schema_version = 1;
-    events[1].data = json!({"hearing": 1, "starts_at": Timestamp::now()});
-    assert_eq!(read_db.handle(&events[..2]).await.expect("handled").applied, 2);
-    assert_eq!(row(&read_db, NUMBER).await.expect("a row").hearings[0].room, None);
 }

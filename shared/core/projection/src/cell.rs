@@ -150,6 +150,21 @@ impl Cells {
         }
     }
 
+    /// The value in this column, if there is one, as `read` reads it: `cells.if_any("closed_at_us", Cells::time)`.
+    ///
+    /// # Errors
+    /// See [`CellError`].
+    pub fn if_any<T>(
+        &self,
+        column: &'static str,
+        read: impl FnOnce(&Self, &'static str) -> Result<T, CellError>,
+    ) -> Result<Option<T>, CellError> {
+        match self.cell(column)? {
+            Cell::Null => Ok(None),
+            _ => read(self, column).map(Some),
+        }
+    }
+
     /// The text in this column, parsed.
     ///
     /// # Errors
@@ -207,9 +222,9 @@ impl From<&str> for Cell {
     }
 }
 
-impl From<Option<&str>> for Cell {
-    fn from(text: Option<&str>) -> Self {
-        text.map_or(Self::Null, Self::from)
+impl<V: Into<Self>> From<Option<V>> for Cell {
+    fn from(value: Option<V>) -> Self {
+        value.map_or(Self::Null, Into::into)
     }
 }
 

@@ -7,7 +7,8 @@ use projection::{AnyProjection, Cells};
 use crate::commit_reader::CommitReader;
 use crate::folded_page::{FoldedPage, count_events};
 use crate::{
-    BehindStream, RangeProgress, RestoreError, RestoreLimits, RowsChecksum, Scope, ShadowChange, ShadowTables,
+    BehindStream, LinesAfter, RangeProgress, RestoreError, RestoreLimits, RowsChecksum, Scope, ShadowChange,
+    ShadowTables,
 };
 
 /// The number of streams that are read and written together.
@@ -293,9 +294,14 @@ impl Batch {
         projection: &'static dyn AnyProjection,
         shadow: &mut dyn ShadowTables,
     ) -> Result<(), RestoreError> {
-        let Self { change, expected, written } = self;
+        let Self { mut change, expected, written } = self;
         if change.rows.is_empty() {
             return Ok(());
+        }
+        if let Some(table) = projection.line_table() {
+            let after =
+                |(stream_id, version): &(StreamId, u64)| LinesAfter { table, stream_id: *stream_id, version: *version };
+            change.cleared_lines = written.iter().map(after).collect();
         }
         shadow.write(&change).await?;
         let found = shadow.checksum_of_streams(projection, &written).await?;

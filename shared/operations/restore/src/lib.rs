@@ -37,7 +37,7 @@ pub use restore_trigger::{RestoreTrigger, TriggerError};
 pub use restorer::{Restorer, RunOutcome};
 pub use rows_checksum::RowsChecksum;
 pub use shadow_store::{
-    BehindStream, ClosedGate, LockedStream, RangeProgress, RestoreStore, RestoreStoreError, ShadowChange, ShadowStore,
-    ShadowTables, Stage,
+    BehindStream, ClosedGate, LinesAfter, LockedStream, RangeProgress, RestoreStore, RestoreStoreError, ShadowChange,
+    ShadowStore, ShadowTables, Stage,
 };
 pub use stream_restore::{StreamRestore, StreamRestoreError};

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use cqrs::{CommitPlace, QueryError, StreamId, StreamRange};
-use projection::{AnyProjection, Cells};
+use projection::{AnyProjection, Cells, Table};
 
 use crate::{FoldedRow, RestoreJob, RestoreLeases, RestoreRegister, RestoreStatus, RowsChecksum};
 
@@ -91,9 +91,23 @@ pub struct RangeProgress {
     pub folded: RowsChecksum,
 }
 
+/// The lines of a stream after a version, in one table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LinesAfter {
+    /// The table of the lines.
+    pub table: &'static Table,
+    /// The stream.
+    pub stream_id: StreamId,
+    /// The version of the last line that is not meant.
+    pub version: u64,
+}
+
 /// The writes of one transaction to the shadow tables.
 #[derive(Debug, Clone, Default)]
 pub struct ShadowChange {
+    /// Lines to delete before the others are inserted. A row and its lines are written together, so only damage from outside leaves
+    /// lines that are ahead of their row. A rollback brings tables with such damage back.
+    pub cleared_lines: Vec<LinesAfter>,
     /// Rows to insert or to replace, each in the table that it names.
     pub rows: Vec<FoldedRow>,
     /// Lines to insert, each in the table that it names.

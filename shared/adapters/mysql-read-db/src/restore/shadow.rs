@@ -231,6 +231,14 @@ impl OpenShadow {
                     .await
                     .map_err(unavailable)?;
             }
+            let cleared = change.cleared_lines.iter().filter(|cleared| cleared.table.name == table.name);
+            for parcel in parcels(cleared.map(|cleared| (hex_of(cleared.stream_id), cleared.version))) {
+                sqlx::query(AssertSqlSafe(shadow_sql::delete_lines_after(table)))
+                    .bind(parcel.json)
+                    .execute(&mut *transaction)
+                    .await
+                    .map_err(unavailable)?;
+            }
             let rows = change.rows.iter().map(|row| &row.after).chain(&change.lines);
             let rows: Vec<&Cells> = rows.filter(of_table).collect();
             let into = TableSet::Shadow.name_of(table);

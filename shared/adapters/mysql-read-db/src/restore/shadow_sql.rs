@@ -40,6 +40,19 @@ pub(super) fn delete_asked(table: &Table) -> String {
     )
 }
 
+/// Deletes the lines of the streams in a JSON list of ids and versions, of each stream those after the version.
+pub(super) fn delete_lines_after(table: &Table) -> String {
+    let key = quoted(table.stream_column());
+    format!(
+        "DELETE shadow \
+         FROM JSON_TABLE(?, '$[*]' COLUMNS (stream_id VARCHAR(32) PATH '$[0]' ERROR ON ERROR, \
+              after_version BIGINT UNSIGNED PATH '$[1]' ERROR ON ERROR)) AS asked \
+         STRAIGHT_JOIN {} AS shadow \
+         ON shadow.{key} = UNHEX(asked.stream_id) AND shadow.version > asked.after_version",
+        shadow_of(table)
+    )
+}
+
 /// Streams whose row, or an early event, is ahead of the shadow table's row. The answer has the stream, the two
 /// versions, and the shadow table's row.
 pub(super) fn streams_behind(table: &Table) -> String {

@@ -33,7 +33,8 @@ pub fn statements_of(
         shadow_sql::delete_early(rows),
     ];
     if let Some(lines) = projection.line_table() {
-        statements.extend([lines_sql(lines), shadow_sql::checksum_of_streams(lines, true)]);
+        statements.push(lines_sql(lines));
+        statements.extend([shadow_sql::checksum_of_streams(lines, true), shadow_sql::delete_lines_after(lines)]);
     }
     for table in projection.tables() {
         statements.extend([table_sql::insert(table, table.name), shadow_sql::delete_stream(table)]);

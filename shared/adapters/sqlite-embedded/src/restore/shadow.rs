@@ -168,6 +168,14 @@ async fn write(
         for streams in replaced.chunks(STREAMS_PER_STATEMENT) {
             shadow_sql::delete_asked(table, streams).build().execute(&mut *connection).await.map_err(unavailable)?;
         }
+        for cleared in change.cleared_lines.iter().filter(|cleared| cleared.table.name == table.name) {
+            sqlx::query(AssertSqlSafe(shadow_sql::delete_lines_after(table)))
+                .bind(cleared.stream_id.to_string())
+                .bind(version_to_column(cleared.version))
+                .execute(&mut *connection)
+                .await
+                .map_err(unavailable)?;
+        }
         let rows = change.rows.iter().map(|row| &row.after).chain(&change.lines);
         let rows: Vec<&Cells> = rows.filter(of_table).collect();
         insert_rows(connection, table, &into, &rows).await.map_err(unavailable)?;

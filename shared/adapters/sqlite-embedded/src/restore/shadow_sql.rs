@@ -50,6 +50,11 @@ pub(super) fn select_lines(table: &Table) -> String {
     )
 }
 
+/// Deletes the lines of one stream after a version.
+pub(super) fn delete_lines_after(table: &Table) -> String {
+    format!("DELETE FROM {} WHERE {} = ? AND version > ?", shadow_of(table), quoted(table.stream_column()))
+}
+
 /// All rows or lines of a range.
 pub(super) fn select_range(table: &Table) -> String {
     let key = quoted(table.stream_column());

@@ -30,7 +30,8 @@ pub fn statements_of(projection: &'static dyn AnyProjection, selections: &[Selec
         shadow_sql::delete_early(rows),
     ];
     if let Some(lines) = projection.line_table() {
-        statements.extend([lines_sql(lines), shadow_sql::select_lines(lines)]);
+        statements.push(lines_sql(lines));
+        statements.extend([shadow_sql::select_lines(lines), shadow_sql::delete_lines_after(lines)]);
     }
     for table in projection.tables() {
         statements.extend([misplaced_sql(table), shadow_sql::delete_stream(table), shadow_sql::select_range(table)]);
