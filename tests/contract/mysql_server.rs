@@ -14,7 +14,7 @@ use cqrs::{
     PersonalData, StreamId,
 };
 use futures::future::join_all;
-use mysql_read_db::{Limits, MySqlProjector, MySqlReadDb, statements_of};
+use mysql_read_db::{Limits, MigrateError, MySqlProjector, MySqlReadDb, statements_of};
 use personal_data::{KeyProtection, StreamKeys};
 use projection::{Column, ColumnKind, ProjectionRegister as _, ReadDbError, Selection, Table};
 use restore::{
@@ -168,6 +168,7 @@ macro_rules! server_promises {
     ($new_database:expr) => {
         $crate::contract::mysql_server::server_promises! { $new_database;
             tables_are_made_by_migrating_and_not_by_connecting
+            tables_made_before_the_comments_of_migrations_were_edited_are_kept
             the_tables_have_the_columns_that_are_declared
             every_statement_of_a_declared_table_is_one_that_the_server_can_prepare
             an_early_event_and_the_opening_it_waits_for_never_miss_each_other
@@ -219,6 +220,22 @@ pub async fn tables_are_made_by_migrating_and_not_by_connecting(on_server: &OnSe
     read_db.projection_records().await.expect("answers");
     let made: i64 = sqlx::query_scalar(tables).fetch_one(&mut administrator).await.expect("reads");
     assert_eq!(made, migrated);
+}
+
+pub async fn tables_made_before_the_comments_of_migrations_were_edited_are_kept(on_server: &OnServer) {
+    let set_checksum = async |checksum: &str| {
+        let statement = format!("UPDATE _sqlx_migrations SET checksum = UNHEX('{checksum}') WHERE version = 1");
+        assert_eq!(on_server.execute(&statement).await, 1);
+    };
+    // The file 0001_bank_accounts.sql as the first release had it.
+    set_checksum("e371999de851ea4ddb3b3a29ca99a936ee5c8180c09e3173b80d9fa85732185c8b75ce932aa465dce06fbf8bd677f627")
+        .await;
+    mysql_read_db::migrate(&on_server.url()).await.expect("the statements are the same");
+    mysql_read_db::migrate(&on_server.url()).await.expect("nothing is left to do");
+    // A file with other statements.
+    set_checksum("0123456789abcdef").await;
+    let error = mysql_read_db::migrate(&on_server.url()).await.expect_err("is refused");
+    assert!(matches!(error, MigrateError::Tables { .. }), "{error:?}");
 }
 
 pub async fn the_tables_have_the_columns_that_are_declared(on_server: &OnServer) {
