@@ -7,8 +7,8 @@ use cqrs::{AppendError, Commit, Digest, EventStoreRepository, ReadError, StreamI
 use sqlite_embedded::SqliteEventStore;
 use tokio::sync::Barrier;
 
-/// An event store that lets the first few writers append only once all of them have decided: each of them has
-/// then decided on the same state, and all but one have lost. What comes after those passes freely.
+/// An event store that makes the first writers wait until all of them have decided. So each of them has decided on the
+/// same state, and all but one lose. Later writers do not wait.
 pub struct RaceTrack {
     event_store: SqliteEventStore,
     racers: usize,
@@ -18,7 +18,7 @@ pub struct RaceTrack {
 }
 
 impl RaceTrack {
-    /// For so many writers.
+    /// An event store for this number of writers.
     pub fn new(event_store: SqliteEventStore, racers: usize) -> Self {
         Self {
             event_store,
@@ -29,7 +29,7 @@ impl RaceTrack {
         }
     }
 
-    /// How many commits were tried, and how many of them came too late.
+    /// The number of tried commits, and the number of commits that came too late.
     pub fn tried_and_lost(&self) -> (usize, usize) {
         (self.appends.load(Ordering::SeqCst), self.lost.load(Ordering::SeqCst))
     }

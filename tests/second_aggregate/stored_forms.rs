@@ -1,4 +1,4 @@
-//! What is stored of a case: the events' forms, the state beside them, and what a build cannot read.
+//! The stored data of a case: the events' forms, the state beside them, and data that a build cannot read.
 
 use std::sync::Arc;
 
@@ -43,7 +43,7 @@ fn filed() -> RecordedEvent {
     recorded("CaseFiled", 1, data)
 }
 
-/// A commit as some other build may have written it.
+/// A commit as another build may have written it.
 fn commit(previous: Option<&Commit>, events: Vec<RecordedEvent>, state: RecordedState) -> Commit {
     CommitDraft {
         stream_id: stream_id(),
@@ -74,7 +74,7 @@ fn state_of_another_version() -> RecordedState {
     RecordedState { state_version: Case::STATE_VERSION + 7, data: json!({"anything": "else"}) }
 }
 
-/// A state that the events do not lead to, and that shows whether it was believed.
+/// A state that differs from the events. The difference shows whether the state was read.
 fn decided_out_of_nothing(state_version: u32) -> RecordedState {
     RecordedState { state_version, data: json!({"filed": {"hearings": {}, "is_decided": true}}) }
 }
@@ -98,8 +98,8 @@ fn filed_case() -> Case {
 
 // --- the events
 
-/// The stored forms, letter by letter. What is stored is stored for ever: a change here without a new
-/// schema version is a mistake.
+/// The stored forms, letter by letter. Stored events stay for ever. So a change here without a new schema version is a
+/// mistake.
 #[test]
 fn each_event_is_stored_in_its_documented_form_and_read_back() {
     let hearing = HearingNumber(1);
@@ -170,7 +170,7 @@ fn the_state_is_stored_in_its_documented_form_and_read_back() {
 #[tokio::test]
 async fn given_a_state_of_this_builds_version_then_it_is_taken_and_of_any_other_the_events_are_folded() {
     let (_home, event_store) = open().await;
-    // The state says something else than the events, which shows which of the two was read.
+    // The state differs from the events. The difference shows which of the two was read.
     let commit = commit(None, vec![filed()], decided_out_of_nothing(Case::STATE_VERSION));
     event_store.append(&commit).await.expect("stored");
     let believed = newest::<Case>(&event_store).await;
@@ -186,7 +186,7 @@ async fn given_a_state_that_cannot_be_read_then_the_events_are_folded_though_its
     assert_eq!(newest::<Case>(&event_store).await, filed_case());
 }
 
-/// While a new build is rolled out, it and the one before it write to the same streams in turn.
+/// While a new build is rolled out, the new and the old build write to the same streams in turn.
 #[tokio::test]
 async fn given_two_builds_of_different_state_versions_when_they_write_in_turn_then_each_sees_all_that_happened() {
     let (_home, event_store) = open().await;
@@ -212,7 +212,7 @@ async fn given_events_of_every_schema_version_when_they_are_folded_then_the_old_
     let (_home, event_store) = open().await;
     let of_version_1 = recorded("HearingScheduled", 1, json!({"hearing": 1, "starts_at": at(9)}));
     let of_version_2 = recorded("HearingScheduled", 2, json!({"hearing": 2, "starts_at": at(10), "room": "Room 5"}));
-    // Two commits, the second of two events: a fold does not stop at a commit's first event.
+    // The second of the two commits has two events, because a fold must not stop at a commit's first event.
     let first = commit(None, vec![filed()], state_of_another_version());
     let second = commit(Some(&first), vec![of_version_1, of_version_2], state_of_another_version());
     event_store.append(&first).await.expect("stored");

@@ -1,4 +1,4 @@
-//! What a second domain gets for free on the write side: concurrency, idempotency, If-Match, and commits of
+//! The write side of a second domain, without code of its own: concurrency, idempotency, If-Match, and commits of
 //! more than one event.
 
 use std::sync::Arc;
@@ -17,7 +17,7 @@ const NUMBER: &str = "2 O 131/26";
 
 type CaseResult = Result<CommandOutcome<Case>, CommandErrorOf<Case>>;
 
-/// The refusal that a result must be.
+/// Asserts that a result is a refusal, and gives the refusal.
 #[track_caller]
 fn refusal(result: CaseResult) -> Refusal<CaseError> {
     match result {
@@ -26,7 +26,7 @@ fn refusal(result: CaseResult) -> Refusal<CaseError> {
     }
 }
 
-/// The court's commands on a track where so many writers meet.
+/// The court's commands on a track where this number of writers meets.
 fn racing(court: &Court, racers: usize) -> (Arc<RaceTrack>, CaseCommands) {
     let track = Arc::new(RaceTrack::new(court.event_store.clone(), racers));
     let commands = CaseCommands::new(track.clone(), Arc::new(court.bus.clone()));
@@ -44,7 +44,7 @@ async fn given_two_clerks_when_both_schedule_the_same_time_at_once_then_one_wins
     let (one, other) = tokio::join!(commands.schedule.dispatch(command.clone()), commands.schedule.dispatch(command));
     let (winner, loser) = if one.is_ok() { (one, other) } else { (other, one) };
     assert_eq!(winner.expect("one of the two").version, 2);
-    // Not a conflict: the loser was loaded again, saw the winner's hearing, and decided anew.
+    // The loser gets no conflict. It loaded the case again, saw the winner's hearing, and decided anew.
     assert_eq!(refusal(loser), Refusal::Domain(CaseError::SameTime { hearing: HearingNumber(1) }));
     assert_eq!(track.tried_and_lost(), (2, 1));
 }
@@ -91,7 +91,7 @@ async fn given_a_hearing_when_it_is_adjourned_then_both_events_are_one_commit() 
     let commits = court.event_store.commits_from(case_id.stream_id(), 1, 10).await.expect("read");
     let versions: Vec<_> = commits.iter().map(|commit| (commit.draft.first_version, commit.last_version())).collect();
     assert_eq!(versions, [(1, 1), (2, 2), (3, 4), (5, 5)]);
-    // Each commit carries the hash of the one before it, whatever the number of events in it.
+    // Each commit carries the hash of the commit before it, for any number of events.
     let hashes: Vec<Option<Digest>> = commits.iter().map(|commit| Some(commit.hash)).collect();
     let previous: Vec<Option<Digest>> = commits.iter().map(|commit| commit.draft.previous_hash).collect();
     assert_eq!(previous, [&[None], &hashes[..3]].concat());
@@ -140,7 +140,7 @@ async fn given_a_command_that_was_done_when_it_comes_again_with_its_key_then_the
     court.commands.schedule.dispatch(by_a_clerk(scheduling(case_id, 10))).await.expect("done");
 
     let again = court.commands.schedule.dispatch(command).await.expect("the first answer");
-    // As it was then: at version 2, with one hearing.
+    // The answer shows the case at version 2, with one hearing.
     assert_eq!(again, CommandOutcome { replayed: true, ..first });
     let newest = court.event_store.last_commit(case_id.stream_id()).await.expect("read").expect("a commit");
     assert_eq!(newest.last_version(), 3, "nothing more was stored");
@@ -154,13 +154,13 @@ async fn given_a_retry_whose_decision_would_now_be_refused_then_it_still_gets_th
     let adjourn = with_key(by_a_clerk(adjourning(case_id, 1, 10)), "key-1");
     let first = court.commands.adjourn.dispatch(adjourn.clone()).await.expect("done");
 
-    // Hearing 1 is over *because* the first try adjourned it.
+    // Hearing 1 has ended because the first try adjourned it.
     let without_key = court.commands.adjourn.dispatch(by_a_clerk(adjourning(case_id, 1, 10))).await;
     assert_eq!(refusal(without_key), Refusal::Domain(CaseError::HearingOver { hearing: HearingNumber(1) }));
     let again = court.commands.adjourn.dispatch(adjourn.clone()).await.expect("the first answer");
     assert_eq!(again, CommandOutcome { replayed: true, ..first.clone() });
 
-    // And when the case takes nothing more at all.
+    // The answer stays the same when the case is decided and takes no more commands.
     court.commands.hold.dispatch(by_a_clerk(holding(case_id, 2))).await.expect("done");
     let decision = DecideCase { case_id, verdict: Verdict::Defendant };
     court.commands.decide.dispatch(by_a_clerk(decision)).await.expect("done");
@@ -221,7 +221,7 @@ async fn given_a_version_that_the_stream_is_not_at_then_the_command_is_refused_a
     assert_eq!(refusal(ahead), Refusal::VersionMismatch { expected: 2, actual: 1 });
     let done = court.commands.schedule.dispatch(if_at_version(by_a_clerk(scheduling(case_id, 9)), 1)).await;
     assert_eq!(done.expect("done").version, 2);
-    // Version 0 is that of a stream which is not there yet.
+    // A stream that does not exist yet has version 0.
     let filed = court.commands.file.dispatch(if_at_version(by_a_clerk(filing("2 O 132/26")), 0)).await;
     assert_eq!(filed.expect("done").version, 1);
 }

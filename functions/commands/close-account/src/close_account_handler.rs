@@ -2,7 +2,7 @@ use account_commands::VisibleAccounts;
 use bank::{AccountAggregate, CloseAccount};
 use cqrs::{CommandEnvelope, CommandErrorOf, CommandHandler, CommandOutcome, EventSourcingHandler};
 
-/// Handles [`CloseAccount`]: load, decide, save.
+/// Handles [`CloseAccount`]: loads, decides, saves.
 pub struct CloseAccountHandler {
     visible_accounts: VisibleAccounts,
 }

@@ -3,7 +3,7 @@ use bank_http_api::bank_value;
 use http_api::{FieldErrors, Problem, text_if_present};
 use serde::Deserialize;
 
-/// The body, before its texts are parsed; it may be left out.
+/// The body, before its texts are parsed. A request may have no body.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CloseAccountRequest {
@@ -12,7 +12,7 @@ pub(crate) struct CloseAccountRequest {
 }
 
 impl CloseAccountRequest {
-    /// Parses every field, or names all that are wrong.
+    /// Parses every field, or names every wrong field.
     pub(crate) fn into_command(self, actor: Actor, account_id: AccountId) -> Result<CloseAccount, Problem> {
         let mut errors = FieldErrors::default();
         let reason = errors.optional("reason", self.reason.as_deref(), bank_value);

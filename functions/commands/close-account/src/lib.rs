@@ -1,7 +1,7 @@
-//! `POST /accounts/{id}/close`: the request becomes a [`CloseAccount`] command, and the command's outcome the answer.
+//! `POST /accounts/{id}/close`: turns the request into a [`CloseAccount`] command, and the command's outcome into the answer.
 
-mod close_account_handler; // load, decide, save
-mod close_account_request; // the body, parsed
+mod close_account_handler; // loads, decides, saves
+mod close_account_request; // parses the body
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ pub struct CloseAccountFunction {
 }
 
 impl CloseAccountFunction {
-    /// On this event store, telling this bus.
+    /// The function with this event store and this publisher.
     pub fn new(event_store_repository: Arc<dyn EventStoreRepository>, publisher: Arc<dyn EventPublisher>) -> Self {
         let event_sourcing_handler = EventSourcingHandler::new(event_store_repository, publisher);
         Self { dispatcher: CommandDispatcher::new(CloseAccountHandler::new(event_sourcing_handler)) }

@@ -1,10 +1,10 @@
-//! What a deposit takes on an account of 10, of 1,000 and of 100,000 events: through the `CommandDispatcher`, so load,
-//! decide and append, without a bus. In turns with the plain insert of one such document or row, equally durable, with no
-//! index and nothing read before it. All in one run, so that what counts are the ratios. Then what the load alone takes,
-//! from the kept state and, where that cannot be read, from all the events.
+//! The time of a deposit on an account of 10, of 1,000 and of 100,000 events. A deposit goes through the
+//! `CommandDispatcher`: it loads, decides and appends, without a bus. The baseline is the plain insert of one such document
+//! or row, equally durable, with no index and no read before it. Deposits and inserts take turns in one run, so that their
+//! ratio counts. The bench also measures the load alone, from the kept state and from all the events.
 //!
-//! `BENCH_EVENT_STORE_URL=mongodb://… cargo bench --package deposit-funds --no-default-features`; without the variable,
-//! of the two event stores only SQLite's is measured. In MongoDB it works in a database of its own, which it drops.
+//! `BENCH_EVENT_STORE_URL=mongodb://… cargo bench --package deposit-funds --no-default-features`. Without the variable only
+//! SQLite's event store is measured. In MongoDB the bench works in a database of its own, which it drops.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -28,23 +28,23 @@ use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use uuid::Uuid;
 
-/// Deposits of each age, and plain inserts, that count. Those of the warm-up before them do not.
+/// The number of measured deposits of each age, and of plain inserts. The warm-up before them is not measured.
 const ROUNDS: usize = 300;
 const WARM_UP_ROUNDS: usize = 20;
-/// How old the accounts are, in events, how many there are of each age (each round takes the next one, so that none of
-/// them ages much meanwhile), and how often one of them is loaded from all its events.
+/// For each age: the age in events, the number of accounts, and the number of loads from all events. Each round takes the
+/// next account, so that no account becomes much older during the run.
 const AGES: [(u64, usize, usize); 3] = [(10, ROUNDS + WARM_UP_ROUNDS, 50), (1_000, 10, 50), (100_000, 1, 5)];
-/// Commits that are on their way while the accounts are made.
+/// The number of commits that are under way at the same time while the accounts are made.
 const SEEDED_AT_ONCE: usize = 64;
 const CALLER: &str = "bench";
 
-/// The plainest way to store as much as a deposit does.
+/// The plainest way to store the same amount of data as a deposit.
 #[async_trait]
 trait PlainInsert {
     async fn insert(&self);
 }
 
-/// Nobody is told.
+/// A publisher that publishes nothing.
 struct NoBus;
 
 #[async_trait]
@@ -81,7 +81,7 @@ async fn on_sqlite() {
     measure("SQLite", Arc::new(event_store), &plain, &aged).await;
 }
 
-/// Made where a flush to the disk costs nothing, then copied to where it does.
+/// Makes the file where a flush to the disk costs nothing, then copies it to a real disk.
 async fn seeded_in_memory(file: &Path) -> Vec<Aged> {
     let in_memory = Path::new("/dev/shm");
     let folder = if in_memory.is_dir() { tempfile::tempdir_in(in_memory) } else { tempfile::tempdir() };
@@ -133,7 +133,7 @@ struct PlainRow {
 
 impl PlainRow {
     async fn new(file: &Path) -> Self {
-        // As durable as the event store's own connection.
+        // This connection is as durable as the event store's.
         let options = SqliteConnectOptions::new()
             .filename(file)
             .create_if_missing(true)
@@ -330,7 +330,7 @@ async fn make_state_unreadable(event_store: &dyn EventStoreRepository, account_i
     event_store.append(&commit).await.expect("appends");
 }
 
-/// The middle one, and the one that only a hundredth are above.
+/// The median and the 99th percentile.
 struct Figures {
     p50: Duration,
     p99: Duration,

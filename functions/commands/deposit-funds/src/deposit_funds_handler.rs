@@ -2,7 +2,7 @@ use account_commands::VisibleAccounts;
 use bank::{AccountAggregate, DepositFunds};
 use cqrs::{CommandEnvelope, CommandErrorOf, CommandHandler, CommandOutcome, EventSourcingHandler};
 
-/// Handles [`DepositFunds`]: load, decide, save.
+/// Handles [`DepositFunds`]: loads, decides, saves.
 pub struct DepositFundsHandler {
     visible_accounts: VisibleAccounts,
 }

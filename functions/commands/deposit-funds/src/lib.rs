@@ -1,6 +1,6 @@
-//! `POST /accounts/{id}/deposits`: the request becomes a [`DepositFunds`] command, and the command's outcome the answer.
+//! `POST /accounts/{id}/deposits`: turns the request into a [`DepositFunds`] command, and the command's outcome into the answer.
 
-mod deposit_funds_handler; // load, decide, save
+mod deposit_funds_handler; // loads, decides, saves
 mod deposit_funds_request; // the body becomes the command
 
 use std::sync::Arc;
@@ -21,7 +21,7 @@ pub struct DepositFundsFunction {
 }
 
 impl DepositFundsFunction {
-    /// On this event store, telling this bus.
+    /// The function with this event store and this publisher.
     pub fn new(event_store_repository: Arc<dyn EventStoreRepository>, publisher: Arc<dyn EventPublisher>) -> Self {
         let event_sourcing_handler = EventSourcingHandler::new(event_store_repository, publisher);
         Self { dispatcher: CommandDispatcher::new(DepositFundsHandler::new(event_sourcing_handler)) }

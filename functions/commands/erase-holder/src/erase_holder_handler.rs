@@ -7,11 +7,11 @@ use cqrs::{
 };
 use personal_data::{KeyStore, StoredKey};
 
-/// Handles [`EraseHolder`]: destroy the key, then load, decide, save.
+/// Handles [`EraseHolder`]: destroys the key, then loads, decides, saves.
 ///
-/// The key comes first: an account whose events say that the name was erased has no key. A process that dies in between
-/// leaves an account whose name nobody can read any more, and whose row still shows it: the retry, of this request or of
-/// any other like it, appends the event.
+/// The key is destroyed first. So an account whose events say that the name was erased has no key. A process can die in
+/// between. Then nobody can decrypt the name any more, but the account's row still shows it. A repeated request appends
+/// the missing event.
 pub struct EraseHolderHandler {
     event_sourcing_handler: EventSourcingHandler<AccountAggregate>,
     keys: Arc<dyn KeyStore>,
@@ -40,8 +40,7 @@ impl CommandHandler<EraseHolder> for EraseHolderHandler {
         let stream_id = StreamId(command.account_id.as_uuid());
         let decide = |loaded: &Loaded<'_, AccountAggregate>, is_begun: bool| {
             let events = loaded.aggregate.erase_holder(command)?;
-            // An erasure that has begun cannot be refused any more: the event follows whatever version the account has
-            // come to meanwhile.
+            // An erasure that has begun cannot be refused any more. So the event follows the account's present version.
             if !is_begun || events.is_empty() {
                 loaded.require_version(context.expected_version)?;
             }
@@ -52,7 +51,7 @@ impl CommandHandler<EraseHolder> for EraseHolderHandler {
             is_begun = self.event_sourcing_handler.peek(stream_id, |loaded| decide(loaded, false).is_ok()).await?;
         }
         if is_begun {
-            // Also once more: the first time may have ended halfway.
+            // A repetition destroys the key too, because the first try may have ended halfway.
             self.keys.destroy(stream_id).await.map_err(PersonalDataError::from)?;
         }
         self.event_sourcing_handler.execute(stream_id, context, |loaded| decide(loaded, is_begun)).await

@@ -1,7 +1,7 @@
-//! `POST /admin/accounts/{id}/erase`: the request becomes an [`EraseHolder`] command, and the command's outcome the answer.
+//! `POST /admin/accounts/{id}/erase`: turns the request into an [`EraseHolder`] command, and the command's outcome into the answer.
 
-mod erase_holder_handler; // destroy the key, then load, decide, save
-mod erase_holder_request; // the body, which says nothing
+mod erase_holder_handler; // destroys the key, then loads, decides, saves
+mod erase_holder_request; // the body, an object without members
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ pub struct EraseHolderFunction {
 }
 
 impl EraseHolderFunction {
-    /// On this event store, telling this bus, destroying keys in this store.
+    /// The function with this event store, this publisher, and the store whose keys it destroys.
     pub fn new(
         event_store_repository: Arc<dyn EventStoreRepository>,
         publisher: Arc<dyn EventPublisher>,

@@ -1,8 +1,8 @@
-//! `POST /accounts`: the request becomes an [`OpenAccount`] command, and the command's
-//! outcome the answer.
+//! `POST /accounts`: turns the request into an [`OpenAccount`] command, and the command's
+//! outcome into the answer.
 
-mod open_account_handler; // decide, save
-mod open_account_request; // the body, parsed
+mod open_account_handler; // decides, saves
+mod open_account_request; // parses the body
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ pub struct OpenAccountFunction {
 }
 
 impl OpenAccountFunction {
-    /// On this event store, telling this bus, with what seals the holder's name.
+    /// The function with this event store, this publisher, and the keys that seal the holder's name.
     pub fn new(
         event_store_repository: Arc<dyn EventStoreRepository>,
         publisher: Arc<dyn EventPublisher>,
@@ -58,8 +58,8 @@ impl HttpFunction for OpenAccountFunction {
     }
 }
 
-/// A new id; with an idempotency key the one that caller and key always give, so that the retry finds the
-/// account it opened by its id, without an index over all accounts.
+/// The id of the new account. With an idempotency key, the same caller and key always give the same id. So a retry finds
+/// the account by its id, without an index over all accounts.
 fn account_id_for(caller: &Caller, idempotency_key: Option<&str>) -> AccountId {
     idempotency_key.map_or_else(AccountId::generate, |key| {
         let digest = Digest::of_parts(&[b"account", caller.subject.as_bytes(), key.as_bytes()]);

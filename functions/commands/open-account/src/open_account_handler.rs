@@ -1,7 +1,7 @@
 use bank::{AccountAggregate, OpenAccount};
 use cqrs::{CommandEnvelope, CommandErrorOf, CommandHandler, CommandOutcome, EventSourcingHandler, StreamId};
 
-/// Handles [`OpenAccount`]: decide, save.
+/// Handles [`OpenAccount`]: decides, saves.
 pub struct OpenAccountHandler {
     event_sourcing_handler: EventSourcingHandler<AccountAggregate>,
 }

@@ -18,14 +18,14 @@ pub(crate) struct OpenAccountRequest {
 }
 
 impl OpenAccountRequest {
-    /// Parses every field, or names all that are wrong.
+    /// Parses every field, or names every wrong field.
     pub(crate) fn into_command(self, actor: Actor, account_id: AccountId) -> Result<OpenAccount, Problem> {
         let mut errors = FieldErrors::default();
         let holder = errors.required("holder", self.holder.as_deref(), bank_value);
         let kind = errors.required("kind", self.kind.as_deref(), bank_value);
         let currency = errors.required("currency", self.currency.as_deref(), bank_value);
         let amount: Option<Amount> = errors.required("opening_balance", self.opening_balance.as_deref(), bank_value);
-        // How many decimals it may have is known only once the currency is.
+        // The number of decimals is known only when the currency is known.
         let opening_balance = amount.zip(currency).and_then(|(amount, currency)| {
             errors.note("opening_balance", amount.in_currency(currency).map_err(wrong_value))
         });

@@ -1,4 +1,4 @@
-//! `POST /admin/read-db/restore`: records a restore of the read database, and tells whoever does the work.
+//! `POST /admin/read-db/restore`: records a restore of the read database, and invokes the worker.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ pub struct RestoreReadDbFunction {
     timeout: Duration,
 }
 
-/// The body, which may be left out.
+/// The body. A request may have no body.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RestoreReadDbRequest {}
@@ -29,16 +29,16 @@ struct RestoreBody {
 }
 
 impl RestoreReadDbFunction {
-    /// Recorded here, and told to this.
+    /// The function that records restores in this register and invokes the worker by this trigger.
     pub fn new(restores: Arc<dyn RestoreRegister>, trigger: Arc<dyn RestoreTrigger>) -> Self {
-        // As a command's. What the trigger may take besides is less than what Lambda gives in all.
+        // The time limit is that of a command. The trigger's own time limit still fits into Lambda's.
         Self { restores, trigger, timeout: DispatchLimits::default().timeout }
     }
 
     async fn request(&self, id: RestoreId) -> Result<Requested, QueryError> {
         let requested = tokio::time::timeout(self.timeout, self.restores.request(id, RestoreKind::Rebuild, None)).await;
-        // Where it was recorded all the same, it is done all the same: whoever looks every few minutes finds it, and the same
-        // request again finds it, too.
+        // The restore may be recorded although the answer was lost. Then the schedule's next run finds it, and a repeated
+        // request finds it too.
         Ok(requested.map_err(|_elapsed| QueryError::DeadlineExceeded)??)
     }
 }
@@ -50,7 +50,7 @@ impl HttpFunction for RestoreReadDbFunction {
         request.query(&[])?;
         let RestoreReadDbRequest {} = request.json_if_any()?;
         let context = request.command_context(&caller, &())?;
-        // What is not there yet is at no version.
+        // A new restore has no version.
         if let Some(expected) = context.expected_version.filter(|expected| *expected != 0) {
             let detail = format!("A restore has no version, and so is not at {expected}.");
             return Err(
@@ -60,13 +60,13 @@ impl HttpFunction for RestoreReadDbFunction {
         let id = context.idempotency.map_or_else(RestoreId::generate, |sent| RestoreId::derived_from(&sent.key));
         match self.request(id).await.map_err(|error| query_problem(&error))? {
             Requested::Recorded => {
-                // Whoever looks for recorded restores every few minutes finds it all the same.
+                // The schedule's next run finds the recorded restore all the same.
                 if let Err(error) = self.trigger.trigger().await {
                     tracing::warn!(restore_id = %id, %error, causes = telemetry::causes(&error), "nobody was told");
                 }
                 Ok(accepted(id))
             }
-            // The first answer again, however the restore has gone on.
+            // A repeated request gets the first answer, at any state of the restore.
             Requested::Known(_) => {
                 let replayed = HeaderName::from_static("idempotency-replayed");
                 Ok(accepted(id).with_header(replayed, HeaderValue::from_static("true")))
@@ -91,7 +91,7 @@ mod tests {
 
     use super::*;
 
-    /// A database that gives no answer, or this one.
+    /// A register that gives no answer, or this answer.
     struct Restores(Option<fn() -> RestoreStoreError>);
 
     #[async_trait]

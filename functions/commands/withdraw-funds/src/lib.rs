@@ -1,6 +1,6 @@
-//! `POST /accounts/{id}/withdrawals`: the request becomes a [`WithdrawFunds`] command, and the command's outcome the answer.
+//! `POST /accounts/{id}/withdrawals`: turns the request into a [`WithdrawFunds`] command, and the command's outcome into the answer.
 
-mod withdraw_funds_handler; // load, decide, save
+mod withdraw_funds_handler; // loads, decides, saves
 mod withdraw_funds_request; // the body becomes the command
 
 use std::sync::Arc;
@@ -21,7 +21,7 @@ pub struct WithdrawFundsFunction {
 }
 
 impl WithdrawFundsFunction {
-    /// On this event store, telling this bus.
+    /// The function with this event store and this publisher.
     pub fn new(event_store_repository: Arc<dyn EventStoreRepository>, publisher: Arc<dyn EventPublisher>) -> Self {
         let event_sourcing_handler = EventSourcingHandler::new(event_store_repository, publisher);
         Self { dispatcher: CommandDispatcher::new(WithdrawFundsHandler::new(event_sourcing_handler)) }

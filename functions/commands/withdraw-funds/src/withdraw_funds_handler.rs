@@ -2,7 +2,7 @@ use account_commands::VisibleAccounts;
 use bank::{AccountAggregate, WithdrawFunds};
 use cqrs::{CommandEnvelope, CommandErrorOf, CommandHandler, CommandOutcome, EventSourcingHandler};
 
-/// Handles [`WithdrawFunds`]: load, decide, save.
+/// Handles [`WithdrawFunds`]: loads, decides, saves.
 pub struct WithdrawFundsHandler {
     visible_accounts: VisibleAccounts,
 }

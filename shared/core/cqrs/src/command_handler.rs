@@ -5,8 +5,8 @@ use aggregate_root::AggregateRoot;
 use crate::command::CommandErrorOf;
 use crate::{CommandEnvelope, CommandOutcome};
 
-/// Handles one kind of command: load, decide, save; once. What every command shares (tracing, a deadline,
-/// another try after a lost race) is the [`CommandDispatcher`](crate::CommandDispatcher)'s.
+/// Handles one kind of command: loads, decides and saves, once. The [`CommandDispatcher`](crate::CommandDispatcher) does the
+/// work that every command shares: the log, the time limit, and another try after a lost race.
 pub trait CommandHandler<C>: Send + Sync + 'static {
     /// The aggregate that the command is for.
     type Aggregate: AggregateRoot;
