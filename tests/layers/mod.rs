@@ -63,7 +63,7 @@ const GROUPS: &[Group] = &[
         name: "aws",
         knows: &["process", "operations"],
         tests_know: &[],
-        rule: "What talks to AWS knows the settings, and the port through which a restore is begun.",
+        rule: "A crate that talks to AWS knows the settings, and the port through which a restore is begun.",
     },
     Group {
         name: "adapters",
@@ -81,7 +81,7 @@ const GROUPS: &[Group] = &[
         name: "local",
         knows: &["process", "core", "edge", "aws", "adapters"],
         tests_know: &[],
-        rule: "What stands in for AWS on a person's machine knows no bank and no function. Everything of an application is handed in.",
+        rule: "The stand-ins for AWS on a person's machine know no bank and no function. Everything of an application is handed in.",
     },
     Group {
         name: "functions",
