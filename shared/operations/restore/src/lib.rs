@@ -24,6 +24,7 @@ mod restorer; // the lease, the run, the end
 mod rows_checksum; // the number of rows, and a sum over them that ignores their order
 mod shadow_store; // port: the shadow tables, the gate, the swap
 mod stream_restore; // one stream, in its place
+mod table_set; // the tables that queries read, the shadow tables, and the old tables
 
 pub use folded_page::FoldedRow;
 pub use prepare_projections::{PrepareError, prepare_projections};
@@ -41,3 +42,4 @@ pub use shadow_store::{
     ShadowStore, ShadowTables, Stage,
 };
 pub use stream_restore::{StreamRestore, StreamRestoreError};
+pub use table_set::{TableSet, tables_of};

@@ -6,7 +6,7 @@ use cqrs::StreamId;
 use projection::{AnyProjection, Cells, Table};
 use restore::{
     BehindStream, ClosedGate, RangeProgress, RestoreJob, RestoreKind, RestoreStoreError, RowsChecksum, ShadowChange,
-    ShadowTables,
+    ShadowTables, TableSet, tables_of,
 };
 use sqlx::mysql::MySqlRow;
 use sqlx::pool::PoolConnection;
@@ -14,7 +14,7 @@ use sqlx::{AssertSqlSafe, Connection as _, MySql, MySqlConnection, QueryBuilder,
 use uuid::Uuid;
 
 use super::restoring_connection::RestoringConnection;
-use super::tables::{self, TableSet, tables_of};
+use super::tables;
 use super::writes::insert_rows;
 use super::{corrupt, renew, shadow_sql, unavailable};
 use crate::MySqlReadDb;

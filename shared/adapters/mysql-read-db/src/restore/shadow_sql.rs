@@ -1,8 +1,8 @@
 //! The texts of the statements about a projection's shadow tables.
 
 use projection::{AnyProjection, Column, Table, VERSION};
+use restore::TableSet;
 
-use super::tables::TableSet;
 use crate::table_sql::{ASKED_STREAMS, columns_of, crc, quoted};
 
 fn shadow_of(table: &Table) -> String {

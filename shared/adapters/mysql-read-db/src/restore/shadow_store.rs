@@ -5,7 +5,7 @@ use cqrs::{CommitPlace, StreamId, StreamRange};
 use projection::AnyProjection;
 use restore::{
     ClosedGate, LockedStream, RangeProgress, RestoreJob, RestoreKind, RestoreStatus, RestoreStoreError, RowsChecksum,
-    ShadowStore, ShadowTables, Stage,
+    ShadowStore, ShadowTables, Stage, TableSet, tables_of,
 };
 use sqlx::mysql::MySqlRow;
 use sqlx::{AssertSqlSafe, Connection as _, MySqlConnection, Row as _};
@@ -15,7 +15,7 @@ use super::locked_stream::MySqlLockedStream;
 use super::register::record_from;
 use super::restoring_connection::RestoringConnection;
 use super::shadow::{MySqlGate, OpenShadow};
-use super::tables::{self, TableSet, tables_of};
+use super::tables;
 use super::{NOW_US, corrupt, renew, shadow_sql, unavailable};
 use crate::MySqlReadDb;
 use crate::try_error::server_error_number;

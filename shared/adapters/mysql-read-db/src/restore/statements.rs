@@ -1,6 +1,6 @@
 use projection::{AnyProjection, Cell, Cells, ReadDbError, Selection, Table};
+use restore::TableSet;
 
-use super::tables::TableSet;
 use super::writes::insert_of;
 use super::{shadow_sql, shadow_store};
 use crate::row_reading::{select_of, sums_sql};

@@ -1,36 +1,9 @@
-use projection::{AnyProjection, Table};
-use restore::{RestoreId, RestoreStoreError};
+use projection::Table;
+use restore::{RestoreId, RestoreStoreError, TableSet};
 use sqlx::{AssertSqlSafe, MySqlConnection};
 
 use super::unavailable;
 use crate::table_sql::quoted;
-
-/// The names of the tables of a projection.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum TableSet {
-    /// The tables that queries read.
-    Live,
-    /// The tables that a restore builds.
-    Shadow,
-    /// The tables that the last swap put aside.
-    Old,
-}
-
-impl TableSet {
-    /// The name of a table in this set.
-    pub(super) fn name_of(self, table: &Table) -> String {
-        match self {
-            Self::Live => table.name.to_owned(),
-            Self::Shadow => format!("{}_shadow", table.name),
-            Self::Old => format!("{}_old", table.name),
-        }
-    }
-}
-
-/// The tables of these projections.
-pub(super) fn tables_of(scope: &[&'static dyn AnyProjection]) -> Vec<&'static Table> {
-    scope.iter().flat_map(|projection| projection.tables()).collect()
-}
 
 /// The properties of a column that its rows must fit: its name, type, collation, whether it takes NULL, and the
 /// expression that generates it.

@@ -3,13 +3,13 @@ use cqrs::StreamId;
 use projection::{AnyProjection, Cells};
 use restore::{
     BehindStream, ClosedGate, RangeProgress, RestoreJob, RestoreKind, RestoreStoreError, RowsChecksum, ShadowChange,
-    ShadowTables,
+    ShadowTables, TableSet, tables_of,
 };
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row as _, Sqlite, SqliteConnection, Transaction};
 use uuid::Uuid;
 
-use super::tables::{self, TableSet, tables_of};
+use super::tables;
 use super::{corrupt, renew, shadow_sql, unavailable};
 use crate::SqliteReadDb;
 use crate::sqlite_cells::{STREAMS_PER_STATEMENT, insert_rows, read, read_behind};

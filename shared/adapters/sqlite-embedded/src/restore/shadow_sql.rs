@@ -2,9 +2,9 @@
 
 use cqrs::StreamId;
 use projection::{AnyProjection, Column, Table, VERSION};
+use restore::TableSet;
 use sqlx::{QueryBuilder, Sqlite};
 
-use super::tables::TableSet;
 use crate::sqlite_cells::{columns_of, has_a_place, push_streams, quoted};
 
 fn shadow_of(table: &Table) -> String {

@@ -6,7 +6,7 @@ use futures::TryStreamExt as _;
 use projection::AnyProjection;
 use restore::{
     ClosedGate, LockedStream, RangeProgress, RestoreJob, RestoreKind, RestoreStatus, RestoreStoreError, RowsChecksum,
-    ShadowStore, ShadowTables, Stage,
+    ShadowStore, ShadowTables, Stage, TableSet, tables_of,
 };
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row as _, Sqlite, Transaction};
@@ -14,7 +14,7 @@ use sqlx::{AssertSqlSafe, Row as _, Sqlite, Transaction};
 use super::locked_stream::SqliteLockedStream;
 use super::register::record_from;
 use super::shadow::{OpenShadow, SqliteGate};
-use super::tables::{self, TableSet, tables_of};
+use super::tables;
 use super::{bounds, corrupt, now_us, renew, shadow_sql, stream_from, unavailable};
 use crate::SqliteReadDb;
 use crate::sqlite_cells::read;

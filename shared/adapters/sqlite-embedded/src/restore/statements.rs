@@ -1,9 +1,9 @@
 use cqrs::StreamId;
 use projection::{AnyProjection, Cell, Cells, Selection};
+use restore::TableSet;
 use uuid::Uuid;
 
 use super::shadow_sql;
-use super::tables::TableSet;
 use crate::row_reading::{select_of, sums_sql};
 use crate::row_scan::{lines_sql, misplaced_sql, rows_sql, totals_sql};
 use crate::sqlite_cells::{insert_of, select_asked, select_row, upsert_of};

@@ -1,5 +1,5 @@
-use projection::{AnyProjection, Table};
-use restore::{RestoreId, RestoreStoreError};
+use projection::Table;
+use restore::{RestoreId, RestoreStoreError, TableSet};
 use sqlx::{AssertSqlSafe, SqliteConnection};
 
 use super::unavailable;
@@ -7,33 +7,6 @@ use crate::sqlite_cells::quoted;
 
 /// The text between an index's own name and the restore that made it. Index names are one space for the whole file.
 const RESTORE_MARK: &str = "_restore_";
-
-/// The names of the tables of a projection.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum TableSet {
-    /// The tables that queries read.
-    Live,
-    /// The tables that a restore builds.
-    Shadow,
-    /// The tables that the last swap put aside.
-    Old,
-}
-
-impl TableSet {
-    /// The name of a table in this set.
-    pub(super) fn name_of(self, table: &Table) -> String {
-        match self {
-            Self::Live => table.name.to_owned(),
-            Self::Shadow => format!("{}_shadow", table.name),
-            Self::Old => format!("{}_old", table.name),
-        }
-    }
-}
-
-/// The tables of these projections.
-pub(super) fn tables_of(scope: &[&'static dyn AnyProjection]) -> Vec<&'static Table> {
-    scope.iter().flat_map(|projection| projection.tables()).collect()
-}
 
 async fn run(connection: &mut SqliteConnection, statement: String) -> Result<(), RestoreStoreError> {
     // The texts come from this module, and from the statements that made the tables.
