@@ -86,7 +86,7 @@ impl Servers {
     /// # Errors
     /// See [`ServersError`].
     pub async fn open(settings: &ServersSettings) -> Result<Self, ServersError> {
-        let write_side = MongoAndKafka::open(&settings.event_store_url, &settings.kafka).await?;
+        let write_side = MongoAndKafka::open_for_many(&settings.event_store_url, &settings.kafka).await?;
         let keys = write_side::open_key_store(&settings.key_store.location).await?;
         let personal_data = write_side::open_personal_data(&settings.key_store).await?;
         let read_side = read_side::open_for_many(&settings.read_db_url, PROJECTIONS).await?;

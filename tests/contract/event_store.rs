@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use cqrs::{AppendError, Commit, CommitDraft, EventStoreRepository, RecordedEvent, StreamId, Timestamp};
+use cqrs::{AppendError, Commit, CommitDraft, EventStoreRepository, RecordedEvent, RunOutcome, StreamId, Timestamp};
 use futures::future::join_all;
 use serde_json::json;
 use uuid::Uuid;
@@ -41,6 +41,9 @@ macro_rules! event_store_suite {
             a_stream_that_nobody_wrote_to_has_no_commits
             writers_of_200_streams_at_once_lose_nothing
             two_processes_at_once_lose_nothing_and_see_each_others_commits
+            runs_of_many_streams_are_stored_together_and_in_order
+            of_runs_with_a_taken_version_and_a_taken_key_only_those_two_end_early
+            a_run_that_was_refused_at_its_first_commit_leaves_no_gap_behind
             a_store_that_is_there_answers_a_ping
         }
     };
@@ -403,6 +406,85 @@ pub async fn two_processes_at_once_lose_nothing_and_see_each_others_commits(unde
     let [one, other] = stores;
     let commit = appended(&*one, &StreamEnd::of_new_stream().draft(counted(1))).await;
     assert_eq!(last(&*other, commit.draft.stream_id).await, Some(commit));
+}
+
+pub async fn runs_of_many_streams_are_stored_together_and_in_order(under_test: &dyn EventStoreUnderTest) {
+    let store = under_test.open().await;
+    let runs: Vec<Vec<Commit>> = (1..=20).map(run_of).collect();
+    let outcomes = append_runs(&*store, &runs).await;
+    assert_eq!(outcomes.len(), runs.len());
+    for (run, outcome) in runs.iter().zip(outcomes) {
+        assert!(outcome.stopped_by.is_none(), "{outcome:?}");
+        assert_eq!(outcome.stored_commits, run.len());
+        assert_eq!(commits_from(&*store, run[0].draft.stream_id, 1, 100).await, *run);
+    }
+    assert!(append_runs(&*store, &[]).await.is_empty());
+}
+
+pub async fn of_runs_with_a_taken_version_and_a_taken_key_only_those_two_end_early(
+    under_test: &dyn EventStoreUnderTest,
+) {
+    let store = under_test.open().await;
+    let mut runs: Vec<Vec<Commit>> = (1..=9).map(|_| run_of(5)).collect();
+    // Another writer was first with the third commit of one run.
+    let taken = CommitDraft { caller: "another writer".to_owned(), ..runs[2][2].draft.clone() }.seal();
+    store.append(&runs[2][0]).await.expect("appends");
+    store.append(&runs[2][1]).await.expect("appends");
+    store.append(&taken).await.expect("appends");
+    runs[2].drain(..2);
+    // The fourth commit of another run has the key of its first commit.
+    let key = Some(idempotency("a key"));
+    let keyed = CommitDraft { idempotency: key, ..runs[6][0].draft.clone() }.seal();
+    runs[6] = vec![keyed.clone()];
+    let mut end = StreamEnd::after(&keyed);
+    runs[6].extend([end.push(1), end.push(1)]);
+    let repeated = CommitDraft { idempotency: key, ..end.draft(counted(1)) }.seal();
+    end = StreamEnd::after(&repeated);
+    runs[6].extend([repeated, end.push(1)]);
+
+    let outcomes = append_runs(&*store, &runs).await;
+    for (place, (run, outcome)) in runs.iter().zip(&outcomes).enumerate() {
+        let stream_id = run[0].draft.stream_id;
+        let stored = commits_from(&*store, stream_id, 1, 100).await;
+        match place {
+            2 => {
+                assert_eq!(outcome.stored_commits, 0);
+                let is_taken = matches!(outcome.stopped_by, Some(AppendError::VersionTaken { first_version: 3, .. }));
+                assert!(is_taken, "{outcome:?}");
+                assert_eq!(stored.last(), Some(&taken), "nothing follows the commit of the other writer");
+            }
+            6 => {
+                assert_eq!(outcome.stored_commits, 3);
+                let is_taken = matches!(outcome.stopped_by, Some(AppendError::IdempotencyKeyTaken { .. }));
+                assert!(is_taken, "{outcome:?}");
+                assert_eq!(stored, run[..3]);
+            }
+            _ => {
+                assert!(outcome.stopped_by.is_none(), "{outcome:?}");
+                assert_eq!((outcome.stored_commits, &stored), (5, run));
+            }
+        }
+    }
+}
+
+pub async fn a_run_that_was_refused_at_its_first_commit_leaves_no_gap_behind(under_test: &dyn EventStoreUnderTest) {
+    let store = under_test.open().await;
+    let run = run_of(3);
+    store.append(&run[0]).await.expect("appends");
+    let outcomes = append_runs(&*store, std::slice::from_ref(&run)).await;
+    assert!(matches!(outcomes[..], [RunOutcome { stored_commits: 0, stopped_by: Some(_) }]), "{outcomes:?}");
+    assert_eq!(commits_from(&*store, run[0].draft.stream_id, 1, 100).await, run[..1]);
+}
+
+/// The first commits of a new stream.
+fn run_of(commits: usize) -> Vec<Commit> {
+    let mut end = StreamEnd::of_new_stream();
+    (0..commits).map(|_| end.push(2)).collect()
+}
+
+async fn append_runs(store: &dyn EventStoreRepository, runs: &[Vec<Commit>]) -> Vec<RunOutcome> {
+    let runs: Vec<Vec<&Commit>> = runs.iter().map(|run| run.iter().collect()).collect();
+    store.append_runs(&runs).await
 }
 
 pub async fn a_store_that_is_there_answers_a_ping(under_test: &dyn EventStoreUnderTest) {

@@ -3,8 +3,8 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use cqrs::{
-    AppendError, Commit, CommitDraft, CommitScan, DeliveryMarks as _, EventStoreRepository, ReadError, RecordedState,
-    StreamId, StreamRange, Timestamp,
+    AppendError, Commit, CommitDraft, CommitPlace, CommitScan, DeliveryMarks as _, EventStoreRepository, ReadError,
+    RecordedState, StreamId, StreamRange, Timestamp,
 };
 use futures::TryStreamExt as _;
 use mongo_stores::{ConnectError, MongoEventStore, MongoKeyStore};
@@ -188,7 +188,7 @@ async fn a_commit_is_one_document_that_a_shell_can_show() {
     assert_eq!(find().await, expected);
     assert_eq!(store.last_commit(commit.draft.stream_id).await.expect("reads"), Some(commit.clone()));
 
-    store.mark_delivered(commit.draft.stream_id, 2).await.expect("marks");
+    store.mark_delivered(&[CommitPlace { stream_id: commit.draft.stream_id, first_version: 2 }]).await.expect("marks");
     expected.remove("undelivered");
     assert_eq!(find().await, expected);
     assert_eq!(store.last_commit(commit.draft.stream_id).await.expect("reads"), Some(commit));
@@ -407,15 +407,18 @@ async fn undelivered_commits_come_oldest_first_and_each_stream_in_its_order() {
     for _ in 0..2 {
         // A second marking has no further effect.
         for commit in [&commits[1], &commits[4]] {
-            store.mark_delivered(commit.draft.stream_id, commit.draft.first_version).await.expect("marks");
+            store.mark_delivered(&[commit.place()]).await.expect("marks");
         }
         // The removal of a mark does not wait for the majority, so the mark may be seen for a moment longer.
         let are_unmarked = async || (undelivered(100, 10).await == left).then_some(());
         eventually("the marks are gone", are_unmarked).await;
     }
     // A version that starts no commit marks nothing.
-    store.mark_delivered(ends[0].stream_id, 2).await.expect("is no error");
-    store.mark_delivered(StreamId(Uuid::now_v7()), 1).await.expect("is no error");
+    store.mark_delivered(&[CommitPlace { stream_id: ends[0].stream_id, first_version: 2 }]).await.expect("is no error");
+    store
+        .mark_delivered(&[CommitPlace { stream_id: StreamId(Uuid::now_v7()), first_version: 1 }])
+        .await
+        .expect("is no error");
     assert_eq!(undelivered(100, 10).await, left);
 }
 

@@ -2,8 +2,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use api_description::ApiDescriptionFunction;
+use bank::AccountAggregate;
 use bank_read_model::PROJECTIONS;
 use close_account::CloseAccountFunction;
+use cqrs::EventSourcingHandler;
 use deposit_funds::DepositFundsFunction;
 use erase_holder::EraseHolderFunction;
 use get_account::GetAccountFunction;
@@ -36,8 +38,10 @@ pub(crate) fn functions(stack: &Stack, restore_trigger: Arc<dyn RestoreTrigger>)
         restore_store,
         ..
     } = stack;
-    let open_account =
-        OpenAccountFunction::new(event_store_repository.clone(), publisher.clone(), personal_data.clone());
+    // One handler for all commands on accounts, so that they share the lanes.
+    let accounts: EventSourcingHandler<AccountAggregate> =
+        EventSourcingHandler::new(event_store_repository.clone(), publisher.clone());
+    let open_account = OpenAccountFunction::new(accounts.clone(), personal_data.clone());
     let checks: Vec<Arc<dyn DependencyCheck>> = vec![
         Arc::new(EventStoreCheck { event_store_repository: event_store_repository.clone() }),
         Arc::new(KeyStoreCheck { keys: keys.clone() }),
@@ -46,13 +50,10 @@ pub(crate) fn functions(stack: &Stack, restore_trigger: Arc<dyn RestoreTrigger>)
     ];
     let functions = [
         ("open-account", Arc::new(open_account) as Function),
-        ("deposit-funds", Arc::new(DepositFundsFunction::new(event_store_repository.clone(), publisher.clone()))),
-        ("withdraw-funds", Arc::new(WithdrawFundsFunction::new(event_store_repository.clone(), publisher.clone()))),
-        ("close-account", Arc::new(CloseAccountFunction::new(event_store_repository.clone(), publisher.clone()))),
-        (
-            "erase-holder",
-            Arc::new(EraseHolderFunction::new(event_store_repository.clone(), publisher.clone(), keys.clone())),
-        ),
+        ("deposit-funds", Arc::new(DepositFundsFunction::new(accounts.clone()))),
+        ("withdraw-funds", Arc::new(WithdrawFundsFunction::new(accounts.clone()))),
+        ("close-account", Arc::new(CloseAccountFunction::new(accounts.clone()))),
+        ("erase-holder", Arc::new(EraseHolderFunction::new(accounts, keys.clone()))),
         ("get-account", Arc::new(GetAccountFunction::new(account_repository.clone()))),
         ("list-accounts", Arc::new(ListAccountsFunction::new(account_repository.clone()))),
         ("list-transactions", Arc::new(ListTransactionsFunction::new(account_repository.clone()))),

@@ -3,12 +3,10 @@
 mod close_account_handler; // loads, decides, saves
 mod close_account_request; // parses the body
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use bank::{AccountAggregate, CloseAccount};
 use bank_http_api::{account_command_answer, account_command_problem, account_id, actor, scopes};
-use cqrs::{CommandDispatcher, CommandEnvelope, EventPublisher, EventSourcingHandler, EventStoreRepository};
+use cqrs::{CommandDispatcher, CommandEnvelope, EventSourcingHandler};
 use http::StatusCode;
 use http_api::{Answer, ApiRequest, HttpFunction, Problem};
 
@@ -21,9 +19,9 @@ pub struct CloseAccountFunction {
 }
 
 impl CloseAccountFunction {
-    /// The function with this event store and this publisher.
-    pub fn new(event_store_repository: Arc<dyn EventStoreRepository>, publisher: Arc<dyn EventPublisher>) -> Self {
-        let event_sourcing_handler = EventSourcingHandler::new(event_store_repository, publisher);
+    /// The function that works through this event sourcing handler.
+    #[must_use]
+    pub fn new(event_sourcing_handler: EventSourcingHandler<AccountAggregate>) -> Self {
         Self { dispatcher: CommandDispatcher::new(CloseAccountHandler::new(event_sourcing_handler)) }
     }
 }

@@ -1,6 +1,7 @@
 //! `POST /accounts/{id}/close`: API Gateway -> **this function** -> the event store, and from there to `account-projector`.
 
 use close_account::CloseAccountFunction;
+use cqrs::EventSourcingHandler;
 use lambda_http::Error;
 
 #[tokio::main(flavor = "current_thread")]
@@ -8,6 +9,6 @@ async fn main() -> Result<(), Error> {
     telemetry::init();
     let settings = secrets::settings().await?;
     let write_side = write_side::open(&settings.event_store_url()?, settings.kafka_if_set()?.as_ref()).await?;
-    let function = CloseAccountFunction::new(write_side.event_store_repository, write_side.publisher);
-    http_api::run(function).await
+    let event_sourcing_handler = EventSourcingHandler::new(write_side.event_store_repository, write_side.publisher);
+    http_api::run(CloseAccountFunction::new(event_sourcing_handler)).await
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bank::{AccountAggregate, EraseHolder};
 use bank_http_api::{account_command_answer, account_command_problem, account_id};
-use cqrs::{CommandDispatcher, CommandEnvelope, EventPublisher, EventSourcingHandler, EventStoreRepository};
+use cqrs::{CommandDispatcher, CommandEnvelope, EventSourcingHandler};
 use http::StatusCode;
 use http_api::{Answer, ApiRequest, HttpFunction, Problem, Scope};
 use personal_data::KeyStore;
@@ -22,13 +22,8 @@ pub struct EraseHolderFunction {
 }
 
 impl EraseHolderFunction {
-    /// The function with this event store, this publisher, and the store whose keys it destroys.
-    pub fn new(
-        event_store_repository: Arc<dyn EventStoreRepository>,
-        publisher: Arc<dyn EventPublisher>,
-        keys: Arc<dyn KeyStore>,
-    ) -> Self {
-        let event_sourcing_handler = EventSourcingHandler::new(event_store_repository, publisher);
+    /// The function that works through this event sourcing handler and destroys these keys.
+    pub fn new(event_sourcing_handler: EventSourcingHandler<AccountAggregate>, keys: Arc<dyn KeyStore>) -> Self {
         Self { dispatcher: CommandDispatcher::new(EraseHolderHandler::new(event_sourcing_handler, keys)) }
     }
 }

@@ -9,10 +9,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bank::{AccountAggregate, AccountId, OpenAccount};
 use bank_http_api::{account_command_answer, account_command_problem, actor, scopes};
-use cqrs::{
-    CommandDispatcher, CommandEnvelope, Digest, EventPublisher, EventSourcingHandler, EventStoreRepository,
-    PersonalData,
-};
+use cqrs::{CommandDispatcher, CommandEnvelope, Digest, EventSourcingHandler, PersonalData};
 use http::{HeaderValue, StatusCode, header};
 use http_api::{Answer, ApiRequest, Caller, HttpFunction, Problem};
 
@@ -25,14 +22,12 @@ pub struct OpenAccountFunction {
 }
 
 impl OpenAccountFunction {
-    /// The function with this event store, this publisher, and the keys that seal the holder's name.
+    /// The function that works through this event sourcing handler, with the keys that seal the holder's name.
     pub fn new(
-        event_store_repository: Arc<dyn EventStoreRepository>,
-        publisher: Arc<dyn EventPublisher>,
+        event_sourcing_handler: EventSourcingHandler<AccountAggregate>,
         personal_data: Arc<dyn PersonalData>,
     ) -> Self {
-        let event_sourcing_handler =
-            EventSourcingHandler::new(event_store_repository, publisher).with_personal_data(personal_data);
+        let event_sourcing_handler = event_sourcing_handler.with_personal_data(personal_data);
         Self { dispatcher: CommandDispatcher::new(OpenAccountHandler::new(event_sourcing_handler)) }
     }
 }

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use cqrs::{Commit, DeliveryMarks, OpeningPublisher, ReadError, StreamId, Timestamp};
+use cqrs::{Commit, CommitPlace, DeliveryMarks, OpeningPublisher, ReadError, StreamId, Timestamp};
 use futures::StreamExt as _;
 use serde::Serialize;
 use tokio::time::Instant;
@@ -181,7 +181,7 @@ impl EventRelay {
                 break;
             }
             report.published.push(first_version);
-            if let Err(error) = self.marks.mark_delivered(stream_id, first_version).await {
+            if let Err(error) = self.marks.mark_delivered(&[CommitPlace { stream_id, first_version }]).await {
                 tracing::warn!(%stream_id, first_version, error = %error.source, "published, but still marked");
                 report.still_marked.push(first_version);
             }

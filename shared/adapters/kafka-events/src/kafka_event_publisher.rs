@@ -4,7 +4,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use async_trait::async_trait;
 use cloud_events::{KafkaRecord, to_record};
-use cqrs::{EventPublisher, OpenedCommit, PublishError};
+use cqrs::{EventPublisher, OpenedCommit, PublishError, StreamId};
+use futures::future::join_all;
 use rskafka::chrono::{DateTime, Utc};
 use rskafka::client::error::{Error as KafkaError, ProtocolError};
 use rskafka::record::Record;
@@ -210,6 +211,25 @@ impl KafkaEventPublisher {
 impl EventPublisher for KafkaEventPublisher {
     async fn publish(&self, commit: &OpenedCommit) -> Result<(), PublishError> {
         self.acknowledged(commit).await.map_err(|error| PublishError { source: error.into() })
+    }
+
+    /// The streams are published at once, and the commits of one stream one after the other. So a stream's records arrive in
+    /// order.
+    async fn publish_all(&self, commits: &[Arc<OpenedCommit>]) -> Vec<Result<(), PublishError>> {
+        let mut places_of_streams: BTreeMap<StreamId, Vec<usize>> = BTreeMap::new();
+        for (place, commit) in commits.iter().enumerate() {
+            places_of_streams.entry(commit.commit().draft.stream_id).or_default().push(place);
+        }
+        let streams = places_of_streams.into_values().map(|places| async move {
+            let mut answers = Vec::with_capacity(places.len());
+            for place in places {
+                answers.push((place, self.publish(&commits[place]).await));
+            }
+            answers
+        });
+        let mut answers: Vec<_> = join_all(streams).await.into_iter().flatten().collect();
+        answers.sort_unstable_by_key(|(place, _)| *place);
+        answers.into_iter().map(|(_, answer)| answer).collect()
     }
 }
 

@@ -7,11 +7,13 @@ use mongodb::{Client, Collection, Database};
 
 /// This program's name in the server's log and in its list of connections.
 const APP_NAME: &str = "passbook";
-/// The largest number of connections of one client. A function's instance has one command at a time, and beside it at
-/// most one mark to clear. So most of these connections are never opened. The sum over hundreds of instances counts,
-/// because all of them wait at the same server. A program that serves many requests at once sets `maxPoolSize` in the
-/// URL.
-const MAX_POOL_SIZE: u32 = 4;
+/// The largest number of connections of one client in a function. A function's instance has one command at a time, and
+/// beside it at most one write that takes marks away. So most of these connections are never opened. The sum over hundreds
+/// of instances counts, because all of them wait at the same server.
+const MAX_CONNECTIONS_OF_FUNCTION: u32 = 4;
+/// The largest number of connections of one client in a program that serves many requests at once. Commits share writes, so
+/// these connections are mostly for loads.
+const MAX_CONNECTIONS_OF_SERVER: u32 = 32;
 /// The smallest number of connections. A frozen instance cannot keep connections open. An instance that wakes opens the
 /// connections it needs.
 const MIN_POOL_SIZE: u32 = 0;
@@ -25,6 +27,16 @@ const SERVER_SELECTION_TIMEOUT: Duration = Duration::from_secs(3);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// The time that the server may wait for the majority's disks before it reports that the result is unknown.
 const WRITE_CONCERN_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// The number of requests that a process serves at the same time. It says how many connections a client may open, unless the
+/// URL says so itself (`maxPoolSize`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RequestsAtOnce {
+    /// A function: one request at a time.
+    One,
+    /// A program such as `passbook serve`.
+    Many,
+}
 
 /// The reason why there is no client for a URL.
 #[derive(Debug, thiserror::Error)]
@@ -59,7 +71,11 @@ pub enum ConnectError {
 ///
 /// # Errors
 /// See [`ConnectError`].
-pub async fn connect(url: &str, variable: &'static str) -> Result<Database, ConnectError> {
+pub async fn connect(
+    url: &str,
+    variable: &'static str,
+    requests_at_once: RequestsAtOnce,
+) -> Result<Database, ConnectError> {
     if url.starts_with("mongodb+srv://") {
         return Err(ConnectError::HostsNotNamed { variable });
     }
@@ -67,7 +83,10 @@ pub async fn connect(url: &str, variable: &'static str) -> Result<Database, Conn
     let mut options = ClientOptions::parse(url).await.map_err(url_error)?;
     let database_name = options.default_database.clone().ok_or(ConnectError::NoDatabase { variable })?;
     options.app_name.get_or_insert_with(|| APP_NAME.to_owned());
-    options.max_pool_size.get_or_insert(MAX_POOL_SIZE);
+    options.max_pool_size.get_or_insert(match requests_at_once {
+        RequestsAtOnce::One => MAX_CONNECTIONS_OF_FUNCTION,
+        RequestsAtOnce::Many => MAX_CONNECTIONS_OF_SERVER,
+    });
     options.min_pool_size.get_or_insert(MIN_POOL_SIZE);
     options.max_idle_time.get_or_insert(MAX_IDLE_TIME);
     options.server_selection_timeout.get_or_insert(SERVER_SELECTION_TIMEOUT);
@@ -97,7 +116,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_url_that_does_not_name_its_hosts_is_refused_without_its_password() {
-        let refused = connect("mongodb+srv://app:s3cret@cluster.example/passbook", "EVENT_STORE_URL").await;
+        let url = "mongodb+srv://app:s3cret@cluster.example/passbook";
+        let refused = connect(url, "EVENT_STORE_URL", RequestsAtOnce::One).await;
         let error = refused.expect_err("nothing is looked up");
         assert!(matches!(error, ConnectError::HostsNotNamed { variable: "EVENT_STORE_URL" }), "{error:?}");
         assert!(!format!("{error} {error:?}").contains("s3cret"), "{error:?}");

@@ -8,7 +8,7 @@ mod key_store; // one document per key
 mod prepare; // a collection and its validator, made or brought up to date
 
 pub use bounded::OperationError;
-pub use connection::ConnectError;
+pub use connection::{ConnectError, RequestsAtOnce};
 pub use event_store::MongoEventStore;
 pub use key_store::MongoKeyStore;
 pub use prepare::PrepareError;

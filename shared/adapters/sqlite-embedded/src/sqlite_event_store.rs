@@ -1,11 +1,13 @@
 use std::path::Path;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use cqrs::{
-    AppendError, Commit, CommitDraft, Digest, EventStoreRepository, Idempotency, ReadError, StreamId, Timestamp,
+    AppendError, Commit, CommitDraft, Digest, EventStoreRepository, Idempotency, ReadError, RunOutcome, StreamId,
+    Timestamp,
 };
 use sqlx::Row as _;
-use sqlx::sqlite::{SqliteRow, SqliteSynchronous};
+use sqlx::sqlite::{SqliteExecutor, SqliteRow, SqliteSynchronous};
 use uuid::Uuid;
 
 use crate::OpenError;
@@ -42,6 +44,27 @@ impl SqliteEventStore {
         self.database.close().await;
     }
 
+    async fn append_in_one_transaction(&self, runs: &[Vec<&Commit>]) -> Result<Vec<RunOutcome>, sqlx::Error> {
+        let mut transaction = self.database.writer.begin_with("BEGIN IMMEDIATE").await?;
+        let mut outcomes = Vec::with_capacity(runs.len());
+        for run in runs {
+            let mut outcome = RunOutcome { stored_commits: 0, stopped_by: None };
+            for commit in run {
+                match insert(&mut *transaction, commit).await {
+                    Ok(()) => outcome.stored_commits += 1,
+                    // A refused insert has no effect. The transaction goes on with the other runs.
+                    Err(error) => {
+                        outcome.stopped_by = Some(error);
+                        break;
+                    }
+                }
+            }
+            outcomes.push(outcome);
+        }
+        transaction.commit().await?;
+        Ok(outcomes)
+    }
+
     /// Up to `limit` commits after this position of the log, in the log's order.
     pub(crate) async fn log_after(&self, position: i64, limit: u32) -> Result<Vec<LoggedCommit>, ReadError> {
         let rows = sqlx::query("SELECT * FROM commits WHERE position > ? ORDER BY position LIMIT ?")
@@ -70,43 +93,28 @@ impl SqliteEventStore {
 #[async_trait]
 impl EventStoreRepository for SqliteEventStore {
     async fn append(&self, commit: &Commit) -> Result<(), AppendError> {
-        let draft = &commit.draft;
-        let first_version = version_to_column(draft.first_version);
-        let json = |value: serde_json::Result<String>| value.expect("a commit is plain JSON");
         // One statement is one transaction, and so one write to the disk.
-        let inserted = sqlx::query(
-            "INSERT INTO commits (stream_id, aggregate_type, first_version, last_version, occurred_at_us, caller, \
-             correlation_id, causation_id, idempotency_key, request_fingerprint, events, state, previous_hash, hash) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        )
-        .bind(draft.stream_id.to_string())
-        .bind(&draft.aggregate_type)
-        .bind(first_version)
-        .bind(version_to_column(commit.last_version()))
-        .bind(draft.occurred_at.unix_micros())
-        .bind(&draft.caller)
-        .bind(&draft.correlation_id)
-        .bind(&draft.causation_id)
-        .bind(draft.idempotency.map(|idempotency| idempotency.key.to_string()))
-        .bind(draft.idempotency.map(|idempotency| idempotency.request_fingerprint.to_string()))
-        .bind(json(serde_json::to_string(&draft.events)))
-        .bind(json(serde_json::to_string(&draft.state)))
-        .bind(draft.previous_hash.map(|hash| hash.to_string()))
-        .bind(commit.hash.to_string())
-        .execute(&self.database.writer)
-        .await;
-        match inserted {
-            Ok(_) => Ok(()),
-            Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
-                let stream_id = draft.stream_id;
-                // SQLite names the columns of the index that refused the insert.
-                if error.message().contains("idempotency_key") {
-                    Err(AppendError::IdempotencyKeyTaken { stream_id })
-                } else {
-                    Err(AppendError::VersionTaken { stream_id, first_version: draft.first_version })
-                }
+        insert(&self.database.writer, commit).await
+    }
+
+    /// One transaction, and so one write to the disk, takes all commits of all runs.
+    async fn append_runs(&self, runs: &[Vec<&Commit>]) -> Vec<RunOutcome> {
+        if let [run] = runs
+            && let [commit] = run[..]
+        {
+            let stopped_by = self.append(commit).await.err();
+            return vec![RunOutcome { stored_commits: usize::from(stopped_by.is_none()), stopped_by }];
+        }
+        match self.append_in_one_transaction(runs).await {
+            Ok(outcomes) => outcomes,
+            Err(error) => {
+                let error = Arc::new(error);
+                let unknown = |_| RunOutcome {
+                    stored_commits: 0,
+                    stopped_by: Some(AppendError::Unavailable { source: error.clone().into() }),
+                };
+                runs.iter().map(unknown).collect()
             }
-            Err(error) => Err(AppendError::Unavailable { source: error.into() }),
         }
     }
 
@@ -152,6 +160,45 @@ impl EventStoreRepository for SqliteEventStore {
             .await
             .map(|_| ())
             .map_err(read_error)
+    }
+}
+
+async fn insert(database: impl SqliteExecutor<'_>, commit: &Commit) -> Result<(), AppendError> {
+    let draft = &commit.draft;
+    let json = |value: serde_json::Result<String>| value.expect("a commit is plain JSON");
+    let inserted = sqlx::query(
+        "INSERT INTO commits (stream_id, aggregate_type, first_version, last_version, occurred_at_us, caller, \
+         correlation_id, causation_id, idempotency_key, request_fingerprint, events, state, previous_hash, hash) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(draft.stream_id.to_string())
+    .bind(&draft.aggregate_type)
+    .bind(version_to_column(draft.first_version))
+    .bind(version_to_column(commit.last_version()))
+    .bind(draft.occurred_at.unix_micros())
+    .bind(&draft.caller)
+    .bind(&draft.correlation_id)
+    .bind(&draft.causation_id)
+    .bind(draft.idempotency.map(|idempotency| idempotency.key.to_string()))
+    .bind(draft.idempotency.map(|idempotency| idempotency.request_fingerprint.to_string()))
+    .bind(json(serde_json::to_string(&draft.events)))
+    .bind(json(serde_json::to_string(&draft.state)))
+    .bind(draft.previous_hash.map(|hash| hash.to_string()))
+    .bind(commit.hash.to_string())
+    .execute(database)
+    .await;
+    match inserted {
+        Ok(_) => Ok(()),
+        Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
+            let stream_id = draft.stream_id;
+            // SQLite names the columns of the index that refused the insert.
+            if error.message().contains("idempotency_key") {
+                Err(AppendError::IdempotencyKeyTaken { stream_id })
+            } else {
+                Err(AppendError::VersionTaken { stream_id, first_version: draft.first_version })
+            }
+        }
+        Err(error) => Err(AppendError::Unavailable { source: error.into() }),
     }
 }
 

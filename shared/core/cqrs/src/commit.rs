@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::{Digest, Idempotency, SealedPersonalData, Timestamp};
+use crate::{CommitPlace, Digest, Idempotency, SealedPersonalData, Timestamp};
 
 /// The name of a stream: the id of the aggregate whose events it holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -121,6 +121,12 @@ impl CommitDraft {
 }
 
 impl Commit {
+    /// The commit's place in the event store.
+    #[must_use]
+    pub const fn place(&self) -> CommitPlace {
+        CommitPlace { stream_id: self.draft.stream_id, first_version: self.draft.first_version }
+    }
+
     /// The stream's version after this commit.
     #[must_use]
     pub fn last_version(&self) -> u64 {

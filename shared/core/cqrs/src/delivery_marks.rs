@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 
-use crate::{Commit, ReadError, StreamId, Timestamp};
+use crate::{Commit, CommitPlace, ReadError, Timestamp};
 
 /// Commits that the bus may not have.
 #[derive(Debug, Default)]
@@ -12,9 +12,9 @@ pub struct Undelivered {
     pub unreadable: Vec<ReadError>,
 }
 
-/// The reason why a commit's mark was not taken away. Handling: log it; the commit is delivered once more.
+/// The reason why marks were not taken away. Handling: log it; the commits are delivered once more.
 #[derive(Debug, thiserror::Error)]
-#[error("the commit is still marked as undelivered")]
+#[error("the commits are still marked as undelivered")]
 pub struct MarkError {
     /// The driver's error.
     #[source]
@@ -33,7 +33,7 @@ pub trait DeliveryMarks: Send + Sync {
     /// A commit may be left out because of the limit or its age. Then all later commits of its stream are left out too.
     async fn undelivered(&self, older_than: Timestamp, limit: u32) -> Result<Undelivered, ReadError>;
 
-    /// Takes the commit's mark away, because the bus has the commit. A commit that has no mark or does not exist is
-    /// left as it is. A mark that comes back, or is still seen for a moment, costs one more delivery.
-    async fn mark_delivered(&self, stream_id: StreamId, first_version: u64) -> Result<(), MarkError>;
+    /// Takes the marks of these commits away, because the bus has the commits. A commit that has no mark or does not exist
+    /// is left as it is. A mark that comes back, or is still seen for a moment, costs one more delivery.
+    async fn mark_delivered(&self, places: &[CommitPlace]) -> Result<(), MarkError>;
 }

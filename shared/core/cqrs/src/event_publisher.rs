@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
 use crate::OpenedCommit;
@@ -20,4 +22,14 @@ pub struct PublishError {
 pub trait EventPublisher: Send + Sync {
     /// Hands the commit's events to the bus.
     async fn publish(&self, commit: &OpenedCommit) -> Result<(), PublishError>;
+
+    /// Hands the events of several commits to the bus, each stream's commits in the order given. Each commit has an answer
+    /// of its own.
+    async fn publish_all(&self, commits: &[Arc<OpenedCommit>]) -> Vec<Result<(), PublishError>> {
+        let mut answers = Vec::with_capacity(commits.len());
+        for commit in commits {
+            answers.push(self.publish(commit).await);
+        }
+        answers
+    }
 }

@@ -3,18 +3,23 @@ use std::sync::Arc;
 use aggregate_root::AggregateRoot;
 
 use crate::command::CommandErrorOf;
-use crate::event_store::SaveError;
+use crate::commit_queue::{CommitQueue, QueueError};
+use crate::lanes::{Lane, Lanes, Newest};
 use crate::{
     AfterCommit, AppendError, CommandContext, CommandError, CommandOutcome, EventPublisher, EventStore,
-    EventStoreRepository, LoadError, OpenedCommit, PersonalData, ReadError, Refusal, StreamId,
+    EventStoreRepository, LoadError, PersonalData, ReadError, Refusal, StreamId,
 };
 
-/// Loads aggregates from their events, saves what was decided on them, and tells the bus; keeps the promise
-/// of the idempotency key. Command handlers know the event store by this alone.
+/// Loads aggregates from their events, saves the events that were decided on them, and tells the bus. It keeps the
+/// promise of the idempotency key. Command handlers know the event store by this alone.
+///
+/// All commands on one kind of aggregate in a process share one handler: clones of it share the lanes and the queue. See
+/// `docs/decisions/0026-lanes-and-groups.md`.
 #[derive(Clone)]
 pub struct EventSourcingHandler<A> {
     event_store: EventStore<A>,
-    publisher: Arc<dyn EventPublisher>,
+    lanes: Arc<Lanes<A>>,
+    commit_queue: CommitQueue,
 }
 
 /// An aggregate as a command method finds it.
@@ -32,6 +37,11 @@ impl<'a, A> Loaded<'a, A> {
         Self { aggregate: &commit.aggregate, version: commit.version }
     }
 
+    /// As a commit left it, or the default aggregate where the stream does not exist yet.
+    fn after_if_any(commit: Option<&'a AfterCommit<A>>, nothing_yet: &'a A) -> Self {
+        commit.map_or(Self { aggregate: nothing_yet, version: 0 }, Self::after)
+    }
+
     /// Refuses unless the stream is at the version that the client decided on, if it named one.
     ///
     /// # Errors
@@ -47,12 +57,16 @@ impl<'a, A> Loaded<'a, A> {
 }
 
 impl<A: AggregateRoot> EventSourcingHandler<A> {
-    /// On this database, telling this bus.
+    /// A handler on this database, which tells this bus.
     pub fn new(event_store_repository: Arc<dyn EventStoreRepository>, publisher: Arc<dyn EventPublisher>) -> Self {
-        Self { event_store: EventStore::new(event_store_repository), publisher }
+        Self {
+            event_store: EventStore::new(event_store_repository.clone()),
+            lanes: Arc::new(Lanes::new()),
+            commit_queue: CommitQueue::new(event_store_repository, publisher),
+        }
     }
 
-    /// With what seals the personal data of the events: for commands that raise such.
+    /// The same handler, which now seals the personal data of appended events.
     #[must_use]
     pub fn with_personal_data(self, personal_data: Arc<dyn PersonalData>) -> Self {
         Self { event_store: self.event_store.with_personal_data(personal_data), ..self }
@@ -69,22 +83,75 @@ impl<A: AggregateRoot> EventSourcingHandler<A> {
         read: impl FnOnce(&Loaded<'_, A>) -> T + Send,
     ) -> Result<T, CommandErrorOf<A>> {
         let newest = self.event_store.newest(stream_id).await?;
-        let nothing_yet = A::default();
-        Ok(read(&newest.as_ref().map_or(Loaded { aggregate: &nothing_yet, version: 0 }, Loaded::after)))
+        Ok(read(&Loaded::after_if_any(newest.as_ref(), &A::default())))
     }
 
     /// Load, decide, save: for a command on an aggregate that may exist.
     ///
+    /// The command waits in the stream's lane and is decided on the newest state that this process knows. That state may
+    /// be outdated, or not durable yet. A commit that follows from it shows that at once, because the event store does not
+    /// take it. A refusal would not show it. So only a state that was read from the event store refuses a command, and the
+    /// command does not wait in the lane for it. Otherwise a stranger's command would learn by its waiting time that an
+    /// account is in use.
+    ///
     /// # Errors
-    /// See [`CommandError`]; `Conflict` after a lost race.
+    /// See [`CommandError`]; `Conflict` after a race that was lost against another process.
     pub async fn execute(
         &self,
         stream_id: StreamId,
         context: &CommandContext,
-        decide: impl Fn(&Loaded<'_, A>) -> Result<Vec<A::Event>, Refusal<A::Error>> + Send,
+        decide: impl Fn(&Loaded<'_, A>) -> Result<Vec<A::Event>, Refusal<A::Error>> + Send + Sync,
     ) -> Result<CommandOutcome<A>, CommandErrorOf<A>> {
-        let before = self.event_store.newest(stream_id).await?;
-        self.decide_and_save(stream_id, before, context, &decide).await
+        loop {
+            let lane = self.lanes.of(stream_id);
+            let mut must_load = false;
+            if lane.newest().is_some_and(|newest| leads_to_no_commit(&decide(&Loaded::after(&newest.after)))) {
+                let stored = self.event_store.newest(stream_id).await?;
+                let decision = decide(&Loaded::after_if_any(stored.as_ref(), &A::default()));
+                if leads_to_no_commit(&decision) {
+                    return self.answer_without_commit(stream_id, stored, decision, context).await;
+                }
+                // The remembered state is outdated, or has commits that are not durable yet.
+                must_load = true;
+            }
+            let turn = lane.turn().await;
+            let mut is_stored = false;
+            let before = match lane.newest() {
+                Some(newest) if !must_load => Some(newest),
+                newest => {
+                    if let Some(newest) = newest {
+                        newest.chain.all_settled().await;
+                    }
+                    is_stored = true;
+                    self.event_store.newest(stream_id).await?.map(Newest::stored)
+                }
+            };
+            let decision = decide(&Loaded::after_if_any(before.as_ref().map(|newest| &*newest.after), &A::default()));
+            match decision {
+                Ok(events) if !events.is_empty() => {
+                    let saving = self.save(stream_id, &lane, before, &events, context).await;
+                    drop(turn);
+                    let failure = match saving?.await {
+                        Ok(outcome) => return Ok(outcome),
+                        // Another command's commit failed. This command was not tried, so it takes its place again.
+                        Err(QueueError::ChainBroken) => continue,
+                        Err(QueueError::Append(error)) => error,
+                    };
+                    return self.answer_after_failure(stream_id, failure, context).await;
+                }
+                decision if is_stored => {
+                    match &before {
+                        Some(newest) => lane.remember(newest.clone()),
+                        None => self.lanes.forget(stream_id),
+                    }
+                    drop(turn);
+                    let stored = before.map(|newest| (*newest.after).clone());
+                    return self.answer_without_commit(stream_id, stored, decision, context).await;
+                }
+                // The state changed since the look before the turn.
+                _ => {}
+            }
+        }
     }
 
     /// Decide, save: for a command that creates a stream whose id was made for it. There is nothing to load. Should the
@@ -97,66 +164,85 @@ impl<A: AggregateRoot> EventSourcingHandler<A> {
         &self,
         stream_id: StreamId,
         context: &CommandContext,
-        decide: impl Fn(&Loaded<'_, A>) -> Result<Vec<A::Event>, Refusal<A::Error>> + Send,
+        decide: impl Fn(&Loaded<'_, A>) -> Result<Vec<A::Event>, Refusal<A::Error>> + Send + Sync,
     ) -> Result<CommandOutcome<A>, CommandErrorOf<A>> {
-        match self.decide_and_save(stream_id, None, context, &decide).await {
+        let events = match decide(&Loaded::after_if_any(None, &A::default())) {
+            Ok(events) if !events.is_empty() => events,
+            decision => return self.answer_without_commit(stream_id, None, decision, context).await,
+        };
+        let lane = self.lanes.of(stream_id);
+        let result = match self.save(stream_id, &lane, None, &events, context).await {
+            Ok(saving) => match saving.await {
+                Ok(outcome) => Ok(outcome),
+                Err(QueueError::ChainBroken) => Err(CommandError::Conflict),
+                Err(QueueError::Append(failure)) => self.answer_after_failure(stream_id, failure, context).await,
+            },
+            // The personal data of the stream was erased, so the stream exists.
             Err(CommandError::Conflict) => {
-                // The domain's refusal to create the stream twice is the better answer, if there is such a refusal.
-                if let Some(before) = self.event_store.newest(stream_id).await? {
-                    decide(&Loaded::after(&before)).map_err(CommandError::Refused)?;
-                }
-                Err(CommandError::Conflict)
+                self.first_answer_if_any(stream_id, context).await?.ok_or(CommandError::Conflict)
             }
-            result => result,
+            Err(error) => Err(error),
+        };
+        if matches!(result, Err(CommandError::Conflict)) {
+            // The domain's refusal to create the stream twice is the better answer, if there is such a refusal.
+            if let Some(before) = self.event_store.newest(stream_id).await? {
+                decide(&Loaded::after(&before)).map_err(CommandError::Refused)?;
+            }
         }
+        result
     }
 
-    async fn decide_and_save(
+    /// Makes the commit of these events and puts it into the queue. The lane remembers the state after it at once, so that
+    /// the next command can be decided. The future that is returned ends when the commit is durable and published.
+    async fn save(
         &self,
         stream_id: StreamId,
-        before: Option<AfterCommit<A>>,
+        lane: &Lane<A>,
+        before: Option<Newest<A>>,
+        events: &[A::Event],
         context: &CommandContext,
-        decide: &(impl Fn(&Loaded<'_, A>) -> Result<Vec<A::Event>, Refusal<A::Error>> + Send),
-    ) -> Result<CommandOutcome<A>, CommandErrorOf<A>> {
-        let nothing_yet = A::default();
-        let loaded = before.as_ref().map_or(Loaded { aggregate: &nothing_yet, version: 0 }, Loaded::after);
-        let decision = decide(&loaded);
-        let failure = match decision {
-            // Nothing to do, unless it is a retry: then it may be the first try that left nothing to do.
-            Ok(events) if events.is_empty() => {
-                let (version, aggregate) = (loaded.version, loaded.aggregate.clone());
-                let as_it_is = CommandOutcome { stream_id, version, aggregate, replayed: false };
-                return Ok(self.first_answer_if_any(stream_id, context).await?.unwrap_or(as_it_is));
-            }
-            Ok(events) => match self.event_store.append(stream_id, before.as_ref(), &events, context).await {
-                Ok((commit, after)) => {
-                    self.tell_the_bus(&commit).await;
-                    return Ok(outcome(stream_id, after, false));
-                }
-                Err(SaveError::Append(AppendError::VersionTaken { .. } | AppendError::IdempotencyKeyTaken { .. })) => {
-                    CommandError::Conflict
-                }
-                Err(SaveError::Append(AppendError::Unavailable { source })) => {
-                    return Err(CommandError::Unavailable { source });
-                }
-                Err(SaveError::PersonalData(error)) => match error.into() {
-                    CommandError::Conflict => CommandError::Conflict,
-                    error => return Err(error),
-                },
-            },
-            Err(refusal) => CommandError::Refused(refusal),
-        };
-        // Neither a refusal nor a lost race is the answer when this very command has already had its effect:
-        // the account may be empty *because* the first try withdrew everything.
-        self.first_answer_if_any(stream_id, context).await?.ok_or(failure)
+    ) -> Result<impl Future<Output = Result<CommandOutcome<A>, QueueError>> + Send + use<A>, CommandErrorOf<A>> {
+        let state_before = before.as_ref().map(|newest| &*newest.after);
+        let (commit, after) = self.event_store.commit_of(stream_id, state_before, events, context).await?;
+        let (after, chain) = (Arc::new(after), before.map_or_else(Arc::default, |newest| newest.chain));
+        let stored = self.commit_queue.put(Arc::new(commit), chain.clone());
+        lane.remember(Newest { after: after.clone(), chain });
+        Ok(async move {
+            stored.await?;
+            Ok(outcome(stream_id, &after, false))
+        })
     }
 
-    /// The commit is durable, so the command has succeeded whether or not the bus takes it now: what the bus
-    /// was not told of, it is given from the store.
-    async fn tell_the_bus(&self, commit: &OpenedCommit) {
-        if let Err(error) = self.publisher.publish(commit).await {
-            let (stream_id, version) = (commit.commit().draft.stream_id, commit.commit().last_version());
-            tracing::warn!(%stream_id, version, error = %error.source, "not published yet");
+    /// The answer to a command that was refused, or has nothing to do, in this stored state. A retry gets its first answer
+    /// instead: the account may be empty *because* the first try withdrew everything.
+    async fn answer_without_commit(
+        &self,
+        stream_id: StreamId,
+        stored: Option<AfterCommit<A>>,
+        decision: Result<Vec<A::Event>, Refusal<A::Error>>,
+        context: &CommandContext,
+    ) -> Result<CommandOutcome<A>, CommandErrorOf<A>> {
+        if let Some(first_answer) = self.first_answer_if_any(stream_id, context).await? {
+            return Ok(first_answer);
+        }
+        decision.map_err(CommandError::Refused)?;
+        let (version, aggregate) = stored.map_or_else(|| (0, A::default()), |after| (after.version, after.aggregate));
+        Ok(CommandOutcome { stream_id, version, aggregate, replayed: false })
+    }
+
+    /// The answer to a command whose commit was not stored. A lost race is not the answer when this very command has
+    /// already had its effect.
+    async fn answer_after_failure(
+        &self,
+        stream_id: StreamId,
+        failure: AppendError,
+        context: &CommandContext,
+    ) -> Result<CommandOutcome<A>, CommandErrorOf<A>> {
+        match failure {
+            AppendError::VersionTaken { .. } | AppendError::IdempotencyKeyTaken { .. } => {
+                self.first_answer_if_any(stream_id, context).await?.ok_or(CommandError::Conflict)
+            }
+            AppendError::Unavailable { source } => Err(CommandError::Unavailable { source }),
         }
     }
 
@@ -175,12 +261,17 @@ impl<A: AggregateRoot> EventSourcingHandler<A> {
         if !self.event_store.is_same_request(&commit, &idempotency).await? {
             return Err(CommandError::IdempotencyKeyReused);
         }
-        Ok(Some(outcome(stream_id, after, true)))
+        Ok(Some(outcome(stream_id, &after, true)))
     }
 }
 
-fn outcome<A>(stream_id: StreamId, after: AfterCommit<A>, replayed: bool) -> CommandOutcome<A> {
-    CommandOutcome { stream_id, version: after.version, aggregate: after.aggregate, replayed }
+fn outcome<A: AggregateRoot>(stream_id: StreamId, after: &AfterCommit<A>, replayed: bool) -> CommandOutcome<A> {
+    CommandOutcome { stream_id, version: after.version, aggregate: after.aggregate.clone(), replayed }
+}
+
+/// Whether the decision is a refusal, or has no events.
+fn leads_to_no_commit<V, E>(decision: &Result<Vec<V>, Refusal<E>>) -> bool {
+    decision.as_ref().map_or(true, Vec::is_empty)
 }
 
 impl<E: std::error::Error + 'static> From<LoadError> for CommandError<E> {

@@ -6,7 +6,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
-    AppendError, CommandContext, Commit, CommitDraft, Digest, EventStoreRepository, Idempotency, OpenedCommit, Opening,
+    CommandContext, Commit, CommitDraft, Digest, EventStoreRepository, Idempotency, OpenedCommit, Opening,
     PersonalData, PersonalDataError, ReadError, RecordedEvent, RecordedState, SealedPersonalData, StreamId, Timestamp,
 };
 
@@ -52,17 +52,6 @@ pub enum LoadError {
         /// The decoder's error.
         source: EventDecodeError,
     },
-}
-
-/// The reason why a decision was not stored.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum SaveError {
-    /// The events' personal data could not be sealed. Handling: see [`PersonalDataError`].
-    #[error(transparent)]
-    PersonalData(#[from] PersonalDataError),
-    /// The database did not take the commit. Handling: see [`AppendError`].
-    #[error(transparent)]
-    Append(#[from] AppendError),
 }
 
 impl<A: AggregateRoot> EventStore<A> {
@@ -164,20 +153,23 @@ impl<A: AggregateRoot> EventStore<A> {
         Ok(aggregate)
     }
 
-    /// Appends the events decided on `before` (`None` for a new stream) as one commit, which is durable once this
-    /// returns. Answers the commit, which is open in this process, and the aggregate after it.
+    /// The commit of the events that were decided on `before` (`None` for a new stream), and the aggregate after it. The
+    /// commit is not stored yet. It is open in this process.
+    ///
+    /// # Errors
+    /// See [`PersonalDataError`].
     ///
     /// # Panics
-    /// Before anything is stored, if an event or the state holds a number that canonical JSON cannot hold exactly (see
+    /// If an event or the state holds a number that canonical JSON cannot hold exactly (see
     /// [`DomainEvent::to_data`](crate::DomainEvent::to_data)). The hash would not cover all of the number. Also if an
     /// event has personal data and the store has no means to seal it, or if sealing closed open data.
-    pub(crate) async fn append(
+    pub(crate) async fn commit_of(
         &self,
         stream_id: StreamId,
         before: Option<&AfterCommit<A>>,
         events: &[A::Event],
         context: &CommandContext,
-    ) -> Result<(OpenedCommit, AfterCommit<A>), SaveError> {
+    ) -> Result<(OpenedCommit, AfterCommit<A>), PersonalDataError> {
         let mut aggregate = before.map_or_else(A::default, |before| before.aggregate.clone());
         for event in events {
             aggregate.apply(event);
@@ -206,7 +198,6 @@ impl<A: AggregateRoot> EventStore<A> {
         let commit = opened.commit();
         let recorded = commit.draft.events.iter().map(|event| &event.data).chain([&commit.draft.state.data]);
         assert!(recorded.into_iter().all(is_exact), "a stored number is beyond 2^53; store it as text");
-        self.event_store_repository.append(commit).await?;
         let after = AfterCommit {
             aggregate,
             version: commit.last_version(),

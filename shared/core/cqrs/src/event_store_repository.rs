@@ -51,6 +51,16 @@ pub enum ReadError {
     },
 }
 
+/// The outcome of a run: consecutive commits of one stream, given to [`EventStoreRepository::append_runs`].
+#[derive(Debug)]
+pub struct RunOutcome {
+    /// The number of commits that were stored, from the first commit on.
+    pub stored_commits: usize,
+    /// The reason why the next commit was not stored. It is `None` when the whole run was stored. The commits after the
+    /// refused commit were not tried.
+    pub stopped_by: Option<AppendError>,
+}
+
 /// Port: the database that holds the commits. Its adapters pass one suite of contract tests.
 ///
 /// Commits are only ever appended. An adapter never updates or deletes one.
@@ -59,6 +69,27 @@ pub trait EventStoreRepository: Send + Sync {
     /// Stores the commit, durably before it returns. The commit is refused if its stream already has a commit that
     /// starts at the same version or carries the same idempotency key. If both are true, either error may be answered.
     async fn append(&self, commit: &Commit) -> Result<(), AppendError>;
+
+    /// Stores several runs with as few requests as possible. Each run has consecutive commits of one stream, and no stream
+    /// has two runs. Each run has an outcome of its own, in the order given. A commit is stored only when the commit
+    /// before it in its run is stored. All stored commits are durable when this returns.
+    async fn append_runs(&self, runs: &[Vec<&Commit>]) -> Vec<RunOutcome> {
+        let mut outcomes = Vec::with_capacity(runs.len());
+        for run in runs {
+            let mut outcome = RunOutcome { stored_commits: 0, stopped_by: None };
+            for commit in run {
+                match self.append(commit).await {
+                    Ok(()) => outcome.stored_commits += 1,
+                    Err(error) => {
+                        outcome.stopped_by = Some(error);
+                        break;
+                    }
+                }
+            }
+            outcomes.push(outcome);
+        }
+        outcomes
+    }
 
     /// The stream's newest commit, or `None` for a stream that does not exist.
     async fn last_commit(&self, stream_id: StreamId) -> Result<Option<Commit>, ReadError>;

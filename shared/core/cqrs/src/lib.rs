@@ -11,6 +11,8 @@ mod command; // a command with its context, its outcome and its errors
 mod command_dispatcher; // log, time limit and conflict retries around one handler
 mod command_handler; // loads, decides and saves, once
 mod commit; // the data that one command stores: the unit of the event store
+mod commit_chain; // commits of one stream, each decided on the commit before it
+mod commit_queue; // stores and publishes commits; commits that wait at the same moment go together
 mod commit_scan; // port: all commits, stream after stream
 mod delivery_marks; // port: the marks of commits that the bus may not have
 mod digest; // SHA-256 in hexadecimal
@@ -19,6 +21,7 @@ mod event_sourcing_handler; // loads, decides, saves, tells the bus; keeps the p
 mod event_store; // turns events into commits and back; the hash chain; the kept state
 mod event_store_repository; // port: the database of commits
 mod idempotency; // the key that makes a retry harmless
+mod lanes; // the commands on one stream wait in line, and the stream's newest state is remembered
 mod marking_publisher; // publishes, then takes the mark away
 mod opened_commit; // a commit whose personal data has been opened: only this type gives its events away
 mod opened_commit_scan; // all commits, opened
@@ -52,7 +55,7 @@ pub use event_handler::{EventHandler, EventHandlerError, HandledBatch, RejectedE
 pub use event_publisher::{EventPublisher, PublishError};
 pub use event_sourcing_handler::{EventSourcingHandler, Loaded};
 pub use event_store::{AfterCommit, EventStore, LoadError};
-pub use event_store_repository::{AppendError, EventStoreRepository, ReadError};
+pub use event_store_repository::{AppendError, EventStoreRepository, ReadError, RunOutcome};
 pub use idempotency::Idempotency;
 pub use marking_publisher::MarkingPublisher;
 pub use opened_commit::{OpenedCommit, UnopenedCommit};

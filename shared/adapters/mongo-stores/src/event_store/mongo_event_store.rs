@@ -1,26 +1,28 @@
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use cqrs::{
-    AppendError, Commit, DeliveryMarks, Digest, EventStoreRepository, MarkError, ReadError, StreamId, Timestamp,
-    Undelivered,
+    AppendError, Commit, CommitPlace, DeliveryMarks, Digest, EventStoreRepository, MarkError, ReadError, RunOutcome,
+    StreamId, Timestamp, Undelivered,
 };
 use futures::TryStreamExt as _;
-use mongodb::bson::{Document, RawDocumentBuf, doc};
-use mongodb::error::{ErrorKind, WriteFailure};
+use mongodb::bson::{Bson, Document, RawDocumentBuf, doc};
 use mongodb::options::{Acknowledgment, Hint, WriteConcern};
 use mongodb::{Collection, Database};
 
+use super::append_runs::{append_error, append_runs};
 use super::commit_document::{UNDELIVERED, commit_id, from_document, to_document, uuid_to_bson, version_to_bson};
 use super::prepare::{self, BY_IDEMPOTENCY_KEY, COMMITS, UNDELIVERED_BY_TIME};
 use crate::bounded::{OPERATION_TIMEOUT, bounded};
-use crate::connection::{connect, durable_collection};
+use crate::connection::{RequestsAtOnce, connect, durable_collection};
 use crate::{ConnectError, OperationError, PrepareError};
 
 /// The setting that gives the URL.
 const EVENT_STORE_URL: &str = "EVENT_STORE_URL";
-/// The server's error code for a duplicate entry in a unique index.
-const DUPLICATE_KEY: i32 = 11000;
 /// The size limit of the first answer to a read of many commits. A cursor fetches the rest.
 const MAX_BATCH: u32 = 1_000;
+/// The largest number of marks that are taken away with one request.
+const MAX_MARKS: usize = 1_000;
 
 /// The event store in one collection of a MongoDB replica set.
 ///
@@ -55,7 +57,15 @@ impl MongoEventStore {
     /// # Errors
     /// See [`ConnectError`].
     pub async fn connect(url: &str) -> Result<Self, ConnectError> {
-        let database = connect(url, EVENT_STORE_URL).await?;
+        Self::connect_for(url, RequestsAtOnce::One).await
+    }
+
+    /// As [`connect`](Self::connect), for a program that serves this many requests at once.
+    ///
+    /// # Errors
+    /// See [`ConnectError`].
+    pub async fn connect_for(url: &str, requests_at_once: RequestsAtOnce) -> Result<Self, ConnectError> {
+        let database = connect(url, EVENT_STORE_URL, requests_at_once).await?;
         let commits = durable_collection(&database, COMMITS);
         Ok(Self { database, commits })
     }
@@ -124,17 +134,14 @@ impl EventStoreRepository for MongoEventStore {
         let document = to_document(commit);
         let commits = self.commits.clone();
         let inserted = bounded(Box::pin(async move { commits.insert_one(document).await })).await;
-        let error = match inserted {
-            Ok(_) => return Ok(()),
-            Err(error) => error,
-        };
-        let (stream_id, first_version) = (commit.draft.stream_id, commit.draft.first_version);
-        match taken_index(&error) {
-            Some("_id_") => Err(AppendError::VersionTaken { stream_id, first_version }),
-            Some(BY_IDEMPOTENCY_KEY) => Err(AppendError::IdempotencyKeyTaken { stream_id }),
-            // A majority that did not answer in time is among these errors: the commit may be there or not.
-            _ => Err(AppendError::Unavailable { source: error.into() }),
+        match inserted {
+            Ok(_) => Ok(()),
+            Err(error) => Err(append_error(commit, error)),
         }
+    }
+
+    async fn append_runs(&self, runs: &[Vec<&Commit>]) -> Vec<RunOutcome> {
+        append_runs(&self.commits, runs).await
     }
 
     async fn last_commit(&self, stream_id: StreamId) -> Result<Option<Commit>, ReadError> {
@@ -198,16 +205,19 @@ impl DeliveryMarks for MongoEventStore {
         Ok(undelivered)
     }
 
-    /// Removes the mark. This is the only change that is ever made to a commit. The call waits for the primary alone,
+    /// Removes the marks. This is the only change that is ever made to a commit. The call waits for the primary alone,
     /// and neither for its disk nor for the majority.
-    async fn mark_delivered(&self, stream_id: StreamId, first_version: u64) -> Result<(), MarkError> {
-        let filter = of_version(stream_id, version_to_bson(first_version));
-        let commits = self.commits.clone();
-        let unmark = async move {
-            let quick = WriteConcern::builder().w(Acknowledgment::Nodes(1)).build();
-            commits.update_one(filter, doc! { "$unset": { UNDELIVERED: "" } }).write_concern(quick).await
-        };
-        bounded(Box::pin(unmark)).await.map(|_| ()).map_err(|source| MarkError { source: source.into() })
+    async fn mark_delivered(&self, places: &[CommitPlace]) -> Result<(), MarkError> {
+        for places in places.chunks(MAX_MARKS) {
+            let filter = of_places(places);
+            let commits = self.commits.clone();
+            let unmark = async move {
+                let quick = WriteConcern::builder().w(Acknowledgment::Nodes(1)).build();
+                commits.update_many(filter, doc! { "$unset": { UNDELIVERED: "" } }).write_concern(quick).await
+            };
+            bounded(Box::pin(unmark)).await.map_err(|source| MarkError { source: source.into() })?;
+        }
+        Ok(())
     }
 }
 
@@ -222,25 +232,14 @@ fn of_versions(stream_id: StreamId, from_version: i64, to_version: i64) -> Docum
     }
 }
 
-fn of_version(stream_id: StreamId, first_version: i64) -> Document {
-    doc! { "_id": commit_id(stream_id, first_version), "_id.stream_id": uuid_to_bson(stream_id.0) }
-}
-
-/// The index that refused an insert.
-///
-/// The server's answer names the index in its message. Since version 4.2 it also has the members in a field of their
-/// own, but the driver keeps the message alone. The message holds only this program's names and hexadecimal digits, and
-/// no text from a client.
-fn taken_index(error: &OperationError) -> Option<&str> {
-    let OperationError::Driver(error) = error else {
-        return None;
-    };
-    match &*error.kind {
-        ErrorKind::Write(WriteFailure::WriteError(error)) if error.code == DUPLICATE_KEY => {
-            let (_, behind) = error.message.split_once(" index: ")?;
-            behind.split_once(' ').map(|(name, _)| name)
-        }
-        _ => None,
+/// The commits in these places. The streams are named for the router here too.
+fn of_places(places: &[CommitPlace]) -> Document {
+    let ids = places.iter().map(|place| commit_id(place.stream_id, version_to_bson(place.first_version)));
+    let streams: BTreeSet<StreamId> = places.iter().map(|place| place.stream_id).collect();
+    let streams = streams.into_iter().map(|stream_id| uuid_to_bson(stream_id.0));
+    doc! {
+        "_id": { "$in": ids.map(Bson::from).collect::<Vec<_>>() },
+        "_id.stream_id": { "$in": streams.map(Bson::from).collect::<Vec<_>>() },
     }
 }
 

@@ -11,7 +11,7 @@ use personal_data::{KeyStore, KeyStoreError, StoredKey, WrappedKey};
 use super::key_document::{from_document, key_id, to_members};
 use super::prepare::{self, KEYS};
 use crate::bounded::{OPERATION_TIMEOUT, bounded};
-use crate::connection::{connect, durable_collection};
+use crate::connection::{RequestsAtOnce, connect, durable_collection};
 use crate::{ConnectError, OperationError, PrepareError};
 
 const EVENT_STORE_URL: &str = "EVENT_STORE_URL";
@@ -34,7 +34,7 @@ impl MongoKeyStore {
     /// # Errors
     /// See [`ConnectError`].
     pub async fn connect(key_store_url: &str) -> Result<Self, ConnectError> {
-        Ok(Self::on(connect(key_store_url, KEY_STORE_URL).await?))
+        Ok(Self::on(connect(key_store_url, KEY_STORE_URL, RequestsAtOnce::One).await?))
     }
 
     /// A client for the server of `EVENT_STORE_URL`. The keys are there in a database named after the event store's.
@@ -42,7 +42,7 @@ impl MongoKeyStore {
     /// # Errors
     /// See [`ConnectError`].
     pub async fn connect_beside(event_store_url: &str) -> Result<Self, ConnectError> {
-        let event_store_database = connect(event_store_url, EVENT_STORE_URL).await?;
+        let event_store_database = connect(event_store_url, EVENT_STORE_URL, RequestsAtOnce::One).await?;
         Ok(Self::on(
             event_store_database.client().database(&format!("{}{KEYS_DATABASE_SUFFIX}", event_store_database.name())),
         ))
