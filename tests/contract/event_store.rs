@@ -449,7 +449,7 @@ pub async fn of_runs_with_a_taken_version_and_a_taken_key_only_those_two_end_ear
         match place {
             2 => {
                 assert_eq!(outcome.stored_commits, 0);
-                let is_taken = matches!(outcome.stopped_by, Some(AppendError::VersionTaken { first_version: 3, .. }));
+                let is_taken = matches!(outcome.stopped_by, Some(AppendError::VersionTaken { first_version: 5, .. }));
                 assert!(is_taken, "{outcome:?}");
                 assert_eq!(stored.last(), Some(&taken), "nothing follows the commit of the other writer");
             }
