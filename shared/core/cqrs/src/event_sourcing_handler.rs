@@ -27,6 +27,11 @@ pub struct Loaded<'a, A> {
 }
 
 impl<'a, A> Loaded<'a, A> {
+    /// As the newest commit left it, or as `nothing_yet`, the default aggregate, where there is no commit.
+    pub(crate) fn of(newest: Option<&'a AfterCommit<A>>, nothing_yet: &'a A) -> Self {
+        newest.map_or(Self { aggregate: nothing_yet, version: 0 }, Self::after)
+    }
+
     /// As a commit left it.
     const fn after(commit: &'a AfterCommit<A>) -> Self {
         Self { aggregate: &commit.aggregate, version: commit.version }
@@ -153,7 +158,7 @@ impl<A: AggregateRoot> EventSourcingHandler<A> {
 
     /// The commit is durable, so the command has succeeded whether or not the bus takes it now: what the bus
     /// was not told of, it is given from the store.
-    async fn tell_the_bus(&self, commit: &OpenedCommit) {
+    pub(crate) async fn tell_the_bus(&self, commit: &OpenedCommit) {
         if let Err(error) = self.publisher.publish(commit).await {
             let (stream_id, version) = (commit.commit().draft.stream_id, commit.commit().last_version());
             tracing::warn!(%stream_id, version, error = %error.source, "not published yet");
@@ -161,7 +166,7 @@ impl<A: AggregateRoot> EventSourcingHandler<A> {
     }
 
     /// The answer that the command's key was given before, if it has one and was.
-    async fn first_answer_if_any(
+    pub(crate) async fn first_answer_if_any(
         &self,
         stream_id: StreamId,
         context: &CommandContext,

@@ -105,6 +105,21 @@ impl<A: AggregateRoot> EventStore<A> {
         }
     }
 
+    /// The aggregate after the commit that ends with this version.
+    ///
+    /// # Errors
+    /// See [`LoadError`]; `Corrupt` if no commit of this kind of aggregate ends there.
+    pub(crate) async fn at_version(&self, stream_id: StreamId, version: u64) -> Result<AfterCommit<A>, LoadError> {
+        let commits = self.event_store_repository.commits_from(stream_id, version, 1).await?;
+        match commits.first() {
+            Some(commit) if is_commit_of::<A>(commit) && commit.last_version() == version => self.after(commit).await,
+            _ => {
+                let reason = format!("no commit ends with version {version}");
+                Err(ReadError::Corrupt { stream_id, reason }.into())
+            }
+        }
+    }
+
     /// Whether the commit was written for this request. If the request's personal data has been erased, it can no
     /// longer be told apart from another request with the same key. Then the answer is yes.
     pub(crate) async fn is_same_request(
@@ -178,6 +193,23 @@ impl<A: AggregateRoot> EventStore<A> {
         events: &[A::Event],
         context: &CommandContext,
     ) -> Result<(OpenedCommit, AfterCommit<A>), SaveError> {
+        let (opened, after) = self.next_commit(stream_id, before, events, context).await?;
+        self.event_store_repository.append(opened.commit()).await?;
+        Ok((opened, after))
+    }
+
+    /// The commit of the events decided on `before` (`None` for a new stream), which is not stored yet. Answers the
+    /// commit, which is open in this process, and the aggregate after it.
+    ///
+    /// # Panics
+    /// As [`append`](Self::append).
+    pub(crate) async fn next_commit(
+        &self,
+        stream_id: StreamId,
+        before: Option<&AfterCommit<A>>,
+        events: &[A::Event],
+        context: &CommandContext,
+    ) -> Result<(OpenedCommit, AfterCommit<A>), SaveError> {
         let mut aggregate = before.map_or_else(A::default, |before| before.aggregate.clone());
         for event in events {
             aggregate.apply(event);
@@ -206,7 +238,6 @@ impl<A: AggregateRoot> EventStore<A> {
         let commit = opened.commit();
         let recorded = commit.draft.events.iter().map(|event| &event.data).chain([&commit.draft.state.data]);
         assert!(recorded.into_iter().all(is_exact), "a stored number is beyond 2^53; store it as text");
-        self.event_store_repository.append(commit).await?;
         let after = AfterCommit {
             aggregate,
             version: commit.last_version(),

@@ -19,6 +19,7 @@ mod event_sourcing_handler; // loads, decides, saves, tells the bus; keeps the p
 mod event_store; // turns events into commits and back; the hash chain; the kept state
 mod event_store_repository; // port: the database of commits
 mod idempotency; // the key that makes a retry harmless
+mod joint_event_sourcing_handler; // the same over several streams: one decision, one append
 mod marking_publisher; // publishes, then takes the mark away
 mod opened_commit; // a commit whose personal data has been opened: only this type gives its events away
 mod opened_commit_scan; // all commits, opened
@@ -54,6 +55,9 @@ pub use event_sourcing_handler::{EventSourcingHandler, Loaded};
 pub use event_store::{AfterCommit, EventStore, LoadError};
 pub use event_store_repository::{AppendError, EventStoreRepository, ReadError};
 pub use idempotency::Idempotency;
+pub use joint_event_sourcing_handler::{
+    AtVersion, JointDecision, JointEventSourcingHandler, JointOutcome, JointStreams,
+};
 pub use marking_publisher::MarkingPublisher;
 pub use opened_commit::{OpenedCommit, UnopenedCommit};
 pub use opened_commit_scan::{OpenedCommitScan, ScannedOpenedCommit};
