@@ -69,7 +69,9 @@ pub fn every_kind_of_selection(table: &'static Table) -> Vec<Selection> {
         let after = [value(column), Cell::Id(StreamId(Uuid::nil()))];
         let orders = [
             Order::Ascending { by, after: None },
-            Order::Ascending { by, after: Some(after) },
+            Order::Ascending { by, after: Some(after.clone()) },
+            Order::DescendingByTwo { by, after: None },
+            Order::DescendingByTwo { by, after: Some(after) },
             Order::Descending { by: column.name },
         ];
         for order in orders {

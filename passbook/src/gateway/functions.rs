@@ -9,11 +9,13 @@ use erase_holder::EraseHolderFunction;
 use get_account::GetAccountFunction;
 use get_account_as_of::GetAccountAsOfFunction;
 use get_restore::GetRestoreFunction;
+use get_transfer::GetTransferFunction;
 use health::{DependencyCheck, EventStoreCheck, HealthFunction, KeyStoreCheck, ReadDbCheck};
 use http_api::HttpFunction;
 use list_account_events::ListAccountEventsFunction;
 use list_accounts::ListAccountsFunction;
 use list_transactions::ListTransactionsFunction;
+use list_transfers::ListTransfersFunction;
 use open_account::OpenAccountFunction;
 use restore::RestoreTrigger;
 use restore_read_db::RestoreReadDbFunction;
@@ -31,6 +33,7 @@ pub(crate) fn functions(stack: &Stack, restore_trigger: Arc<dyn RestoreTrigger>)
         keys,
         personal_data,
         account_repository,
+        transfer_repository,
         register,
         bus_check,
         restore_store,
@@ -63,6 +66,11 @@ pub(crate) fn functions(stack: &Stack, restore_trigger: Arc<dyn RestoreTrigger>)
         (
             "get-account-as-of",
             Arc::new(GetAccountAsOfFunction::new(event_store_repository.clone(), personal_data.clone())),
+        ),
+        ("get-transfer", Arc::new(GetTransferFunction::new(transfer_repository.clone()))),
+        (
+            "list-transfers",
+            Arc::new(ListTransfersFunction::new(account_repository.clone(), transfer_repository.clone())),
         ),
         ("restore-read-db", Arc::new(RestoreReadDbFunction::new(restore_store.clone(), restore_trigger))),
         ("get-restore", Arc::new(GetRestoreFunction::new(restore_store.clone()))),

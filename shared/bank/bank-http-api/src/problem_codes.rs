@@ -7,6 +7,10 @@ use http_api::ProblemCode;
 pub const ACCOUNT_NOT_FOUND: ProblemCode =
     ProblemCode { name: "account_not_found", status: StatusCode::NOT_FOUND, title: "There is no such account" };
 
+/// The transfer does not exist, or it is between accounts of other callers.
+pub const TRANSFER_NOT_FOUND: ProblemCode =
+    ProblemCode { name: "transfer_not_found", status: StatusCode::NOT_FOUND, title: "There is no such transfer" };
+
 /// The account takes no more commands.
 pub const ACCOUNT_CLOSED: ProblemCode =
     ProblemCode { name: "account_closed", status: StatusCode::CONFLICT, title: "The account is closed" };

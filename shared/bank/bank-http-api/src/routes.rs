@@ -33,6 +33,8 @@ pub const ROUTES: &[Route] = &[
     route(Method::GET, "/accounts/{id}/transactions", "list-transactions"),
     route(Method::GET, "/accounts/{id}/events", "list-account-events"),
     route(Method::GET, "/accounts/{id}/as-of/{time}", "get-account-as-of"),
+    route(Method::GET, "/transfers/{id}", "get-transfer"),
+    route(Method::GET, "/transfers", "list-transfers"),
     route(Method::POST, "/admin/read-db/restore", "restore-read-db"),
     route(Method::GET, "/admin/read-db/restore/{id}", "get-restore"),
     public("/health", "health"),
