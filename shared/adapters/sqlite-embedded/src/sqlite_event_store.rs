@@ -4,8 +4,9 @@ use async_trait::async_trait;
 use cqrs::{
     AppendError, Commit, CommitDraft, Digest, EventStoreRepository, Idempotency, ReadError, StreamId, Timestamp,
 };
-use sqlx::Row as _;
-use sqlx::sqlite::{SqliteRow, SqliteSynchronous};
+use sqlx::query::Query;
+use sqlx::sqlite::{SqliteArguments, SqliteRow, SqliteSynchronous};
+use sqlx::{Row as _, Sqlite};
 use uuid::Uuid;
 
 use crate::OpenError;
@@ -70,44 +71,20 @@ impl SqliteEventStore {
 #[async_trait]
 impl EventStoreRepository for SqliteEventStore {
     async fn append(&self, commit: &Commit) -> Result<(), AppendError> {
-        let draft = &commit.draft;
-        let first_version = version_to_column(draft.first_version);
-        let json = |value: serde_json::Result<String>| value.expect("a commit is plain JSON");
         // One statement is one transaction, and so one write to the disk.
-        let inserted = sqlx::query(
-            "INSERT INTO commits (stream_id, aggregate_type, first_version, last_version, occurred_at_us, caller, \
-             correlation_id, causation_id, idempotency_key, request_fingerprint, events, state, previous_hash, hash) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        )
-        .bind(draft.stream_id.to_string())
-        .bind(&draft.aggregate_type)
-        .bind(first_version)
-        .bind(version_to_column(commit.last_version()))
-        .bind(draft.occurred_at.unix_micros())
-        .bind(&draft.caller)
-        .bind(&draft.correlation_id)
-        .bind(&draft.causation_id)
-        .bind(draft.idempotency.map(|idempotency| idempotency.key.to_string()))
-        .bind(draft.idempotency.map(|idempotency| idempotency.request_fingerprint.to_string()))
-        .bind(json(serde_json::to_string(&draft.events)))
-        .bind(json(serde_json::to_string(&draft.state)))
-        .bind(draft.previous_hash.map(|hash| hash.to_string()))
-        .bind(commit.hash.to_string())
-        .execute(&self.database.writer)
-        .await;
-        match inserted {
-            Ok(_) => Ok(()),
-            Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
-                let stream_id = draft.stream_id;
-                // SQLite names the columns of the index that refused the insert.
-                if error.message().contains("idempotency_key") {
-                    Err(AppendError::IdempotencyKeyTaken { stream_id })
-                } else {
-                    Err(AppendError::VersionTaken { stream_id, first_version: draft.first_version })
-                }
-            }
-            Err(error) => Err(AppendError::Unavailable { source: error.into() }),
+        let inserted = insert(commit).execute(&self.database.writer).await;
+        inserted.map(drop).map_err(|error| append_error(commit, error))
+    }
+
+    async fn append_together(&self, commits: &[Commit]) -> Result<(), AppendError> {
+        let unavailable = |error: sqlx::Error| AppendError::Unavailable { source: error.into() };
+        // The write lock is taken at the beginning. A transaction that began as a reader could not become a writer once
+        // another process has written.
+        let mut transaction = self.database.writer.begin_with("BEGIN IMMEDIATE").await.map_err(unavailable)?;
+        for commit in commits {
+            insert(commit).execute(&mut *transaction).await.map_err(|error| append_error(commit, error))?;
         }
+        transaction.commit().await.map_err(unavailable)
     }
 
     async fn last_commit(&self, stream_id: StreamId) -> Result<Option<Commit>, ReadError> {
@@ -152,6 +129,48 @@ impl EventStoreRepository for SqliteEventStore {
             .await
             .map(|_| ())
             .map_err(read_error)
+    }
+}
+
+/// The statement that stores this commit.
+fn insert(commit: &Commit) -> Query<'_, Sqlite, SqliteArguments> {
+    let draft = &commit.draft;
+    let first_version = version_to_column(draft.first_version);
+    let json = |value: serde_json::Result<String>| value.expect("a commit is plain JSON");
+    sqlx::query(
+        "INSERT INTO commits (stream_id, aggregate_type, first_version, last_version, occurred_at_us, caller, \
+             correlation_id, causation_id, idempotency_key, request_fingerprint, events, state, previous_hash, hash) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(draft.stream_id.to_string())
+    .bind(&draft.aggregate_type)
+    .bind(first_version)
+    .bind(version_to_column(commit.last_version()))
+    .bind(draft.occurred_at.unix_micros())
+    .bind(&draft.caller)
+    .bind(&draft.correlation_id)
+    .bind(&draft.causation_id)
+    .bind(draft.idempotency.map(|idempotency| idempotency.key.to_string()))
+    .bind(draft.idempotency.map(|idempotency| idempotency.request_fingerprint.to_string()))
+    .bind(json(serde_json::to_string(&draft.events)))
+    .bind(json(serde_json::to_string(&draft.state)))
+    .bind(draft.previous_hash.map(|hash| hash.to_string()))
+    .bind(commit.hash.to_string())
+}
+
+/// The reason why this commit was not stored.
+fn append_error(commit: &Commit, error: sqlx::Error) -> AppendError {
+    let (stream_id, first_version) = (commit.draft.stream_id, commit.draft.first_version);
+    match error {
+        sqlx::Error::Database(error) if error.is_unique_violation() => {
+            // SQLite names the columns of the index that refused the insert.
+            if error.message().contains("idempotency_key") {
+                AppendError::IdempotencyKeyTaken { stream_id }
+            } else {
+                AppendError::VersionTaken { stream_id, first_version }
+            }
+        }
+        error => AppendError::Unavailable { source: error.into() },
     }
 }
 

@@ -11,6 +11,7 @@ use mongodb::{Collection, Database};
 
 use super::commit_document::{UNDELIVERED, commit_id, from_document, to_document, uuid_to_bson, version_to_bson};
 use super::prepare::{self, BY_IDEMPOTENCY_KEY, COMMITS, UNDELIVERED_BY_TIME};
+use super::transaction;
 use crate::bounded::{OPERATION_TIMEOUT, bounded};
 use crate::connection::{connect, durable_collection};
 use crate::{ConnectError, OperationError, PrepareError};
@@ -18,7 +19,7 @@ use crate::{ConnectError, OperationError, PrepareError};
 /// The setting that gives the URL.
 const EVENT_STORE_URL: &str = "EVENT_STORE_URL";
 /// The server's error code for a duplicate entry in a unique index.
-const DUPLICATE_KEY: i32 = 11000;
+pub(super) const DUPLICATE_KEY: i32 = 11000;
 /// The size limit of the first answer to a read of many commits. A cursor fetches the rest.
 const MAX_BATCH: u32 = 1_000;
 
@@ -128,13 +129,14 @@ impl EventStoreRepository for MongoEventStore {
             Ok(_) => return Ok(()),
             Err(error) => error,
         };
-        let (stream_id, first_version) = (commit.draft.stream_id, commit.draft.first_version);
-        match taken_index(&error) {
-            Some("_id_") => Err(AppendError::VersionTaken { stream_id, first_version }),
-            Some(BY_IDEMPOTENCY_KEY) => Err(AppendError::IdempotencyKeyTaken { stream_id }),
-            // A majority that did not answer in time is among these errors: the commit may be there or not.
-            _ => Err(AppendError::Unavailable { source: error.into() }),
-        }
+        // A majority that did not answer in time is among the other errors: the commit may be there or not.
+        Err(taken_index(&error)
+            .and_then(|index| taken_by_index(commit, index))
+            .unwrap_or_else(|| AppendError::Unavailable { source: error.into() }))
+    }
+
+    async fn append_together(&self, commits: &[Commit]) -> Result<(), AppendError> {
+        transaction::append_together(&self.database, &self.commits, commits).await
     }
 
     async fn last_commit(&self, stream_id: StreamId) -> Result<Option<Commit>, ReadError> {
@@ -237,9 +239,24 @@ fn taken_index(error: &OperationError) -> Option<&str> {
     };
     match &*error.kind {
         ErrorKind::Write(WriteFailure::WriteError(error)) if error.code == DUPLICATE_KEY => {
-            let (_, behind) = error.message.split_once(" index: ")?;
-            behind.split_once(' ').map(|(name, _)| name)
+            index_named_in(&error.message)
         }
+        _ => None,
+    }
+}
+
+/// The index that the message of a refused insert names.
+pub(super) fn index_named_in(message: &str) -> Option<&str> {
+    let (_, behind) = message.split_once(" index: ")?;
+    behind.split_once(' ').map(|(name, _)| name)
+}
+
+/// The reason why this index refused the commit. `None` for an index that this program does not know.
+pub(super) fn taken_by_index(commit: &Commit, index: &str) -> Option<AppendError> {
+    let (stream_id, first_version) = (commit.draft.stream_id, commit.draft.first_version);
+    match index {
+        "_id_" => Some(AppendError::VersionTaken { stream_id, first_version }),
+        BY_IDEMPOTENCY_KEY => Some(AppendError::IdempotencyKeyTaken { stream_id }),
         _ => None,
     }
 }
