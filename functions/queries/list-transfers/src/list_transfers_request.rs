@@ -34,7 +34,8 @@ pub(crate) fn list_transfers(request: &ApiRequest, actor: Actor) -> Result<ListT
     };
     if filter.account.is_none() && !actor.is_teller {
         return Err(Problem::malformed(
-            "The query parameter \"account\" is missing. Only a teller may list the transfers of all accounts.".to_owned(),
+            "The query parameter \"account\" is missing. Only a teller may list the transfers of all accounts."
+                .to_owned(),
         ));
     }
     let position =

@@ -79,11 +79,8 @@ pub(crate) fn select_of(selection: &Selection) -> (String, Vec<&Cell>) {
 /// The order by two columns. With a place, the rows up to the place are left out.
 fn order_by_two([first, second]: &[&str; 2], has_place: bool, is_behind: &str, direction: &str) -> String {
     let (first, second) = (quoted(first), quoted(second));
-    let behind = if has_place {
-        format!(" AND (live.{first}, live.{second}) {is_behind} (?, ?)")
-    } else {
-        String::new()
-    };
+    let behind =
+        if has_place { format!(" AND (live.{first}, live.{second}) {is_behind} (?, ?)") } else { String::new() };
     format!("{behind} ORDER BY live.{first}{direction}, live.{second}{direction}")
 }
 

@@ -265,7 +265,8 @@ mod tests {
     }
 
     #[test]
-    fn given_an_account_when_a_transfer_or_its_reversal_moves_money_then_the_line_names_the_transfer_and_the_other_account() {
+    fn given_an_account_when_a_transfer_or_its_reversal_moves_money_then_the_line_names_the_transfer_and_the_other_account()
+     {
         let (transfer_id, counterparty) = (TransferId::generate(), AccountId::generate());
         let leg = TransferLeg {
             transfer_id,

@@ -306,9 +306,10 @@ impl Damage {
             | Self::MoreLines { .. }
             | Self::TotalsDiffer { .. } => Side::ReadDb,
             // The parts are compared within one database, and the finding names it.
-            Self::PartMissing { .. } | Self::PartDiffers { .. } | Self::PartRepeated { .. } | Self::PartAlone { .. } => {
-                Side::Either
-            }
+            Self::PartMissing { .. }
+            | Self::PartDiffers { .. }
+            | Self::PartRepeated { .. }
+            | Self::PartAlone { .. } => Side::Either,
         }
     }
 }

@@ -295,13 +295,8 @@ mod tests {
 
         let missing = with(vec![met("odd", 0, "firm"), met("odd", 2, "firm")]);
         let damage = Damage::PartMissing { entry: entry.clone(), part: "one hand", expected: "firm".to_owned() };
-        let finding = Finding {
-            stream_id: Some(stream(1)),
-            version: None,
-            projection: None,
-            side: Side::EventStore,
-            damage,
-        };
+        let finding =
+            Finding { stream_id: Some(stream(1)), version: None, projection: None, side: Side::EventStore, damage };
         assert_eq!(found(Origin::Events, &missing, &[]), [finding]);
 
         let differs = with(vec![met("odd", 0, "firm"), met("odd", 1, "firm"), met("odd", 2, "limp")]);

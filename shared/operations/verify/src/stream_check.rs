@@ -187,7 +187,8 @@ impl StreamCheck {
                 if !rows.projection().reads(&draft.aggregate_type) {
                     continue;
                 }
-                if let Some(damage) = rows.apply(&event, &mut pages.lines, &mut sides.joint, &mut self.findings).await? {
+                if let Some(damage) = rows.apply(&event, &mut pages.lines, &mut sides.joint, &mut self.findings).await?
+                {
                     // No later event can say more about the stream.
                     folds.state = None;
                     self.add(draft.stream_id, Some(event.version), damage);

@@ -178,12 +178,7 @@ impl Verifier {
         Ok(self.projections.all().iter().copied().filter(|projection| !is_due(projection.name())).collect())
     }
 
-    fn sides(
-        &self,
-        compared: &[&'static dyn AnyProjection],
-        joint: JointCheck,
-        range: StreamRange,
-    ) -> BothSides<'_> {
+    fn sides(&self, compared: &[&'static dyn AnyProjection], joint: JointCheck, range: StreamRange) -> BothSides<'_> {
         BothSides::new(&self.commits, &*self.rows, compared, self.aggregates, joint, range)
     }
 
