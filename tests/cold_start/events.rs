@@ -19,13 +19,15 @@ pub struct RoundOfEvents {
 
 impl RoundOfEvents {
     /// All functions, in an order in which each has work to do.
-    pub const ORDER: [&str; 17] = [
+    pub const ORDER: [&str; 19] = [
         "open-account",
         "deposit-funds",
         "account-projector",
         "get-account",
         "list-accounts",
         "list-transactions",
+        "get-transfer",
+        "list-transfers",
         "withdraw-funds",
         "close-account",
         "erase-holder",
@@ -58,12 +60,16 @@ impl RoundOfEvents {
         event
     }
 
-    /// Changes the record to the form that the producer would have written for this round's account.
+    /// Changes a record of the account to the form that the producer would have written for this round's account. The record
+    /// of a transfer stays.
     fn readdress(&self, record: &mut Value) {
         let headers = headers_of(record);
         let header = |name: &str| headers.iter().find(|(header, _)| header == name).map(|(_, bytes)| bytes.as_slice());
         let value = STANDARD.decode(record["value"].as_str().expect("text")).expect("base64");
         let mut event = from_record(header, &value).expect("an event");
+        if event.aggregate_type != "account" {
+            return;
+        }
         event.stream_id = StreamId(Uuid::try_parse(&self.account_id).expect("an id"));
         event.event_id = Uuid::now_v7();
         let written = to_record(&event);

@@ -68,12 +68,14 @@ async fn every_function_answers_its_event_on_the_real_servers() {
             "{function}: {body}"
         );
     }
-    // The batch holds the first two of the five events.
+    // The batch holds the first two of the account's five events, and a transfer that is only on the bus.
     assert_eq!(answer_of("account-projector").await, json!({"batchItemFailures": []}));
     for (function, member, expected) in [
         ("get-account", "/balance", json!("125.50")),
         ("list-accounts", "/accounts/0/version", json!(2)),
         ("list-transactions", "/transactions/0/reference", json!("wages")),
+        ("get-transfer", "/reference", json!("rent")),
+        ("list-transfers", "/transfers/0/amount", json!("10.00")),
         ("list-account-events", "/events/4/type", json!("AccountHolderErased")),
         ("list-account-events", "/events/0/data/holder", json!("[erased]")),
         ("get-account-as-of", "/status", json!("closed")),

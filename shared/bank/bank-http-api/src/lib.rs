@@ -14,10 +14,10 @@ mod account_body; // an account in the answers of queries
 mod account_command_answer; // the answer to an account command, or its refusal
 mod account_query_problem; // the reason why a query about accounts has no answer
 mod command_problem; // the reason why a command was not done, in the words for its resource
-pub mod problem_codes;
+pub mod problem_codes; // the kinds of refusal that only the bank has
 mod transfer_body; // a transfer in the answers of queries
 mod transfer_command_answer; // the answer to a command on a transfer, or its refusal
-mod transfer_query_problem; // the reason why a query for a transfer has no answer // the kinds of refusal that only the bank has
+mod transfer_query_problem; // the reason why a query for a transfer has no answer
 
 pub use account_body::AccountBody;
 pub use account_command_answer::{account_command_answer, account_command_problem};

@@ -124,16 +124,26 @@ impl JointCheck {
                 && met.iter().all(|other| other.part.facts == met[0].part.facts))
     }
 
-    /// The findings about entries that are not whole, each with its stream. A stored part may only be on its way where the rows of one of its
-    /// streams are behind: then there is no finding.
+    /// The findings about entries that are not whole, each with its stream.
+    ///
+    /// A stored part may only be on its way while the rows of one of the entry's streams are behind. Stored parts follow their
+    /// events. So where the events are not whole, only they are named.
     pub(crate) fn findings(&self, behind: &BTreeSet<StreamId>) -> Vec<(StreamId, Finding)> {
         let mut findings = Vec::new();
-        for ((origin, place, entry), met) in self.kept() {
-            let streams = met.iter().flat_map(|met| &met.part.streams);
-            let is_on_its_way = *origin == Origin::Rows && streams.clone().any(|stream_id| behind.contains(stream_id));
-            if !is_on_its_way && !self.is_sound(*place, met) {
-                odd_parts(*origin, self.declared[*place], entry, met, &mut findings);
+        let unsound = |(key, met): &(&EntryKey, &Vec<MetPart>)| !self.is_sound(key.1, met);
+        let odd_events: BTreeSet<(usize, &str)> = self
+            .kept()
+            .filter(unsound)
+            .filter(|(key, _)| key.0 == Origin::Events)
+            .map(|((_, place, entry), _)| (*place, entry.as_str()))
+            .collect();
+        for ((origin, place, entry), met) in self.kept().filter(unsound) {
+            let is_on_its_way =
+                || met.iter().flat_map(|met| &met.part.streams).any(|stream_id| behind.contains(stream_id));
+            if *origin == Origin::Rows && (odd_events.contains(&(*place, entry.as_str())) || is_on_its_way()) {
+                continue;
             }
+            odd_parts(*origin, self.declared[*place], entry, met, &mut findings);
         }
         findings
     }
