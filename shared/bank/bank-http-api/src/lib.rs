@@ -6,8 +6,8 @@ mod routes; // the function of each method and path
 mod account_request; // the account in the path, the caller in the domain's form
 mod field_values; // a body's fields as values of the bank
 mod funds_request; // the body that deposits and withdrawals share
-pub mod scopes;
-mod transfer_request; // the transfer in the path // the rights that a token may give
+pub mod scopes; // the rights that a token may give
+mod transfer_request; // the transfer in the path
 
 // --- writing an answer
 mod account_body; // an account in the answers of queries
