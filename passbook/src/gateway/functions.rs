@@ -19,6 +19,8 @@ use list_transfers::ListTransfersFunction;
 use open_account::OpenAccountFunction;
 use restore::RestoreTrigger;
 use restore_read_db::RestoreReadDbFunction;
+use reverse_transfer::ReverseTransferFunction;
+use transfer_funds::TransferFundsFunction;
 use withdraw_funds::WithdrawFundsFunction;
 
 use crate::stack::Stack;
@@ -56,6 +58,8 @@ pub(crate) fn functions(stack: &Stack, restore_trigger: Arc<dyn RestoreTrigger>)
             "erase-holder",
             Arc::new(EraseHolderFunction::new(event_store_repository.clone(), publisher.clone(), keys.clone())),
         ),
+        ("transfer-funds", Arc::new(TransferFundsFunction::new(event_store_repository.clone(), publisher.clone()))),
+        ("reverse-transfer", Arc::new(ReverseTransferFunction::new(event_store_repository.clone(), publisher.clone()))),
         ("get-account", Arc::new(GetAccountFunction::new(account_repository.clone()))),
         ("list-accounts", Arc::new(ListAccountsFunction::new(account_repository.clone()))),
         ("list-transactions", Arc::new(ListTransactionsFunction::new(account_repository.clone()))),

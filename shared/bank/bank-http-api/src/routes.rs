@@ -28,6 +28,8 @@ pub const ROUTES: &[Route] = &[
     route(Method::POST, "/accounts/{id}/withdrawals", "withdraw-funds"),
     route(Method::POST, "/accounts/{id}/close", "close-account"),
     route(Method::POST, "/admin/accounts/{id}/erase", "erase-holder"),
+    route(Method::POST, "/transfers", "transfer-funds"),
+    route(Method::POST, "/transfers/{id}/reversal", "reverse-transfer"),
     route(Method::GET, "/accounts/{id}", "get-account"),
     route(Method::GET, "/accounts", "list-accounts"),
     route(Method::GET, "/accounts/{id}/transactions", "list-transactions"),

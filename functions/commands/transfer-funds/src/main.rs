@@ -1,0 +1,13 @@
+//! `POST /transfers`: API Gateway -> **this function** -> the event store, and from there to `account-projector`.
+
+use lambda_http::Error;
+use transfer_funds::TransferFundsFunction;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    telemetry::init();
+    let settings = secrets::settings().await?;
+    let write_side = write_side::open(&settings.event_store_url()?, settings.kafka_if_set()?.as_ref()).await?;
+    let function = TransferFundsFunction::new(write_side.event_store_repository, write_side.publisher);
+    http_api::run(function).await
+}
