@@ -61,10 +61,9 @@ async fn every_function_answers_its_event_on_the_real_servers() {
     opening_of_the_recipient["headers"]["idempotency-key"] = json!(RECIPIENT_S_KEY);
     let process = FunctionProcess::start_with("open-account", &environment).await;
     assert_eq!(answer(&process.invoke(&opening_of_the_recipient).await).0, 201);
-    for (function, status, balance, account_status) in [
-        ("open-account", 201, "100.00", "active"),
-        ("deposit-funds", 200, "125.50", "active"),
-    ] {
+    for (function, status, balance, account_status) in
+        [("open-account", 201, "100.00", "active"), ("deposit-funds", 200, "125.50", "active")]
+    {
         let (answered, body) = answer(&answer_of(function).await);
         assert_eq!(answered, status, "{function}: {body}");
         assert_eq!(
@@ -79,11 +78,7 @@ async fn every_function_answers_its_event_on_the_real_servers() {
     ] {
         let (answered, body) = answer(&answer_of(function).await);
         assert_eq!(answered, status, "{function}: {body}");
-        assert_eq!(
-            (&body["status"], &body[member]),
-            (&json!(transfer_status), &json!(balance)),
-            "{function}: {body}"
-        );
+        assert_eq!((&body["status"], &body[member]), (&json!(transfer_status), &json!(balance)), "{function}: {body}");
     }
     for (function, status, balance, account_status) in [
         ("withdraw-funds", 200, "0.00", "active"),
