@@ -39,11 +39,14 @@ fn operations(account_id: &str) -> Vec<(Method, String, Option<Value>, &'static 
     let account = format!("/accounts/{account_id}");
     let (read, write) = ("accounts:read", "accounts:write");
     let opening = json!({"holder": "Ann Lee", "kind": "savings", "currency": "EUR", "opening_balance": "0"});
+    let transfer = json!({"from": account_id, "to": UNKNOWN_ID, "amount": "1"});
     vec![
         (Method::POST, "/accounts".to_owned(), Some(opening), write),
         (Method::POST, format!("{account}/deposits"), Some(json!({"amount": "1"})), write),
         (Method::POST, format!("{account}/withdrawals"), Some(json!({"amount": "1"})), write),
         (Method::POST, format!("{account}/close"), None, write),
+        (Method::POST, "/transfers".to_owned(), Some(transfer), write),
+        (Method::POST, format!("/transfers/{UNKNOWN_ID}/reversal"), None, write),
         (Method::POST, format!("/admin{account}/erase"), None, "admin"),
         (Method::GET, account.clone(), None, read),
         (Method::GET, "/accounts".to_owned(), None, read),
