@@ -19,7 +19,7 @@ fn issuer() -> TokenIssuer {
 }
 
 /// Starts a server that accepts tokens of `issuer()`, and of a second key.
-fn start() -> Server {
+pub fn start() -> Server {
     start_with(&[])
 }
 
@@ -30,7 +30,7 @@ fn start_with(environment: &[(&str, &str)]) -> Server {
     Server::start_with(&environment)
 }
 
-fn caller(server: &Server, subject: &str, scopes: &str) -> Client {
+pub fn caller(server: &Server, subject: &str, scopes: &str) -> Client {
     server.client().with_token(&issuer().token(subject, scopes))
 }
 
@@ -53,6 +53,7 @@ fn operations(account_id: &str) -> Vec<(Method, String, Option<Value>, &'static 
         (Method::GET, format!("{account}/transactions"), None, read),
         (Method::GET, format!("{account}/events"), None, read),
         (Method::GET, format!("{account}/as-of/2999-01-01T00:00:00Z"), None, read),
+        (Method::GET, format!("/transfers?account={account_id}"), None, read),
     ]
 }
 
