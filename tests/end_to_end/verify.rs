@@ -118,7 +118,7 @@ async fn a_damaged_part_of_a_transfer_is_named_and_repaired() {
         ("UPDATE statement_lines SET amount_minor = 1 WHERE account_id = ID AND version = 2", &from, "part_differs"),
         ("UPDATE statement_lines SET amount_minor = 1 WHERE account_id = ID AND version = 3", &to, "part_differs"),
         ("UPDATE statement_lines SET transfer_id = ID WHERE account_id = ID AND version = 2", &to, "part_missing"),
-        ("UPDATE statement_lines SET counterparty = ID WHERE account_id = ID AND version = 2", &to, "part_alone"),
+        ("UPDATE statement_lines SET counterparty = ID WHERE account_id = ID AND version = 2", &to, "part_missing"),
         ("DELETE FROM statement_lines WHERE account_id = ID AND version = 2", &to, "part_missing"),
         ("UPDATE transfers SET amount_minor = 1 WHERE transfer_id = ID", &id, "part_differs"),
         ("UPDATE transfers SET from_owner = 'eve' WHERE transfer_id = ID", &id, "row_differs"),
