@@ -275,6 +275,8 @@ impl Stack {
                 AccountEvent::AccountOpened { opening_balance, .. } => opening_balance.amount_minor(),
                 AccountEvent::FundsDeposited { amount, .. } => amount.amount_minor(),
                 AccountEvent::FundsWithdrawn { amount, .. } => -amount.amount_minor(),
+                AccountEvent::TransferReceived(leg) | AccountEvent::ReversalReceived(leg) => leg.amount.amount_minor(),
+                AccountEvent::TransferSent(leg) | AccountEvent::ReversalSent(leg) => -leg.amount.amount_minor(),
                 AccountEvent::AccountClosed { .. } | AccountEvent::AccountHolderErased => 0,
             };
         }

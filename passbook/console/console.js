@@ -447,6 +447,7 @@ function showAccount(id, moveFocus) {
   part('[data-id]').textContent = id;
   bindTabs(view);
   for (const form of root.querySelectorAll('form[data-command]')) bindAccountCommand(view, form);
+  bindTransferForm(view);
   byId('detail').replaceChildren(root);
   if (moveFocus) part('h2').focus();
   refreshAccount(view);
@@ -509,6 +510,27 @@ function bindAccountCommand(view, form) {
   });
 }
 
+function bindTransferForm(view) {
+  const outcome = view.root.querySelector('[data-outcome]');
+  bindCommandForm(view.root.querySelector('form[data-transfer]'), outcome, async (fields) => {
+    const done = await sendCommand('/transfers', { from: view.id, ...fields });
+    const { transfer_id: id, from_version: version, from_balance: balance, currency } = done.answer;
+    recordFlow('Transfer', { ...done, answer: { account_id: view.id, version } });
+    refreshAccount(view);
+    const text = done.replayed ? 'Transfer had already been made, once' : 'Transfer made';
+    return el('span', {}, `${text}: version ${version}, balance ${balance} ${currency}. `, transferLink(id, 'The transfer'));
+  });
+}
+
+const accountLink = (id) => el('a', { href: `#/accounts/${id}` }, id);
+const transferLink = (id, text) => el('a', { href: `#/transfers/${id}` }, text);
+
+/** The other account of a line, and the transfer that moved the money. */
+function transferOfLine({ type, transfer_id: id, counterparty }) {
+  return el('span', { className: 'reference' },
+    `${INCOMING.has(type) ? 'from' : 'to'} `, el('span', { className: 'code' }, accountLink(counterparty)), ', ', transferLink(id, 'transfer'));
+}
+
 function transactionRow(transaction) {
   const incoming = INCOMING.has(transaction.type);
   // The amount has no sign. The type tells the direction of the money.
@@ -517,6 +539,7 @@ function transactionRow(transaction) {
     el('td', { className: 'num hint' }, String(transaction.version)),
     el('td', {},
       el('span', {}, transaction.type.replace('_', ' ')),
+      transaction.transfer_id && transferOfLine(transaction),
       transaction.reference && el('span', { className: 'reference', dir: 'auto' }, transaction.reference),
       el('span', { className: 'hint' }, timeElement(transaction.occurred_at))),
     el('td', { className: `num ${incoming ? 'incoming' : 'outgoing'}` }, sign, transaction.amount),
@@ -551,6 +574,59 @@ function bindTabs(view) {
       if (key === 'ArrowLeft' || key === 'ArrowRight') select(tabs[1 - at]); // of two, both arrows lead to the other
     });
   }
+}
+
+// ------------------------------------------------------------------------------------ one transfer
+
+const transferPath = (id, rest = '') => `/transfers/${encodeURIComponent(id)}${rest}`;
+
+function showTransfer(id, moveFocus) {
+  const root = byId('transfer-template').content.firstElementChild.cloneNode(true);
+  const view = { id, root };
+  current = null;
+  document.title = 'Transfer – Passbook';
+  setText(root, '[data-id]', id);
+  bindCommandForm(root.querySelector('form[data-reverse]'), root.querySelector('[data-outcome]'), async (fields) => {
+    const done = await sendCommand(transferPath(id, '/reversal'), Object.keys(fields).length > 0 ? fields : undefined);
+    const { to, to_version: version, to_balance: balance, currency } = done.answer;
+    recordFlow('Reversal', { ...done, answer: { account_id: to, version } });
+    refreshTransfer(view, done.answer.version);
+    return `${done.replayed ? 'Transfer had already been reversed, once' : 'Transfer reversed'}: the recipient holds ${balance} ${currency}.`;
+  });
+  byId('detail').replaceChildren(root);
+  if (moveFocus) root.querySelector('h2').focus();
+  refreshTransfer(view);
+}
+
+async function refreshTransfer(view, version) {
+  const { id, root } = view;
+  const [waiting, problem] = [root.querySelector('[data-waiting]'), root.querySelector('[data-problem]')];
+  problem.replaceChildren();
+  waiting.textContent = version ? `Waiting for version ${version} of the read side.` : '';
+  try {
+    const headers = version ? { 'Passbook-Min-Version': String(version) } : {};
+    showTransferRow(root, (await request('GET', transferPath(id), { headers })).answer);
+  } catch (refusal) {
+    if (!(refusal instanceof Refusal)) throw refusal;
+    problem.replaceChildren(problemBox(refusal, { retry: () => refreshTransfer(view, version) }));
+    if (root.dataset.state === 'loading') root.dataset.state = 'failed';
+  }
+  waiting.textContent = '';
+}
+
+function showTransferRow(root, transfer) {
+  root.dataset.state = transfer.status;
+  for (const name of ['status', 'amount', 'currency']) setText(root, `[data-${name}]`, transfer[name]);
+  setText(root, '[data-from]', accountLink(transfer.from));
+  setText(root, '[data-to]', accountLink(transfer.to));
+  setText(root, '[data-reference]', transfer.reference ?? '');
+  setText(root, '[data-made]', timeElement(transfer.occurred_at));
+  const isReversed = transfer.status === 'reversed';
+  for (const node of root.querySelectorAll('[data-if-reversed]')) node.hidden = !isReversed;
+  root.querySelector('[data-if-reversible]').hidden = isReversed;
+  if (!isReversed) return;
+  setText(root, '[data-reversed]', timeElement(transfer.reversed_at));
+  setText(root, '[data-reason]', transfer.reversal_reason ?? '');
 }
 
 // ------------------------------------------------------------------------------------------ masthead
@@ -605,10 +681,13 @@ function bindToken() {
 // --------------------------------------------------------------------------------------------- start
 
 function route(moveFocus) {
-  const id = /^#\/accounts\/([0-9a-f-]{36})$/i.exec(location.hash)?.[1].toLowerCase();
-  document.body.dataset.page = id ? 'account' : 'accounts';
+  const [, kind, found] = /^#\/(accounts|transfers)\/([0-9a-f-]{36})$/i.exec(location.hash) ?? [];
+  const id = kind === 'accounts' ? found.toLowerCase() : undefined;
+  document.body.dataset.page = kind ? 'account' : 'accounts';
   if (id) {
     showAccount(id, moveFocus);
+  } else if (kind) {
+    showTransfer(found.toLowerCase(), moveFocus);
   } else {
     current = null;
     document.title = 'Passbook';

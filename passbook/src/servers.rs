@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use account_projector::AccountProjectorFunction;
-use bank_read_model::{BankAccountRepository, PROJECTIONS};
+use bank_read_model::{BankAccountRepository, PROJECTIONS, TransferRepository};
 use cqrs::{CommitScan, EventPublisher, EventStoreRepository, OpeningPublisher, PersonalData};
 use event_relay::EventRelay;
 use health::DependencyCheck;
@@ -127,10 +127,16 @@ impl Servers {
         self.write_side.publisher()
     }
 
-    /// The read database, for the functions.
+    /// The accounts in the read database, for the functions.
     #[must_use]
     pub fn account_repository(&self) -> BankAccountRepository {
         BankAccountRepository::new(self.read_side.rows.clone())
+    }
+
+    /// The transfers in the read database, for the functions.
+    #[must_use]
+    pub fn transfer_repository(&self) -> TransferRepository {
+        TransferRepository::new(self.read_side.rows.clone())
     }
 
     /// The records of the projections.

@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use bank_read_model::{BankAccountRepository, PROJECTIONS};
+use bank_read_model::{BankAccountRepository, PROJECTIONS, TransferRepository};
 use cqrs::{CommitScan, EventPublisher, EventStoreRepository, OpenedCommitScan, PersonalData};
 use health::DependencyCheck;
 #[cfg(feature = "servers")]
@@ -42,6 +42,8 @@ pub struct Stack {
     pub personal_data: Arc<dyn PersonalData>,
     /// The accounts that queries read.
     pub account_repository: BankAccountRepository,
+    /// The transfers that queries read.
+    pub transfer_repository: TransferRepository,
     /// The records of the projections.
     pub register: Arc<dyn ProjectionRegister>,
     /// The bus's line in the health check.
@@ -117,6 +119,7 @@ impl Stack {
                     keys: embedded.keys(),
                     personal_data: embedded.personal_data(),
                     account_repository: BankAccountRepository::new(Arc::new(embedded.read_db.clone())),
+                    transfer_repository: TransferRepository::new(Arc::new(embedded.read_db.clone())),
                     register: Arc::new(embedded.read_db.clone()),
                     bus_check: Arc::new(BusCheck { bus: embedded.bus.clone() }),
                     commit_scan: Arc::new(embedded.sqlite_event_store.clone()),
@@ -134,6 +137,7 @@ impl Stack {
                     keys: servers.keys(),
                     personal_data: servers.personal_data(),
                     account_repository: servers.account_repository(),
+                    transfer_repository: servers.transfer_repository(),
                     register: servers.register(),
                     bus_check: servers.bus_check(),
                     commit_scan: servers.commit_scan(),

@@ -1,5 +1,5 @@
-use bank::{AccountEvent, AccountId, AccountKind, AccountStatus, HolderName, Money};
-use bank_read_model::{BankAccountEntity, StatementLine, StatementLineKind};
+use bank::{AccountEvent, AccountId, AccountKind, AccountStatus, HolderName, Money, TransferId, TransferLeg};
+use bank_read_model::{BankAccountEntity, LineTransfer, StatementLine, StatementLineKind};
 use cqrs::{Commit, CommitDraft, Digest, DomainEvent as _, EventEnvelope, RecordedEvent, StreamId, Timestamp};
 use uuid::Uuid;
 
@@ -107,6 +107,35 @@ impl AccountHistory {
         self
     }
 
+    /// One leg of a transfer or of a reversal, one microsecond after the event before it. The transfer itself and the other
+    /// account are not made.
+    pub fn leg(
+        &mut self,
+        event: fn(TransferLeg) -> AccountEvent,
+        amount_minor: i64,
+        reference: Option<&str>,
+    ) -> &mut Self {
+        let occurred_at = self.next_time();
+        let transfer = LineTransfer { transfer_id: TransferId::generate(), counterparty: AccountId::generate() };
+        let event = event(TransferLeg {
+            transfer_id: transfer.transfer_id,
+            counterparty: transfer.counterparty,
+            amount: self.money(amount_minor),
+            reference: reference.map(|text| text.parse().expect("a reference")),
+        });
+        self.record(&event, occurred_at);
+        let (kind, change_minor) = match event {
+            AccountEvent::TransferReceived(_) | AccountEvent::ReversalReceived(_) => {
+                (StatementLineKind::TransferIn, amount_minor)
+            }
+            _ => (StatementLineKind::TransferOut, -amount_minor),
+        };
+        self.row.balance = self.money(self.row.balance.amount_minor() + change_minor);
+        self.add_line(kind, amount_minor, reference);
+        self.statement[0].transfer = Some(transfer);
+        self
+    }
+
     pub fn close(&mut self) -> &mut Self {
         let occurred_at = self.next_time();
         self.record(&AccountEvent::AccountClosed { reason: None }, occurred_at);
@@ -138,11 +167,21 @@ impl AccountHistory {
             let is_last = history.events.len() + 1 == number_of_events;
             // Often several events have one time, like the events of one command.
             let same_time = history.row.updated_at;
-            match dice.below(4) {
+            match dice.below(6) {
                 0 if is_last && balance_minor == 0 => history.close(),
                 1 if balance_minor > 0 => history.withdraw(dice.amount_up_to(balance_minor), reference),
                 2 if balance_minor > 0 => history.withdraw_at(balance_minor, reference, same_time),
                 3 => history.deposit_at(dice.amount_up_to(1_000_000), reference, same_time),
+                4 => {
+                    let came: [fn(TransferLeg) -> AccountEvent; 2] =
+                        [AccountEvent::TransferReceived, AccountEvent::ReversalReceived];
+                    history.leg(dice.pick(&came), dice.amount_up_to(1_000_000), reference)
+                }
+                5 if balance_minor > 0 => {
+                    let went: [fn(TransferLeg) -> AccountEvent; 2] =
+                        [AccountEvent::TransferSent, AccountEvent::ReversalSent];
+                    history.leg(dice.pick(&went), dice.amount_up_to(balance_minor), reference)
+                }
                 _ => history.deposit(dice.amount_up_to(1_000_000), reference),
             };
         }
@@ -207,6 +246,7 @@ impl AccountHistory {
             balance_after: self.row.balance,
             reference: reference.map(ToOwned::to_owned),
             occurred_at: self.row.updated_at,
+            transfer: None,
         };
         self.statement.insert(0, line);
     }

@@ -44,6 +44,11 @@ macro_rules! event_store_suite {
             runs_of_many_streams_are_stored_together_and_in_order
             of_runs_with_a_taken_version_and_a_taken_key_only_those_two_end_early
             a_run_that_was_refused_at_its_first_commit_leaves_no_gap_behind
+            commits_of_several_streams_are_stored_together
+            of_commits_together_none_is_stored_if_one_version_is_taken
+            of_commits_together_none_is_stored_if_one_idempotency_key_is_taken
+            of_32_writers_of_overlapping_streams_each_stores_all_or_nothing
+            commits_together_cross_a_thousand_times_and_none_waits_for_ever
             a_store_that_is_there_answers_a_ping
         }
     };
@@ -485,6 +490,135 @@ fn run_of(commits: usize) -> Vec<Commit> {
 async fn append_runs(store: &dyn EventStoreRepository, runs: &[Vec<Commit>]) -> Vec<RunOutcome> {
     let runs: Vec<Vec<&Commit>> = runs.iter().map(|run| run.iter().collect()).collect();
     store.append_runs(&runs).await
+}
+
+pub async fn commits_of_several_streams_are_stored_together(under_test: &dyn EventStoreUnderTest) {
+    let store = under_test.open().await;
+    let mut old = StreamEnd::of_new_stream();
+    store.append(&old.push(2)).await.expect("appends");
+    let (mut one, mut other) = (StreamEnd::of_new_stream(), StreamEnd::of_new_stream());
+    let keyed = CommitDraft { idempotency: Some(idempotency("a key")), ..one.draft(counted(1)) }.seal();
+    one = StreamEnd::after(&keyed);
+    let commits = [keyed, old.push(3), other.push(1)];
+    store.append_together(&commits).await.expect("appends");
+    for commit in &commits {
+        assert_eq!(last(&*store, commit.draft.stream_id).await.as_ref(), Some(commit));
+    }
+    let key = idempotency("a key").key;
+    let found = store.commit_by_idempotency_key(one.stream_id, &key).await.expect("reads");
+    assert_eq!(found.as_ref(), Some(&commits[0]));
+    // One stream is a case of several, and each stream goes on as it would alone.
+    store.append_together(&[one.push(1)]).await.expect("appends");
+    store.append(&old.push(1)).await.expect("appends");
+    assert_eq!(whole_chain(&*store, one.stream_id).await.len(), 2);
+    assert_eq!(whole_chain(&*store, old.stream_id).await.len(), 3);
+}
+
+pub async fn of_commits_together_none_is_stored_if_one_version_is_taken(under_test: &dyn EventStoreUnderTest) {
+    let store = under_test.open().await;
+    // The taken version is in the first, the second and the third commit in turn.
+    for place in 0..3 {
+        let mut ends = [StreamEnd::of_new_stream(), StreamEnd::of_new_stream(), StreamEnd::of_new_stream()];
+        let late = ends.clone().map(|mut end| end.push(1));
+        let winner = ends[place].push(2);
+        store.append(&winner).await.expect("appends");
+        let result = store.append_together(&late).await;
+        assert!(
+            matches!(result, Err(AppendError::VersionTaken { stream_id, first_version: 1 })
+                if stream_id == winner.draft.stream_id),
+            "{place}: {result:?}"
+        );
+        for (number, commit) in late.iter().enumerate() {
+            let stored = last(&*store, commit.draft.stream_id).await;
+            assert_eq!(stored, (number == place).then(|| winner.clone()), "{place}");
+        }
+        // The versions of the others are free.
+        let others: Vec<Commit> =
+            late.into_iter().filter(|commit| commit.draft.stream_id != winner.draft.stream_id).collect();
+        store.append_together(&others).await.expect("appends");
+    }
+}
+
+pub async fn of_commits_together_none_is_stored_if_one_idempotency_key_is_taken(under_test: &dyn EventStoreUnderTest) {
+    let store = under_test.open().await;
+    let end = StreamEnd::of_new_stream();
+    let first = CommitDraft { idempotency: Some(idempotency("a key")), ..end.draft(counted(1)) };
+    let end = StreamEnd::after(&appended(&*store, &first).await);
+    let repeated = CommitDraft { idempotency: Some(idempotency("a key")), ..end.draft(counted(1)) }.seal();
+    let mut other = StreamEnd::of_new_stream();
+    let beside = other.push(1);
+    for commits in [[repeated.clone(), beside.clone()], [beside.clone(), repeated]] {
+        assert_key_taken(&store.append_together(&commits).await, end.stream_id);
+        assert_eq!(last(&*store, beside.draft.stream_id).await, None);
+    }
+    store.append(&beside).await.expect("its version is free");
+}
+
+pub async fn of_32_writers_of_overlapping_streams_each_stores_all_or_nothing(under_test: &dyn EventStoreUnderTest) {
+    let store = under_test.open().await;
+    let shared: Vec<StreamEnd> = (0..3).map(|_| StreamEnd::of_new_stream()).collect();
+    // Each writer has two of the three streams, in either order, and one stream of its own.
+    let writes: Vec<Vec<Commit>> = (0..32)
+        .map(|writer| {
+            let mut commits: Vec<Commit> =
+                [writer % 3, (writer + 1 + writer % 2) % 3].map(|place| shared[place].clone().push(1)).to_vec();
+            commits.push(StreamEnd::of_new_stream().push(1));
+            commits
+        })
+        .collect();
+    let results = join_all(writes.iter().cloned().map(|commits| {
+        let store = Arc::clone(&store);
+        spawned(async move { store.append_together(&commits).await })
+    }))
+    .await;
+    let mut winners = 0;
+    for (commits, result) in writes.iter().zip(&results) {
+        match result {
+            Ok(()) => winners += 1,
+            Err(AppendError::VersionTaken { stream_id, first_version: 1 }) => {
+                assert!(commits[..2].iter().any(|commit| commit.draft.stream_id == *stream_id));
+            }
+            Err(error) => panic!("{error:?}"),
+        }
+        for commit in commits {
+            let is_stored = last(&*store, commit.draft.stream_id).await.as_ref() == Some(commit);
+            assert_eq!(is_stored, result.is_ok(), "{result:?}");
+        }
+    }
+    // Any two of the writers share a stream.
+    assert_eq!(winners, 1);
+}
+
+pub async fn commits_together_cross_a_thousand_times_and_none_waits_for_ever(under_test: &dyn EventStoreUnderTest) {
+    const TIMES: usize = 1_000;
+    let store = under_test.open().await;
+    let streams = [StreamId(Uuid::now_v7()), StreamId(Uuid::now_v7())];
+    let writers = [[0, 1], [1, 0]].map(|order| {
+        let store = Arc::clone(&store);
+        spawned(async move {
+            let mut done = 0;
+            while done < TIMES {
+                let mut commits = Vec::new();
+                for place in order {
+                    let stream_id = streams[place];
+                    let newest = last(&*store, stream_id).await;
+                    let mut end = newest.as_ref().map_or(StreamEnd::of_empty(stream_id), StreamEnd::after);
+                    commits.push(end.push(1));
+                }
+                match store.append_together(&commits).await {
+                    Ok(()) => done += 1,
+                    Err(AppendError::VersionTaken { .. }) => {}
+                    Err(error) => panic!("{error:?}"),
+                }
+            }
+        })
+    });
+    let both = tokio::time::timeout(std::time::Duration::from_secs(120), join_all(writers)).await;
+    assert!(both.is_ok(), "the writers wait for each other");
+    for stream_id in streams {
+        let newest = last(&*store, stream_id).await.expect("a commit");
+        assert_eq!(newest.last_version(), 2 * TIMES as u64);
+    }
 }
 
 pub async fn a_store_that_is_there_answers_a_ping(under_test: &dyn EventStoreUnderTest) {

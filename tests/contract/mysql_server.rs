@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use bank::{AccountId, AccountKind};
+use bank::{AccountId, AccountKind, TransferEvent, TransferId, TransferParty, TransferStatus};
 use bank_read_model::{
     AccountFilter, AccountPosition, AccountsPage, BankAccountRepository, StatementFilter, StatementPage,
+    TransferFilter, TransferPosition, TransferRepository, TransfersPage,
 };
 use cqrs::{
     CommitScan, EventEnvelope, EventHandler, EventHandlerError, EventStoreRepository, HandledBatch, OpenedCommitScan,
@@ -28,7 +29,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use uuid::Uuid;
 
-use super::account_history::{AccountHistory, Opening, at};
+use super::account_history::{AccountHistory, Opening, at, money};
 use super::dice::Dice;
 use super::read_db::{PROJECTIONS, ReadDb, ReadDbUnderTest, assert_rows, every_kind_of_selection, record_projections};
 use super::restore::{Opened, RestoreUnderTest, job};
@@ -183,6 +184,7 @@ macro_rules! server_promises {
             an_account_that_cannot_be_rebuilt_after_the_swap_is_told_of_and_fails_nothing
             each_user_may_do_what_it_has_to_and_nothing_else
             queries_read_no_more_rows_than_they_have_to
+            a_page_of_transfers_reads_no_more_rows_than_four_pages_have
             an_owner_may_be_longer_than_any_index
             texts_that_differ_in_blanks_at_the_end_differ
             a_value_that_does_not_fit_its_column_is_refused
@@ -791,6 +793,52 @@ pub async fn queries_read_no_more_rows_than_they_have_to(on_server: &OnServer) {
     outcome.expect("answers");
     // Each step for the one row counts: the index entry, the way to the row, and the row.
     assert!(read.values().sum::<u64>() <= 3, "{read:?}");
+}
+
+/// A page of transfers reads the same number of rows wherever it begins, and also for a status that few transfers have.
+pub async fn a_page_of_transfers_reads_no_more_rows_than_four_pages_have(on_server: &OnServer) {
+    // There is one connection, because the server counts by connection.
+    let read_db = on_server.connect_with(Limits { max_connections: 1, ..Limits::default() });
+    let (busy, others) = (AccountId::generate(), (0..20).map(|_| AccountId::generate()).collect::<Vec<_>>());
+    let mut events = Vec::new();
+    let mut positions = Vec::new();
+    for number in 0..3_000_i64 {
+        let other = others[usize::try_from(number % 20).expect("small")];
+        let (from, to) = if number % 2 == 0 { (busy, other) } else { (other, busy) };
+        let transfer_id = TransferId::generate();
+        let party = |account_id| TransferParty { account_id, owner: "ann".to_owned(), version: 2 };
+        let amount = money(1, "EUR");
+        let mut of_transfer =
+            vec![TransferEvent::TransferMade { from: party(from), to: party(to), amount, reference: None }];
+        if number % 300 == 0 {
+            of_transfer.push(TransferEvent::TransferReversed { from_version: 3, to_version: 3, reason: None });
+        }
+        let mut envelopes = projection::spec::stream("transfer", StreamId(transfer_id.as_uuid()), &of_transfer);
+        envelopes.iter_mut().for_each(|event| event.occurred_at = at(number * 1_000));
+        events.extend(envelopes);
+        positions.push(TransferPosition { occurred_at: at(number * 1_000), transfer_id });
+    }
+    event_handler(&read_db).handle(&events).await.expect("handles");
+    sqlx::raw_sql("ANALYZE TABLE transfers").execute(read_db.pool()).await.expect("analyzes");
+    let repository = TransferRepository::new(Arc::new(read_db.clone()));
+    let reversed = Some(TransferStatus::Reversed);
+    for (account, status, after, answers) in [
+        (Some(busy), None, None, 20),
+        (Some(busy), None, Some(positions[200]), 20),
+        (Some(busy), reversed, None, 10),
+        (Some(busy), reversed, Some(positions[1_000]), 4),
+        (Some(others[3]), None, Some(positions[2_000]), 20),
+        (None, None, None, 20),
+        (None, None, Some(positions[200]), 20),
+        (None, reversed, Some(positions[1_000]), 4),
+    ] {
+        let filter = TransferFilter { account, status, ..TransferFilter::default() };
+        let page = repository.transfers(&filter, TransfersPage { after, limit: 20 });
+        let (transfers, read) = counting(&read_db, page).await;
+        assert_eq!(transfers.expect("reads").len(), answers, "{filter:?} after {after:?}");
+        // Of each range the way to its first row, its rows, and one row that shows where to stop.
+        assert!(read.values().sum::<u64>() <= 4 * 22, "{filter:?} after {after:?}: {read:?}");
+    }
 }
 
 /// The answer, and the number of rows that the server read for it, by the way of reading.

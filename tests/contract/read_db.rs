@@ -1,10 +1,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bank::{AccountId, AccountKind, MAX_AMOUNT_MINOR};
+use bank::{AccountId, AccountKind, MAX_AMOUNT_MINOR, TransferEvent, TransferId, TransferParty, TransferStatus};
 use bank_read_model::{
     AccountFilter, AccountPosition, AccountsPage, BankAccountEntity, BankAccountRepository, StatementFilter,
-    StatementLine, StatementPage,
+    StatementLine, StatementPage, TransferEntity, TransferFilter, TransferPosition, TransferRepository, TransfersPage,
 };
 use cqrs::{EventEnvelope, EventHandler, EventHandlerError, HandledBatch, StreamId};
 use futures::future::join_all;
@@ -25,6 +25,8 @@ pub struct ReadDb {
     pub event_handler: Arc<dyn EventHandler>,
     /// The port that reads it.
     pub repository: BankAccountRepository,
+    /// The port that reads transfers.
+    pub transfers: TransferRepository,
     /// What knows of which version its rows are.
     pub register: Arc<dyn ProjectionRegister>,
 }
@@ -33,7 +35,12 @@ impl ReadDb {
     /// Of one database, and of what writes it.
     pub fn new<D: RowReader + ProjectionRegister + 'static>(read_db: D, event_handler: Arc<dyn EventHandler>) -> Self {
         let read_db = Arc::new(read_db);
-        Self { event_handler, repository: BankAccountRepository::new(read_db.clone()), register: read_db }
+        Self {
+            event_handler,
+            repository: BankAccountRepository::new(read_db.clone()),
+            transfers: TransferRepository::new(read_db.clone()),
+            register: read_db,
+        }
     }
 }
 
@@ -69,7 +76,9 @@ pub fn every_kind_of_selection(table: &'static Table) -> Vec<Selection> {
         let after = [value(column), Cell::Id(StreamId(Uuid::nil()))];
         let orders = [
             Order::Ascending { by, after: None },
-            Order::Ascending { by, after: Some(after) },
+            Order::Ascending { by, after: Some(after.clone()) },
+            Order::DescendingByTwo { by, after: None },
+            Order::DescendingByTwo { by, after: Some(after) },
             Order::Descending { by: column.name },
         ];
         for order in orders {
@@ -132,6 +141,8 @@ macro_rules! read_db_suite {
             accounts_come_by_opening_time_then_id_and_pages_hold_each_once
             pages_hold_each_account_once_while_new_ones_are_opened
             a_statement_is_cut_by_time_version_and_limit_newest_first
+            // --- TransferRepository
+            transfers_come_newest_first_by_either_leg_and_pages_hold_each_once
             // --- ProjectionRegister
             a_database_tells_of_which_version_its_rows_are
         }
@@ -678,6 +689,84 @@ pub async fn a_statement_is_cut_by_time_version_and_limit_newest_first(under_tes
                     let filter = StatementFilter { from, to };
                     let lines = statement(&read_db, history.account_id, filter, before_version, limit).await;
                     assert_eq!(lines, expected, "{filter:?} {before_version:?} {limit}");
+                }
+            }
+        }
+    }
+}
+
+// --- TransferRepository
+
+/// Sixty transfers between four accounts. Several of them are of one time, and every third has been reversed.
+pub async fn transfers_come_newest_first_by_either_leg_and_pages_hold_each_once(under_test: &dyn ReadDbUnderTest) {
+    let read_db = under_test.open().await;
+    let mut dice = Dice::seeded(61);
+    let accounts: Vec<AccountId> = (0..4).map(|_| AccountId::generate()).collect();
+    let mut expected = Vec::new();
+    for number in 0..60_i64 {
+        let from = dice.below(4);
+        let (from, to) = (accounts[from], accounts[(from + 1 + dice.below(3)) % 4]);
+        let transfer_id = TransferId::generate();
+        let amount = money(dice.amount_up_to(1_000), "EUR");
+        let party = |account_id, owner: &str| TransferParty { account_id, owner: owner.to_owned(), version: 2 };
+        let (from_owner, to_owner) = ("ann", "李安");
+        let made = TransferEvent::TransferMade {
+            from: party(from, from_owner),
+            to: party(to, to_owner),
+            amount,
+            reference: Some("rent".parse().expect("a reference")),
+        };
+        let mut events = vec![made];
+        let is_reversed = number % 3 == 0;
+        if is_reversed {
+            events.push(TransferEvent::TransferReversed { from_version: 3, to_version: 3, reason: None });
+        }
+        let mut envelopes = projection::spec::stream("transfer", StreamId(transfer_id.as_uuid()), &events);
+        let occurred_at = at(number / 4);
+        envelopes.iter_mut().for_each(|event| event.occurred_at = occurred_at);
+        assert_eq!(read_db.event_handler.handle(&envelopes).await.expect("handles").applied, events.len() as u64);
+        expected.push(TransferEntity {
+            transfer_id,
+            from,
+            from_owner: from_owner.to_owned(),
+            to,
+            to_owner: to_owner.to_owned(),
+            amount,
+            reference: Some("rent".to_owned()),
+            status: if is_reversed { TransferStatus::Reversed } else { TransferStatus::Completed },
+            version: events.len() as u64,
+            occurred_at,
+            reversed_at: is_reversed.then_some(occurred_at),
+            reversal_reason: None,
+        });
+    }
+    expected.sort_by_key(|transfer| std::cmp::Reverse((transfer.occurred_at, transfer.transfer_id)));
+    let of_id = read_db.transfers.transfer(expected[7].transfer_id).await.expect("reads");
+    assert_eq!(of_id.as_ref(), Some(&expected[7]));
+    for account in [None, Some(accounts[0]), Some(AccountId::generate())] {
+        for status in [None, Some(TransferStatus::Completed), Some(TransferStatus::Reversed)] {
+            for (since, until) in [(None, None), (Some(at(3)), None), (None, Some(at(11))), (Some(at(3)), Some(at(11)))]
+            {
+                let filter = TransferFilter { account, status, since, until };
+                let fits = |transfer: &&TransferEntity| {
+                    account.is_none_or(|account| transfer.from == account || transfer.to == account)
+                        && status.is_none_or(|status| transfer.status == status)
+                        && since.is_none_or(|since| transfer.occurred_at >= since)
+                        && until.is_none_or(|until| transfer.occurred_at < until)
+                };
+                let expected: Vec<&TransferEntity> = expected.iter().filter(fits).collect();
+                for limit in [1, 7, 100] {
+                    let (mut visited, mut after) = (Vec::new(), None);
+                    loop {
+                        let page = TransfersPage { after, limit };
+                        let page = read_db.transfers.transfers(&filter, page).await.expect("reads");
+                        let Some(last) = page.last() else { break };
+                        assert!(page.len() <= limit as usize);
+                        let (occurred_at, transfer_id) = (last.occurred_at, last.transfer_id);
+                        after = Some(TransferPosition { occurred_at, transfer_id });
+                        visited.extend(page);
+                    }
+                    assert_eq!(visited.iter().collect::<Vec<_>>(), expected, "{filter:?} in pages of {limit}");
                 }
             }
         }

@@ -19,7 +19,7 @@ fn issuer() -> TokenIssuer {
 }
 
 /// Starts a server that accepts tokens of `issuer()`, and of a second key.
-fn start() -> Server {
+pub fn start() -> Server {
     start_with(&[])
 }
 
@@ -30,7 +30,7 @@ fn start_with(environment: &[(&str, &str)]) -> Server {
     Server::start_with(&environment)
 }
 
-fn caller(server: &Server, subject: &str, scopes: &str) -> Client {
+pub fn caller(server: &Server, subject: &str, scopes: &str) -> Client {
     server.client().with_token(&issuer().token(subject, scopes))
 }
 
@@ -39,17 +39,21 @@ fn operations(account_id: &str) -> Vec<(Method, String, Option<Value>, &'static 
     let account = format!("/accounts/{account_id}");
     let (read, write) = ("accounts:read", "accounts:write");
     let opening = json!({"holder": "Ann Lee", "kind": "savings", "currency": "EUR", "opening_balance": "0"});
+    let transfer = json!({"from": account_id, "to": UNKNOWN_ID, "amount": "1"});
     vec![
         (Method::POST, "/accounts".to_owned(), Some(opening), write),
         (Method::POST, format!("{account}/deposits"), Some(json!({"amount": "1"})), write),
         (Method::POST, format!("{account}/withdrawals"), Some(json!({"amount": "1"})), write),
         (Method::POST, format!("{account}/close"), None, write),
+        (Method::POST, "/transfers".to_owned(), Some(transfer), write),
+        (Method::POST, format!("/transfers/{UNKNOWN_ID}/reversal"), None, write),
         (Method::POST, format!("/admin{account}/erase"), None, "admin"),
         (Method::GET, account.clone(), None, read),
         (Method::GET, "/accounts".to_owned(), None, read),
         (Method::GET, format!("{account}/transactions"), None, read),
         (Method::GET, format!("{account}/events"), None, read),
         (Method::GET, format!("{account}/as-of/2999-01-01T00:00:00Z"), None, read),
+        (Method::GET, format!("/transfers?account={account_id}"), None, read),
     ]
 }
 

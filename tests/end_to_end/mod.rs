@@ -14,4 +14,7 @@ mod old_events; // streams with forms of events that are not written any more
 mod openapi; // the document compared with the program and with itself
 mod queries; // lists, statements, audit trails, and reading one's own writes
 mod restores; // the read side rebuilt while the service runs
+mod transfer_queries; // a transfer, and an account's transfers
+mod transfers; // money from one account to another, and back
+mod transfers_at_once; // many transfers at once
 mod verify; // changes that were made without the program

@@ -1,7 +1,7 @@
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::ConnectOptions as _;
 
 use super::erasure::{Stores, erase};
@@ -94,6 +94,45 @@ async fn what_was_changed_in_the_read_database_is_named_and_repaired_while_the_s
         assert!(repaired.status.success(), "{change}: {}", text(&repaired));
         assert!(text(&repaired).contains(&format!("repaired: {account_id}")), "{change}: {}", text(&repaired));
         assert_eq!(client.get(&format!("/accounts/{account_id}")).await.body, before, "{change}");
+    }
+    assert!(verify(&server, &[]).await.status.success());
+}
+
+#[tokio::test]
+async fn a_damaged_part_of_a_transfer_is_named_and_repaired() {
+    let server = Server::start();
+    let client = server.client();
+    let (from, to) = (client.open("100").await, client.open("5").await);
+    let made = client.post("/transfers", &json!({"from": from, "to": to, "amount": "40"})).await;
+    let id = made.expect(201).text("transfer_id").to_owned();
+    let path = format!("/transfers/{id}");
+    client.get_at(&path, 1).await.expect(200);
+    client.post(&format!("{path}/reversal"), &json!({})).await.expect(200);
+    let before = client.get_at(&path, 2).await.expect(200).body.clone();
+    for account_id in [&from, &to] {
+        client.get_at(&format!("/accounts/{account_id}"), 3).await.expect(200);
+    }
+    let clean = verify(&server, &["--json"]).await;
+    assert!(clean.status.success(), "{}", text(&clean));
+    for (change, stream_id, finding) in [
+        ("UPDATE statement_lines SET amount_minor = 1 WHERE account_id = ID AND version = 2", &from, "part_differs"),
+        ("UPDATE statement_lines SET amount_minor = 1 WHERE account_id = ID AND version = 3", &to, "part_differs"),
+        ("UPDATE statement_lines SET transfer_id = ID WHERE account_id = ID AND version = 2", &to, "part_missing"),
+        ("UPDATE statement_lines SET counterparty = ID WHERE account_id = ID AND version = 2", &to, "part_missing"),
+        ("DELETE FROM statement_lines WHERE account_id = ID AND version = 2", &to, "part_missing"),
+        ("UPDATE transfers SET amount_minor = 1 WHERE transfer_id = ID", &id, "part_differs"),
+        ("UPDATE transfers SET from_owner = 'eve' WHERE transfer_id = ID", &id, "row_differs"),
+        ("UPDATE transfers SET status = 'completed' WHERE transfer_id = ID", &id, "part_missing"),
+        ("DELETE FROM transfers WHERE transfer_id = ID", &id, "row_missing"),
+    ] {
+        change_rows(&server, stream_id, change).await;
+        let found = verify(&server, &["--json", "--patience-s", "0"]).await;
+        assert_eq!(found.status.code(), Some(1), "{change}: {}", text(&found));
+        assert!(findings(&found).contains(&finding.to_owned()), "{change}: {}", text(&found));
+        let repaired = verify(&server, &["--repair", "--patience-s", "0"]).await;
+        assert!(repaired.status.success(), "{change}: {}", text(&repaired));
+        assert!(text(&repaired).contains(&format!("repaired: {stream_id}")), "{change}: {}", text(&repaired));
+        assert_eq!(client.get(&path).await.body, before, "{change}");
     }
     assert!(verify(&server, &[]).await.status.success());
 }

@@ -1,4 +1,4 @@
-//! The stored forms of an account's events, past and present. Each type and version has a file, which is compared byte by byte.
+//! The stored forms of the events of accounts and transfers, past and present. Each type and version has a file, which is compared byte by byte.
 //!
 //! Events are stored for ever, so an existing file is never changed. `FORMS.sha256` (`sha256sum --check`) makes sure of that,
 //! and lines are only added to it. This file says how a form is read today. The form's own file does not, because that changes
@@ -7,8 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use bank::{AccountEvent, AccountKind, HolderName, Money};
-use cqrs::{Digest, DomainEvent as _, EventDecodeError};
+use bank::{AccountEvent, AccountKind, HolderName, Money, TransferEvent, TransferLeg, TransferParty};
+use cqrs::{Digest, DomainEvent, EventDecodeError};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -22,8 +22,62 @@ struct StoredEvent {
     data: Value,
 }
 
-/// Every file with today's form of its events. A new version of a type is a new file and a line here.
-fn files() -> Vec<(&'static str, Vec<AccountEvent>)> {
+/// The account of an event of a transfer, the other account, and the transfer.
+const ACCOUNT_ID: &str = "019cadd4-c179-752e-9a6a-3a456513270e";
+const COUNTERPARTY_ID: &str = "019cb36d-d33e-724e-84ef-8aa392276658";
+const TRANSFER_ID: &str = "019cc218-4a3a-7d0e-8b51-0d6a8c1f2e39";
+
+/// The files of one kind of aggregate, with today's form of the events in each.
+type Files<E> = Vec<(&'static str, Vec<E>)>;
+
+/// Every file of a transfer's events. A new version of a type is a new file and a line here.
+fn files_of_transfers() -> Files<TransferEvent> {
+    vec![
+        ("TransferMade.v1", vec![made(12_550, "EUR", Some("rent")), made(1, "KWD", None)]),
+        ("TransferReversed.v1", vec![reversed(Some("sent twice")), reversed(None)]),
+    ]
+}
+
+/// The variant after this one, or the first. A variant that is missing here does not compile.
+fn next_of_a_transfer(before: Option<&TransferEvent>) -> Option<TransferEvent> {
+    match before {
+        None => Some(made(12_550, "EUR", None)),
+        Some(TransferEvent::TransferMade { .. }) => Some(reversed(None)),
+        Some(TransferEvent::TransferReversed { .. }) => None,
+    }
+}
+
+fn made(amount_minor: i64, currency: &str, reference: Option<&str>) -> TransferEvent {
+    let party = |account_id: &str, owner: &str, version| TransferParty {
+        account_id: account_id.parse().expect("an id"),
+        owner: owner.to_owned(),
+        version,
+    };
+    TransferEvent::TransferMade {
+        from: party(ACCOUNT_ID, "ann", 2),
+        to: party(COUNTERPARTY_ID, "bob", 7),
+        amount: money(amount_minor, currency),
+        reference: reference.map(|text| text.parse().expect("a reference")),
+    }
+}
+
+fn reversed(reason: Option<&str>) -> TransferEvent {
+    let reason = reason.map(|text| text.parse().expect("a reason"));
+    TransferEvent::TransferReversed { from_version: 9, to_version: 11, reason }
+}
+
+fn leg(amount_minor: i64, currency: &str, reference: Option<&str>) -> TransferLeg {
+    TransferLeg {
+        transfer_id: TRANSFER_ID.parse().expect("an id"),
+        counterparty: COUNTERPARTY_ID.parse().expect("an id"),
+        amount: money(amount_minor, currency),
+        reference: reference.map(|text| text.parse().expect("a reference")),
+    }
+}
+
+/// Every file of an account's events. A new version of a type is a new file and a line here.
+fn files_of_accounts() -> Files<AccountEvent> {
+    let legs = || [leg(12_550, "EUR", Some("rent")), leg(1, "KWD", None)];
     vec![
         (
             "AccountOpened.v1",
@@ -53,18 +107,27 @@ fn files() -> Vec<(&'static str, Vec<AccountEvent>)> {
             vec![deposited(12_550, "EUR", Some("rent")), deposited(1_000_000_000_000_000, "JPY", None)],
         ),
         ("FundsWithdrawn.v1", vec![withdrawn(12_550, "EUR", Some("rent")), withdrawn(1, "KWD", None)]),
+        ("TransferSent.v1", legs().map(AccountEvent::TransferSent).to_vec()),
+        ("TransferReceived.v1", legs().map(AccountEvent::TransferReceived).to_vec()),
+        ("ReversalSent.v1", legs().map(AccountEvent::ReversalSent).to_vec()),
+        ("ReversalReceived.v1", legs().map(AccountEvent::ReversalReceived).to_vec()),
         ("AccountClosed.v1", vec![closed(Some("moved away")), closed(None)]),
         ("AccountHolderErased.v1", vec![AccountEvent::AccountHolderErased]),
     ]
 }
 
 /// The variant after this one, or the first. A variant that is missing here does not compile.
-fn next_variant(before: Option<&AccountEvent>) -> Option<AccountEvent> {
+fn next_of_an_account(before: Option<&AccountEvent>) -> Option<AccountEvent> {
+    let leg = || leg(12_550, "EUR", None);
     match before {
         None => Some(opened("Zoë Lee", AccountKind::Savings, 12_550, "EUR")),
         Some(AccountEvent::AccountOpened { .. }) => Some(deposited(12_550, "EUR", None)),
         Some(AccountEvent::FundsDeposited { .. }) => Some(withdrawn(12_550, "EUR", None)),
-        Some(AccountEvent::FundsWithdrawn { .. }) => Some(closed(None)),
+        Some(AccountEvent::FundsWithdrawn { .. }) => Some(AccountEvent::TransferSent(leg())),
+        Some(AccountEvent::TransferSent(_)) => Some(AccountEvent::TransferReceived(leg())),
+        Some(AccountEvent::TransferReceived(_)) => Some(AccountEvent::ReversalSent(leg())),
+        Some(AccountEvent::ReversalSent(_)) => Some(AccountEvent::ReversalReceived(leg())),
+        Some(AccountEvent::ReversalReceived(_)) => Some(closed(None)),
         Some(AccountEvent::AccountClosed { .. }) => Some(AccountEvent::AccountHolderErased),
         Some(AccountEvent::AccountHolderErased) => None,
     }
@@ -116,20 +179,20 @@ fn stored_events(file: &str) -> Vec<StoredEvent> {
 }
 
 /// The name of the file with the form in which this event is written.
-fn file_of(event: &AccountEvent) -> String {
+fn file_of(event: &impl DomainEvent) -> String {
     format!("{}.v{}", event.event_type(), event.schema_version())
 }
 
-fn as_a_file(events: &[AccountEvent]) -> String {
-    let stored = |event: &AccountEvent| json!({"event_type": event.event_type(), "schema_version": event.schema_version(), "data": event.to_data()});
+fn as_a_file<E: DomainEvent>(events: &[E]) -> String {
+    let stored = |event: &E| json!({"event_type": event.event_type(), "schema_version": event.schema_version(), "data": event.to_data()});
     let stored: Vec<Value> = events.iter().map(stored).collect();
     serde_json::to_string_pretty(&stored).expect("plain JSON") + "\n"
 }
 
 /// The versions of each type that have a file.
-fn versions_by_type() -> BTreeMap<&'static str, BTreeSet<u32>> {
+fn versions_by_type<E>(files: &Files<E>) -> BTreeMap<&'static str, BTreeSet<u32>> {
     let mut versions: BTreeMap<&str, BTreeSet<u32>> = BTreeMap::new();
-    for (file, _) in files() {
+    for (file, _) in files {
         let (event_type, version) = file.split_once(".v").expect("a type and a version");
         versions.entry(event_type).or_default().insert(version.parse().expect("a version"));
     }
@@ -138,20 +201,30 @@ fn versions_by_type() -> BTreeMap<&'static str, BTreeSet<u32>> {
 
 #[test]
 fn every_form_that_was_ever_stored_is_read_as_what_it_is_today() {
-    for (file, is_now) in files() {
+    every_form_is_read(files_of_accounts());
+    every_form_is_read(files_of_transfers());
+}
+
+fn every_form_is_read<E: DomainEvent>(files: Files<E>) {
+    for (file, is_now) in files {
         let stored = stored_events(file);
         assert_eq!(stored.len(), is_now.len(), "{file}");
         for (event, is_now) in stored.iter().zip(is_now) {
             assert_eq!(format!("{}.v{}", event.event_type, event.schema_version), file);
-            assert_eq!(AccountEvent::from_data(&event.event_type, event.schema_version, &event.data), Ok(is_now));
+            assert_eq!(E::from_data(&event.event_type, event.schema_version, &event.data), Ok(is_now));
         }
     }
 }
 
 #[test]
 fn every_event_is_written_letter_by_letter_in_the_form_of_its_types_newest_file() {
-    let files: BTreeMap<&str, Vec<AccountEvent>> = files().into_iter().collect();
-    let versions = versions_by_type();
+    every_variant_is_written(files_of_accounts(), next_of_an_account);
+    every_variant_is_written(files_of_transfers(), next_of_a_transfer);
+}
+
+fn every_variant_is_written<E: DomainEvent>(files: Files<E>, next_variant: fn(Option<&E>) -> Option<E>) {
+    let versions = versions_by_type(&files);
+    let files: BTreeMap<&str, Vec<E>> = files.into_iter().collect();
     for variant in std::iter::successors(next_variant(None), |variant| next_variant(Some(variant))) {
         let file = file_of(&variant);
         let events = files.get(file.as_str()).unwrap_or_else(|| panic!("there is no file {file}"));
@@ -162,11 +235,16 @@ fn every_event_is_written_letter_by_letter_in_the_form_of_its_types_newest_file(
 
 #[test]
 fn no_version_of_any_type_is_without_a_file_and_the_one_after_the_newest_is_not_guessed_at() {
-    for (event_type, versions) in versions_by_type() {
+    no_version_is_without_a_file(&files_of_accounts());
+    no_version_is_without_a_file(&files_of_transfers());
+}
+
+fn no_version_is_without_a_file<E: DomainEvent>(files: &Files<E>) {
+    for (event_type, versions) in versions_by_type(files) {
         let newest = *versions.last().expect("one at least");
         assert_eq!(versions, (1..=newest).collect(), "{event_type}");
         // This also holds for a type that is not written any more.
-        let read = AccountEvent::from_data(event_type, newest + 1, &json!({}));
+        let read = E::from_data(event_type, newest + 1, &json!({}));
         let unknown =
             EventDecodeError::UnknownVersion { event_type: event_type.to_owned(), schema_version: newest + 1 };
         assert_eq!(read, Err(unknown));
@@ -175,8 +253,10 @@ fn no_version_of_any_type_is_without_a_file_and_the_one_after_the_newest_is_not_
 
 #[test]
 fn no_file_is_ever_changed_and_none_is_left_out_here() {
+    let files = files_of_accounts().into_iter().map(|(file, _)| file);
+    let files: Vec<&str> = files.chain(files_of_transfers().into_iter().map(|(file, _)| file)).collect();
     let listed: String = {
-        let mut names: Vec<String> = files().iter().map(|(file, _)| format!("{file}.json")).collect();
+        let mut names: Vec<String> = files.iter().map(|file| format!("{file}.json")).collect();
         names.sort();
         let line = |name: &String| {
             let content = std::fs::read(folder().join(name)).expect("a file");
@@ -190,5 +270,5 @@ fn no_file_is_ever_changed_and_none_is_left_out_here() {
         let path = entry.as_ref().expect("an entry").path();
         path.extension().is_some_and(|extension| extension == "json")
     });
-    assert_eq!(in_folder.count(), files().len(), "a file of the folder is left out");
+    assert_eq!(in_folder.count(), files.len(), "a file of the folder is left out");
 }

@@ -5,15 +5,19 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bank::{AccountId, AccountKind, Actor, Money, OpenAccount, TransferFunds, TransferId};
 use cqrs::{
-    Commit, CommitDraft, DeliveryMarks as _, EventPublisher, EventStoreRepository as _, OpenedCommit, OpeningPublisher,
+    CommandContext, CommandEnvelope, CommandHandler as _, Commit, CommitDraft, DeliveryMarks as _, EventPublisher,
+    EventSourcingHandler, EventStoreRepository as _, JointEventSourcingHandler, OpenedCommit, OpeningPublisher,
     PublishError, StreamId, Timestamp,
 };
 use event_relay::{EventRelay, RelayLimits, RelayReport};
 use mongo_stores::MongoEventStore;
 use mongodb::bson::doc;
+use open_account::OpenAccountHandler;
 use personal_data::StreamKeys;
 use serde_json::{Value, json};
+use transfer_funds::TransferFundsHandler;
 
 use crate::contract::{OnMongodb, PersonalDataUnderTest, StreamEnd, counted, sealed};
 
@@ -115,6 +119,67 @@ async fn everything_marked_is_published_each_stream_in_its_order_and_once() {
     assert!(taken.values().all(|versions| *versions == [1, 3, 5, 7, 9]), "{taken:?}");
     crate::harness::eventually("the marks are gone", async || (marked(&store).await == 0).then_some(())).await;
     assert_eq!(relay.run(A_MINUTE).await.expect("runs"), RelayReport::default());
+}
+
+/// A bus that is away, as for a command whose process dies between its commit and the bus.
+struct NoBus;
+
+#[async_trait]
+impl EventPublisher for NoBus {
+    async fn publish(&self, _: &OpenedCommit) -> Result<(), PublishError> {
+        Err(PublishError { source: "the process died".into() })
+    }
+}
+
+#[tokio::test]
+async fn a_transfer_that_was_stored_and_never_published_is_delivered_whole() {
+    let on_mongodb = OnMongodb::new();
+    let store = Arc::new(on_mongodb.open().await);
+    let actor = Actor { caller: "ann".to_owned(), is_teller: false };
+    let context = || CommandContext {
+        caller: "ann".to_owned(),
+        correlation_id: "a request".to_owned(),
+        causation_id: "a request".to_owned(),
+        idempotency: None,
+        expected_version: None,
+        issued_at: Timestamp::now(),
+    };
+    let keys = PersonalDataUnderTest::keys(&on_mongodb).await;
+    let accounts = EventSourcingHandler::new(store.clone(), Arc::new(NoBus))
+        .with_personal_data(Arc::new(StreamKeys::new(keys, on_mongodb.protection())));
+    let open_account = OpenAccountHandler::new(accounts);
+    let (from, to) = (AccountId::generate(), AccountId::generate());
+    for account_id in [from, to] {
+        let command = OpenAccount {
+            actor: actor.clone(),
+            account_id,
+            holder: "Ann Lee".parse().expect("a holder"),
+            kind: AccountKind::Checking,
+            opening_balance: Money::new(500, "EUR".parse().expect("a code")).expect("within the limit"),
+        };
+        open_account.handle(&CommandEnvelope { command, context: context() }).await.expect("opens");
+    }
+    let transfer_id = TransferId::generate();
+    let amount = "5".parse().expect("an amount");
+    let command = TransferFunds { actor, transfer_id, from, to, amount, reference: None };
+    let transfer_funds = TransferFundsHandler::new(JointEventSourcingHandler::new(EventSourcingHandler::new(
+        store.clone(),
+        Arc::new(NoBus),
+    )));
+    let envelope = CommandEnvelope { command, context: context() };
+    // The command has succeeded, because its commits are durable.
+    let outcome = transfer_funds.handle(&envelope).await.expect("moves the money");
+    assert_eq!((outcome.transfer.version, outcome.payer.version), (1, 2));
+    assert_eq!(marked(&store).await, 5);
+
+    let bus = Arc::new(Bus::default());
+    let relay = EventRelay::with_limits(store.clone(), opening(&bus, &on_mongodb).await, at_once());
+    assert_eq!(relay.run(A_MINUTE).await.expect("runs"), RelayReport { delivered: 5, ..RelayReport::default() });
+    let taken = by_stream(&bus.taken());
+    assert_eq!(taken[&StreamId(transfer_id.as_uuid())], [1]);
+    for account_id in [from, to] {
+        assert_eq!(taken[&StreamId(account_id.as_uuid())], [1, 2]);
+    }
 }
 
 #[tokio::test]

@@ -21,6 +21,10 @@ pub fn event_fixture(function: &str) -> Value {
     serde_json::from_str(&text).expect("JSON")
 }
 
+/// The idempotency key with which the account is opened that the transfer of `transfer-funds.json` goes to. The account's
+/// id in that event is derived from this key.
+pub const RECIPIENT_S_KEY: &str = "recipient";
+
 /// A record's headers as Lambda hands them on: an object for each header, with the value's bytes as numbers.
 pub fn headers_of(record: &Value) -> Vec<(String, Vec<u8>)> {
     let headers = record["headers"].as_array().expect("headers").iter();
@@ -53,9 +57,30 @@ async fn every_function_answers_its_event_on_the_real_servers() {
         let process = FunctionProcess::start_with(function, &environment).await;
         process.invoke(&event_fixture(function)).await
     };
+    let mut opening_of_the_recipient = event_fixture("open-account");
+    opening_of_the_recipient["headers"]["idempotency-key"] = json!(RECIPIENT_S_KEY);
+    let process = FunctionProcess::start_with("open-account", &environment).await;
+    assert_eq!(answer(&process.invoke(&opening_of_the_recipient).await).0, 201);
+    for (function, status, balance, account_status) in
+        [("open-account", 201, "100.00", "active"), ("deposit-funds", 200, "125.50", "active")]
+    {
+        let (answered, body) = answer(&answer_of(function).await);
+        assert_eq!(answered, status, "{function}: {body}");
+        assert_eq!(
+            (&body["balance"], &body["status"]),
+            (&json!(balance), &json!(account_status)),
+            "{function}: {body}"
+        );
+    }
+    for (function, status, transfer_status, member, balance) in [
+        ("transfer-funds", 201, "completed", "from_balance", "115.50"),
+        ("reverse-transfer", 200, "reversed", "to_balance", "100.00"),
+    ] {
+        let (answered, body) = answer(&answer_of(function).await);
+        assert_eq!(answered, status, "{function}: {body}");
+        assert_eq!((&body["status"], &body[member]), (&json!(transfer_status), &json!(balance)), "{function}: {body}");
+    }
     for (function, status, balance, account_status) in [
-        ("open-account", 201, "100.00", "active"),
-        ("deposit-funds", 200, "125.50", "active"),
         ("withdraw-funds", 200, "0.00", "active"),
         ("close-account", 200, "0.00", "closed"),
         ("erase-holder", 200, "0.00", "closed"),
@@ -68,13 +93,15 @@ async fn every_function_answers_its_event_on_the_real_servers() {
             "{function}: {body}"
         );
     }
-    // The batch holds the first two of the five events.
+    // The batch holds the first two of the account's seven events, and a transfer that is only on the bus.
     assert_eq!(answer_of("account-projector").await, json!({"batchItemFailures": []}));
     for (function, member, expected) in [
         ("get-account", "/balance", json!("125.50")),
         ("list-accounts", "/accounts/0/version", json!(2)),
         ("list-transactions", "/transactions/0/reference", json!("wages")),
-        ("list-account-events", "/events/4/type", json!("AccountHolderErased")),
+        ("get-transfer", "/reference", json!("rent")),
+        ("list-transfers", "/transfers/0/amount", json!("10.00")),
+        ("list-account-events", "/events/6/type", json!("AccountHolderErased")),
         ("list-account-events", "/events/0/data/holder", json!("[erased]")),
         ("get-account-as-of", "/status", json!("closed")),
         ("health", "/status", json!("ok")),
@@ -103,13 +130,13 @@ async fn every_function_answers_its_event_on_the_real_servers() {
     assert_eq!((&report["outcome"], &report["restore_id"]), (&json!("succeeded"), &begun["restore_id"]), "{report}");
     let (status, body) = answer(&answer_of("get-restore").await);
     let expected = json!({
-        "restore_id": begun["restore_id"], "status": "succeeded", "events_replayed": 5, "events_total": 5,
+        "restore_id": begun["restore_id"], "status": "succeeded", "events_replayed": 12, "events_total": 12,
     });
     assert_eq!((status, &body), (200, &expected));
-    // The commands have published all five commits themselves. But their processes ended right after their answers, and
+    // The commands have published all twelve commits themselves. But their processes ended right after their answers, and
     // may have left marks. The relay looks at marks once they are old enough.
     let report = answer_of("event-relay").await;
-    assert!(report["failed"] == json!(0) && report["delivered"].as_u64().is_some_and(|count| count <= 5), "{report}");
+    assert!(report["failed"] == json!(0) && report["delivered"].as_u64().is_some_and(|count| count <= 12), "{report}");
 }
 
 /// The event is one that API Gateway sends to its route `$default`.

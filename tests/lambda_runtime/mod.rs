@@ -22,7 +22,7 @@ use passbook::Embedded;
 use serde_json::{Value, json};
 
 #[cfg(feature = "services")]
-pub use event_fixtures::{event_fixture, headers_of};
+pub use event_fixtures::{RECIPIENT_S_KEY, event_fixture, headers_of};
 #[cfg(feature = "services")]
 pub use function_pool::FunctionPool;
 pub use runtime_api::FunctionProcess;

@@ -107,6 +107,12 @@ impl Projection for BalancesByCurrencyProjection {
             (None, _) => return Err(BalancesByCurrencyError::NotOpened),
             (Some(row), AccountEvent::FundsDeposited { amount, .. }) => row.balance.checked_add(*amount)?,
             (Some(row), AccountEvent::FundsWithdrawn { amount, .. }) => row.balance.checked_sub(*amount)?,
+            (Some(row), AccountEvent::TransferReceived(leg) | AccountEvent::ReversalReceived(leg)) => {
+                row.balance.checked_add(leg.amount)?
+            }
+            (Some(row), AccountEvent::TransferSent(leg) | AccountEvent::ReversalSent(leg)) => {
+                row.balance.checked_sub(leg.amount)?
+            }
             (Some(row), AccountEvent::AccountClosed { .. } | AccountEvent::AccountHolderErased) => row.balance,
         };
         let row = AccountBalance { account: at.stream_id, balance, version: at.version };

@@ -20,6 +20,7 @@ impl CaseCommandHandler {
 
 impl CommandHandler<FileCase> for CaseCommandHandler {
     type Aggregate = Case;
+    type Outcome = CommandOutcome<Case>;
 
     async fn handle(&self, envelope: &CommandEnvelope<FileCase>) -> Result<CommandOutcome<Case>, CommandErrorOf<Case>> {
         let CommandEnvelope { command, context } = envelope;
@@ -37,6 +38,7 @@ impl CommandHandler<FileCase> for CaseCommandHandler {
 
 impl CommandHandler<ScheduleHearing> for CaseCommandHandler {
     type Aggregate = Case;
+    type Outcome = CommandOutcome<Case>;
 
     async fn handle(
         &self,
@@ -54,6 +56,7 @@ impl CommandHandler<ScheduleHearing> for CaseCommandHandler {
 
 impl CommandHandler<AdjournHearing> for CaseCommandHandler {
     type Aggregate = Case;
+    type Outcome = CommandOutcome<Case>;
 
     async fn handle(
         &self,
@@ -71,6 +74,7 @@ impl CommandHandler<AdjournHearing> for CaseCommandHandler {
 
 impl CommandHandler<HoldHearing> for CaseCommandHandler {
     type Aggregate = Case;
+    type Outcome = CommandOutcome<Case>;
 
     async fn handle(
         &self,
@@ -88,6 +92,7 @@ impl CommandHandler<HoldHearing> for CaseCommandHandler {
 
 impl CommandHandler<CancelHearing> for CaseCommandHandler {
     type Aggregate = Case;
+    type Outcome = CommandOutcome<Case>;
 
     async fn handle(
         &self,
@@ -105,6 +110,7 @@ impl CommandHandler<CancelHearing> for CaseCommandHandler {
 
 impl CommandHandler<DecideCase> for CaseCommandHandler {
     type Aggregate = Case;
+    type Outcome = CommandOutcome<Case>;
 
     async fn handle(
         &self,

@@ -48,6 +48,10 @@ impl EventStoreRepository for RaceTrack {
         appended
     }
 
+    async fn append_together(&self, commits: &[Commit]) -> Result<(), AppendError> {
+        self.event_store.append_together(commits).await
+    }
+
     async fn last_commit(&self, stream_id: StreamId) -> Result<Option<Commit>, ReadError> {
         self.event_store.last_commit(stream_id).await
     }

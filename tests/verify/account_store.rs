@@ -1,7 +1,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bank::{AccountAggregate, AccountEvent, AccountKind, Money};
+use bank::{
+    AccountAggregate, AccountEvent, AccountId, AccountKind, Money, TransferAggregate, TransferEvent, TransferId,
+    TransferLeg, TransferParty,
+};
 use bank_read_model::PROJECTIONS;
 use cqrs::{
     CommandContext, Commit, CommitScan, EventHandler, EventSourcingHandler, EventStoreRepository, Idempotency,
@@ -15,7 +18,8 @@ use verify::{AnyAggregate, Finding, Head, HeadsFile, KnownAggregate, Outcome, Ve
 
 use crate::contract::Dice;
 
-const AGGREGATES: &[&dyn AnyAggregate] = &[&KnownAggregate::<AccountAggregate>::NEW];
+const AGGREGATES: &[&dyn AnyAggregate] =
+    &[&KnownAggregate::<AccountAggregate>::NEW, &KnownAggregate::<TransferAggregate>::NEW];
 
 /// Both databases of one test.
 pub struct AccountStore {
@@ -99,6 +103,48 @@ impl AccountStore {
                 handler.execute(stream_id, &context, |_| Ok(moved.clone())).await.expect("moves");
             }
         }
+        self.project(projector).await;
+    }
+
+    /// A transfer between two of the accounts, and its reversal where it is asked for. They are not projected.
+    pub async fn transfer(&self, from: AccountId, to: AccountId, amount_minor: i64, is_reversed: bool) -> TransferId {
+        let transfer_id = TransferId::generate();
+        let leg = |counterparty| TransferLeg { transfer_id, counterparty, amount: eur(amount_minor), reference: None };
+        let from_version = self.add(from, AccountEvent::TransferSent(leg(to))).await;
+        let to_version = self.add(to, AccountEvent::TransferReceived(leg(from))).await;
+        let party = |account_id, version| TransferParty { account_id, owner: "ann".to_owned(), version };
+        let mut events = vec![TransferEvent::TransferMade {
+            from: party(from, from_version),
+            to: party(to, to_version),
+            amount: eur(amount_minor),
+            reference: None,
+        }];
+        if is_reversed {
+            let from_version = self.add(from, AccountEvent::ReversalReceived(leg(to))).await;
+            let to_version = self.add(to, AccountEvent::ReversalSent(leg(from))).await;
+            events.push(TransferEvent::TransferReversed { from_version, to_version, reason: None });
+        }
+        let handler: EventSourcingHandler<TransferAggregate> =
+            EventSourcingHandler::new(self.event_store.clone(), Arc::new(TailedLog));
+        let stream_id = StreamId(transfer_id.as_uuid());
+        for event in events {
+            let context = bare_context();
+            handler.execute(stream_id, &context, |_| Ok(vec![event.clone()])).await.expect("transfers");
+        }
+        transfer_id
+    }
+
+    /// Adds an event to an account. Answers the account's new version.
+    async fn add(&self, account_id: AccountId, event: AccountEvent) -> u64 {
+        let handler: EventSourcingHandler<AccountAggregate> =
+            EventSourcingHandler::new(self.event_store.clone(), Arc::new(TailedLog));
+        let stream_id = StreamId(account_id.as_uuid());
+        let outcome = handler.execute(stream_id, &bare_context(), |_| Ok(vec![event.clone()])).await.expect("moves");
+        outcome.version
+    }
+
+    /// Brings every event to the projector.
+    pub async fn project(&self, projector: &dyn EventHandler) {
         let opened = self.keys.personal_data.open(self.commits().await).await.expect("opens");
         for commit in opened {
             let commit = commit.expect("is sound");
@@ -126,6 +172,17 @@ impl AccountStore {
     pub async fn expect_clean(&self, when: &str) {
         let (reports, _) = self.verify(None).await;
         assert_eq!(reports.findings, [], "{when}");
+    }
+}
+
+fn bare_context() -> CommandContext {
+    CommandContext {
+        caller: "ann".to_owned(),
+        correlation_id: "a correlation".to_owned(),
+        causation_id: "a causation".to_owned(),
+        idempotency: None,
+        expected_version: None,
+        issued_at: Timestamp::now(),
     }
 }
 

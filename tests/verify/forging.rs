@@ -1,7 +1,5 @@
-use bank::{AccountAggregate, AccountEvent};
 use cqrs::{
-    AggregateRoot as _, Commit, CommitDraft, Digest, DomainEvent as _, Idempotency, Opening, SealedPersonalData,
-    Timestamp,
+    AggregateRoot, Commit, CommitDraft, Digest, DomainEvent as _, Idempotency, Opening, SealedPersonalData, Timestamp,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -106,15 +104,15 @@ pub fn edited(draft: &CommitDraft, field: &str, dice: &mut Dice) -> CommitDraft 
 
 /// A whole stream's commits with versions, states and hashes as their events give them. Its own writer would have
 /// written them so.
-pub fn rewritten(stream: &[Commit]) -> Vec<Commit> {
-    let mut aggregate = AccountAggregate::default();
+pub fn rewritten<A: AggregateRoot>(stream: &[Commit]) -> Vec<Commit> {
+    let mut aggregate = A::default();
     let mut next_version = 1;
     let mut previous_hash = None;
     stream
         .iter()
         .map(|commit| {
             for event in &commit.draft.events {
-                let decoded = AccountEvent::from_data(&event.event_type, event.schema_version, &event.readable_data());
+                let decoded = A::Event::from_data(&event.event_type, event.schema_version, &event.readable_data());
                 aggregate.apply(&decoded.expect("an event"));
             }
             let mut draft = CommitDraft { first_version: next_version, previous_hash, ..commit.draft.clone() };

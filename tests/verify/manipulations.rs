@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use bank::AccountAggregate;
 use cqrs::{Commit, CommitPlace, Digest, StreamId};
 use uuid::Uuid;
 use verify::{Damage, Finding, HeadsFile};
@@ -131,7 +132,7 @@ fn manipulation(round: usize, commits: &[Commit], dice: &mut Dice) -> Manipulati
             // The edited event and all later ones look as if they had been written so.
             let mut forged = stream.to_vec();
             forged[any].draft = edited(&forged[any].draft, "amount_minor", dice);
-            let put = rewritten(&forged).split_off(any);
+            let put = rewritten::<AccountAggregate>(&forged).split_off(any);
             let name = "edited an amount, everything behind it computed anew";
             done(name, stream[any..].iter().collect(), put, None)
         }
@@ -139,7 +140,7 @@ fn manipulation(round: usize, commits: &[Commit], dice: &mut Dice) -> Manipulati
             let field = dice.pick(&["caller", "correlation_id", "causation_id", "event_id", "idempotency"]);
             let mut forged = stream.to_vec();
             forged[any].draft = edited(&forged[any].draft, field, dice);
-            let put = rewritten(&forged).split_off(any);
+            let put = rewritten::<AccountAggregate>(&forged).split_off(any);
             let name = format!("edited {field}, everything behind it computed anew");
             Manipulation { by_heads: true, ..done(&name, stream[any..].iter().collect(), put, None) }
         }
@@ -182,7 +183,7 @@ fn manipulation(round: usize, commits: &[Commit], dice: &mut Dice) -> Manipulati
             let mut one_more = forged[middle].clone();
             one_more.draft.idempotency = None;
             forged.push(one_more);
-            let put = rewritten(&forged).split_off(stream.len());
+            let put = rewritten::<AccountAggregate>(&forged).split_off(stream.len());
             done("put a forged one at the end", vec![], put, None)
         }
         19 => {
@@ -190,7 +191,7 @@ fn manipulation(round: usize, commits: &[Commit], dice: &mut Dice) -> Manipulati
             let mut one_more = forged[middle].clone();
             one_more.draft.idempotency = None;
             forged.insert(middle, one_more);
-            let put = rewritten(&forged).split_off(middle);
+            let put = rewritten::<AccountAggregate>(&forged).split_off(middle);
             let name = "put a forged one in between, everything behind it computed anew";
             done(name, stream[middle..].iter().collect(), put, None)
         }

@@ -8,3 +8,4 @@ mod on_servers; // in MongoDB, with rows in MySQL
 mod on_sqlite; // in a file
 mod other_hashers; // every hash, by a program that is not ours
 mod row_pages; // RowScan, on each adapter
+mod transfers; // transfers between the accounts, one of whose parts is damaged

@@ -13,6 +13,7 @@ use verify::{Damage, Side};
 use super::account_store::{AccountStore, Keys};
 use super::manipulations::{Tampering, each_of_200_manipulations_is_named};
 use super::row_pages::pages_of_any_size_give_every_row_and_line_once_and_in_order;
+use super::transfers::{Transfers, each_damaged_part_of_a_transfer_is_named};
 use crate::contract::{OnMongodb, OnServer};
 
 struct OnServers {
@@ -21,7 +22,7 @@ struct OnServers {
     store: AccountStore,
     // This field is dropped last, and the databases with it.
     _mongodb: OnMongodb,
-    _mysql: OnServer,
+    mysql: OnServer,
 }
 
 impl OnServers {
@@ -39,7 +40,7 @@ impl OnServers {
         let database = mongodb.database().await;
         // A user with write access may also switch the validator off.
         database.run_command(doc! { "collMod": "commits", "validator": {} }).await.expect("changes it");
-        Self { event_store, commits: database.collection("commits"), store, _mongodb: mongodb, _mysql: mysql }
+        Self { event_store, commits: database.collection("commits"), store, _mongodb: mongodb, mysql }
     }
 }
 
@@ -66,6 +67,15 @@ impl Tampering for OnServers {
 async fn each_of_200_manipulations_of_a_collection_is_named_and_none_in_a_clean_one() {
     let on_servers = OnServers::filled(12).await;
     each_of_200_manipulations_is_named(&on_servers.store, &on_servers).await;
+}
+
+#[tokio::test]
+async fn each_damaged_part_of_a_transfer_in_a_collection_is_named() {
+    let on_servers = OnServers::filled(5).await;
+    let read_db = MySqlReadDb::connect(&on_servers.mysql.url()).expect("a URL");
+    let projector = MySqlProjector::new(read_db, PROJECTIONS);
+    let transfers = Transfers::add_to(&on_servers.store, &projector).await;
+    each_damaged_part_of_a_transfer_is_named(&on_servers.store, &on_servers, transfers).await;
 }
 
 /// Each member is changed, as any writer could do it; also members that no hash covers.

@@ -14,6 +14,7 @@ use verify::{Damage, Side};
 use super::account_store::{AccountStore, Keys};
 use super::manipulations::{Tampering, each_of_200_manipulations_is_named};
 use super::row_pages::pages_of_any_size_give_every_row_and_line_once_and_in_order;
+use super::transfers::{Transfers, each_damaged_part_of_a_transfer_is_named};
 use crate::contract::record_projections;
 
 struct OnSqlite {
@@ -37,6 +38,23 @@ impl OnSqlite {
         };
         store.fill(&SqliteProjector::new(read_db, PROJECTIONS), accounts).await;
         Self { home, event_store, store }
+    }
+
+    async fn projector(&self) -> SqliteProjector {
+        let read_db = SqliteReadDb::open(&self.home.path().join("read.db")).await.expect("opens");
+        SqliteProjector::new(read_db, PROJECTIONS)
+    }
+
+    /// The event store's file, with the commits that it holds now.
+    async fn in_a_file(&self) -> InAFile {
+        let raw = self.raw().await;
+        let select = "SELECT stream_id, first_version, position FROM commits";
+        let rows: Vec<(String, i64, i64)> = sqlx::query_as(select).fetch_all(&raw).await.expect("reads");
+        let positions = rows.into_iter().map(|(stream_id, first_version, position)| {
+            let stream_id = cqrs::StreamId(stream_id.parse().expect("an id"));
+            (CommitPlace { stream_id, first_version: first_version.unsigned_abs() }, position)
+        });
+        InAFile { raw, event_store: self.event_store.clone(), positions: positions.collect() }
     }
 
     /// The file without the guards that keep commits from being changed.
@@ -89,15 +107,60 @@ fn of_place(CommitPlace { stream_id, first_version }: CommitPlace) -> String {
 #[tokio::test]
 async fn each_of_200_manipulations_of_a_file_is_named_and_none_in_a_clean_one() {
     let on_sqlite = OnSqlite::filled(12).await;
-    let raw = on_sqlite.raw().await;
-    let rows: Vec<(String, i64, i64)> =
-        sqlx::query_as("SELECT stream_id, first_version, position FROM commits").fetch_all(&raw).await.expect("reads");
-    let positions = rows.into_iter().map(|(stream_id, first_version, position)| {
-        let stream_id = cqrs::StreamId(stream_id.parse().expect("an id"));
-        (CommitPlace { stream_id, first_version: first_version.unsigned_abs() }, position)
-    });
-    let in_a_file = InAFile { raw, event_store: on_sqlite.event_store.clone(), positions: positions.collect() };
+    let in_a_file = on_sqlite.in_a_file().await;
     each_of_200_manipulations_is_named(&on_sqlite.store, &in_a_file).await;
+}
+
+#[tokio::test]
+async fn each_damaged_part_of_a_transfer_in_a_file_is_named() {
+    let on_sqlite = OnSqlite::filled(5).await;
+    let projector = on_sqlite.projector().await;
+    let transfers = Transfers::add_to(&on_sqlite.store, &projector).await;
+    let in_a_file = on_sqlite.in_a_file().await;
+    each_damaged_part_of_a_transfer_is_named(&on_sqlite.store, &in_a_file, transfers).await;
+}
+
+/// Damage to the rows alone: each is named, and none of them is taken for damage to the event store.
+#[tokio::test]
+async fn a_damaged_row_of_a_transfer_or_of_its_legs_is_named() {
+    let on_sqlite = OnSqlite::filled(5).await;
+    let projector = on_sqlite.projector().await;
+    Transfers::add_to(&on_sqlite.store, &projector).await;
+    let raw = raw(&on_sqlite.home.path().join("read.db")).await;
+    let newest_line = "(account_id, version) = (SELECT account_id, version FROM statement_lines \
+                       WHERE kind = 'transfer_out' ORDER BY account_id, version LIMIT 1)";
+    for (table, edit, is_odd) in [
+        ("statement_lines", format!("UPDATE statement_lines SET amount_minor = 41 WHERE {newest_line}"), true),
+        ("statement_lines", format!("DELETE FROM statement_lines WHERE {newest_line}"), true),
+        (
+            "statement_lines",
+            format!(
+                "UPDATE statement_lines SET kind = 'deposit', transfer_id = NULL, counterparty = NULL WHERE {newest_line}"
+            ),
+            true,
+        ),
+        ("statement_lines", format!("UPDATE statement_lines SET reference = 'x' WHERE {newest_line}"), false),
+        ("transfers", "UPDATE transfers SET amount_minor = 41 WHERE status = 'reversed'".to_owned(), true),
+        ("transfers", "UPDATE transfers SET status = 'completed' WHERE status = 'reversed'".to_owned(), true),
+        ("transfers", "DELETE FROM transfers WHERE status = 'reversed'".to_owned(), true),
+    ] {
+        run(&raw, &format!("CREATE TEMP TABLE kept AS SELECT * FROM {table}")).await;
+        assert_eq!(run(&raw, &edit).await, 1, "{edit}");
+        let (reports, _) = on_sqlite.store.verify(None).await;
+        assert!(!reports.findings.is_empty(), "{edit}");
+        assert!(reports.findings.iter().all(|finding| finding.side != Side::EventStore), "{edit}: {reports:#?}");
+        let is_of_a_part = |damage: &Damage| {
+            matches!(damage, Damage::PartMissing { .. } | Damage::PartDiffers { .. } | Damage::PartAlone { .. })
+        };
+        let names_the_part = reports.findings.iter().any(|finding| is_of_a_part(&finding.damage));
+        // A missing row counts as a row on its way until the patience ends, and then is named as missing.
+        let is_a_missing_row = edit.starts_with("DELETE FROM transfers");
+        assert_eq!(names_the_part, is_odd && !is_a_missing_row, "{edit}: {reports:#?}");
+        run(&raw, &format!("DELETE FROM {table}")).await;
+        run(&raw, &format!("INSERT INTO {table} SELECT * FROM kept")).await;
+        run(&raw, "DROP TABLE kept").await;
+        on_sqlite.store.expect_clean(&edit).await;
+    }
 }
 
 /// Each column is changed by a statement that any user could type; also columns that no hash covers.

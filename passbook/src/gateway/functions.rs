@@ -11,14 +11,18 @@ use erase_holder::EraseHolderFunction;
 use get_account::GetAccountFunction;
 use get_account_as_of::GetAccountAsOfFunction;
 use get_restore::GetRestoreFunction;
+use get_transfer::GetTransferFunction;
 use health::{DependencyCheck, EventStoreCheck, HealthFunction, KeyStoreCheck, ReadDbCheck};
 use http_api::HttpFunction;
 use list_account_events::ListAccountEventsFunction;
 use list_accounts::ListAccountsFunction;
 use list_transactions::ListTransactionsFunction;
+use list_transfers::ListTransfersFunction;
 use open_account::OpenAccountFunction;
 use restore::RestoreTrigger;
 use restore_read_db::RestoreReadDbFunction;
+use reverse_transfer::ReverseTransferFunction;
+use transfer_funds::TransferFundsFunction;
 use withdraw_funds::WithdrawFundsFunction;
 
 use crate::stack::Stack;
@@ -33,6 +37,7 @@ pub(crate) fn functions(stack: &Stack, restore_trigger: Arc<dyn RestoreTrigger>)
         keys,
         personal_data,
         account_repository,
+        transfer_repository,
         register,
         bus_check,
         restore_store,
@@ -53,7 +58,9 @@ pub(crate) fn functions(stack: &Stack, restore_trigger: Arc<dyn RestoreTrigger>)
         ("deposit-funds", Arc::new(DepositFundsFunction::new(accounts.clone()))),
         ("withdraw-funds", Arc::new(WithdrawFundsFunction::new(accounts.clone()))),
         ("close-account", Arc::new(CloseAccountFunction::new(accounts.clone()))),
-        ("erase-holder", Arc::new(EraseHolderFunction::new(accounts, keys.clone()))),
+        ("erase-holder", Arc::new(EraseHolderFunction::new(accounts.clone(), keys.clone()))),
+        ("transfer-funds", Arc::new(TransferFundsFunction::new(accounts.clone()))),
+        ("reverse-transfer", Arc::new(ReverseTransferFunction::new(accounts))),
         ("get-account", Arc::new(GetAccountFunction::new(account_repository.clone()))),
         ("list-accounts", Arc::new(ListAccountsFunction::new(account_repository.clone()))),
         ("list-transactions", Arc::new(ListTransactionsFunction::new(account_repository.clone()))),
@@ -64,6 +71,11 @@ pub(crate) fn functions(stack: &Stack, restore_trigger: Arc<dyn RestoreTrigger>)
         (
             "get-account-as-of",
             Arc::new(GetAccountAsOfFunction::new(event_store_repository.clone(), personal_data.clone())),
+        ),
+        ("get-transfer", Arc::new(GetTransferFunction::new(transfer_repository.clone()))),
+        (
+            "list-transfers",
+            Arc::new(ListTransfersFunction::new(account_repository.clone(), transfer_repository.clone())),
         ),
         ("restore-read-db", Arc::new(RestoreReadDbFunction::new(restore_store.clone(), restore_trigger))),
         ("get-restore", Arc::new(GetRestoreFunction::new(restore_store.clone()))),

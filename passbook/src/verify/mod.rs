@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use bank::AccountAggregate;
+use bank::{AccountAggregate, TransferAggregate};
 use bank_read_model::PROJECTIONS;
 use cqrs::{StreamId, StreamRange};
 use restore::{StreamRestore, StreamRestoreError};
@@ -26,7 +26,8 @@ pub use crate::databases::DatabasesError;
 use crate::databases::{Databases, FileToCreate};
 
 /// The aggregates whose kept states are compared.
-const AGGREGATES: &[&dyn AnyAggregate] = &[&KnownAggregate::<AccountAggregate>::NEW];
+const AGGREGATES: &[&dyn AnyAggregate] =
+    &[&KnownAggregate::<AccountAggregate>::NEW, &KnownAggregate::<TransferAggregate>::NEW];
 
 const FOUND_NOTHING: u8 = 0;
 const FOUND_SOMETHING: u8 = 1;

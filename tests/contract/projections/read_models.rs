@@ -1,6 +1,7 @@
 //! The read models that the suite runs on: what each of them adds to its declaration.
 
-use bank_read_model::BankAccountProjection;
+use bank::{AccountId, Money, TransferEvent, TransferId, TransferParty};
+use bank_read_model::{BankAccountProjection, TransferProjection};
 use cqrs::{EventEnvelope, StreamId};
 use projection::spec::stream;
 use projection::{Declared, Projection, Projections};
@@ -25,6 +26,9 @@ pub trait ReadModel: Projection + Sized {
     /// A column of the row, and the SQL for another value of it.
     const CHANGED: (&'static str, &'static str);
 
+    /// The number of events that a stream may have, at most.
+    const MOST_EVENTS: usize = 1_000;
+
     /// The events of a random stream, of which several may have happened at one time.
     fn random_stream(dice: &mut Dice, number_of_events: usize) -> Vec<EventEnvelope>;
 }
@@ -48,6 +52,18 @@ impl ReadModel for BankAccountProjection {
 
     fn random_stream(dice: &mut Dice, number_of_events: usize) -> Vec<EventEnvelope> {
         AccountHistory::random(dice, number_of_events).events
+    }
+}
+
+impl ReadModel for TransferProjection {
+    lists_of!(TransferProjection);
+    const TABLES: Option<Tables> = None;
+    const CHANGED: (&'static str, &'static str) = ("amount_minor", "amount_minor + 1");
+    /// A transfer is made, and it is reversed at most once.
+    const MOST_EVENTS: usize = 2;
+
+    fn random_stream(dice: &mut Dice, number_of_events: usize) -> Vec<EventEnvelope> {
+        random_transfer(dice, number_of_events)
     }
 }
 
@@ -86,6 +102,33 @@ impl ReadModel for ActivityProjection {
             AccountHistory::random(dice, number_of_events).events
         }
     }
+}
+
+fn random_transfer(dice: &mut Dice, number_of_events: usize) -> Vec<EventEnvelope> {
+    let texts = [None, Some(""), Some("rent"), Some(" r\u{e9}'f\u{1f600} ")];
+    let text = |dice: &mut Dice| dice.pick(&texts).map(|text| text.parse().expect("a reference"));
+    let version = |dice: &mut Dice| dice.below(9) as u64 + 2;
+    let party = |dice: &mut Dice| TransferParty {
+        account_id: AccountId::generate(),
+        owner: dice.pick(&["ann", "Ann", "bob", "李安"]).to_owned(),
+        version: version(dice),
+    };
+    let currency = dice.pick(&["EUR", "JPY", "KWD"]).parse().expect("an active code");
+    let amount_minor = dice.pick(&[1, 12_550, bank::MAX_AMOUNT_MINOR - 1]);
+    let made = TransferEvent::TransferMade {
+        from: party(dice),
+        to: party(dice),
+        amount: Money::new(amount_minor, currency).expect("within the limit"),
+        reference: text(dice),
+    };
+    let reversed =
+        TransferEvent::TransferReversed { from_version: version(dice), to_version: version(dice), reason: text(dice) };
+    let mut envelopes =
+        stream("transfer", StreamId(TransferId::generate().as_uuid()), &[made, reversed][..number_of_events]);
+    if number_of_events > 1 && dice.once_in(3) {
+        envelopes[1].occurred_at = envelopes[0].occurred_at;
+    }
+    envelopes
 }
 
 /// A case with hearings of every kind. Some of its events happened at the time of the event before.

@@ -42,12 +42,17 @@ impl Stream {
         Self { stream_id, commits, events }
     }
 
+    /// A random stream for a read model, of this number of events, or of the most that a stream may have.
+    pub fn with_events<P: ReadModel>(dice: &mut Dice, number_of_events: usize) -> Self {
+        Self::of(&P::random_stream(dice, number_of_events.min(P::MOST_EVENTS)))
+    }
+
     /// So many random streams for a read model, of up to so many events each.
     pub fn random<P: ReadModel>(dice: &mut Dice, how_many: usize, most_events: usize) -> Vec<Self> {
         (0..how_many)
             .map(|_| {
-                let number_of_events = dice.below(most_events) + 1;
-                Self::of(&P::random_stream(dice, number_of_events))
+                let number_of_events = dice.below(most_events.min(P::MOST_EVENTS)) + 1;
+                Self::with_events::<P>(dice, number_of_events)
             })
             .collect()
     }

@@ -17,6 +17,7 @@ impl CloseAccountHandler {
 
 impl CommandHandler<CloseAccount> for CloseAccountHandler {
     type Aggregate = AccountAggregate;
+    type Outcome = CommandOutcome<AccountAggregate>;
 
     async fn handle(
         &self,

@@ -17,6 +17,7 @@ impl DepositFundsHandler {
 
 impl CommandHandler<DepositFunds> for DepositFundsHandler {
     type Aggregate = AccountAggregate;
+    type Outcome = CommandOutcome<AccountAggregate>;
 
     async fn handle(
         &self,

@@ -31,6 +31,7 @@ impl EraseHolderHandler {
 
 impl CommandHandler<EraseHolder> for EraseHolderHandler {
     type Aggregate = AccountAggregate;
+    type Outcome = CommandOutcome<AccountAggregate>;
 
     async fn handle(
         &self,

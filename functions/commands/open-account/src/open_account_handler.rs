@@ -16,6 +16,7 @@ impl OpenAccountHandler {
 
 impl CommandHandler<OpenAccount> for OpenAccountHandler {
     type Aggregate = AccountAggregate;
+    type Outcome = CommandOutcome<AccountAggregate>;
 
     async fn handle(
         &self,

@@ -17,6 +17,7 @@ impl WithdrawFundsHandler {
 
 impl CommandHandler<WithdrawFunds> for WithdrawFundsHandler {
     type Aggregate = AccountAggregate;
+    type Outcome = CommandOutcome<AccountAggregate>;
 
     async fn handle(
         &self,

@@ -48,6 +48,16 @@ fn data(event: &AccountEvent) -> Value {
                 "reference": reference.as_ref().map(bank::Reference::as_str),
             })
         }
+        AccountEvent::TransferSent(leg)
+        | AccountEvent::TransferReceived(leg)
+        | AccountEvent::ReversalSent(leg)
+        | AccountEvent::ReversalReceived(leg) => json!({
+            "transfer_id": leg.transfer_id.to_string(),
+            "counterparty": leg.counterparty.to_string(),
+            "amount": leg.amount.to_string(),
+            "currency": leg.amount.currency().code(),
+            "reference": leg.reference.as_ref().map(bank::Reference::as_str),
+        }),
         AccountEvent::AccountHolderErased => json!({}),
         AccountEvent::AccountClosed { reason } => json!({ "reason": reason.as_ref().map(bank::Reference::as_str) }),
     }

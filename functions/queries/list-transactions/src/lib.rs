@@ -33,6 +33,10 @@ struct TransactionBody {
     balance_after: String,
     reference: Option<String>,
     occurred_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transfer_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    counterparty: Option<String>,
 }
 
 impl From<StatementLine> for TransactionBody {
@@ -44,6 +48,8 @@ impl From<StatementLine> for TransactionBody {
             balance_after: line.balance_after.to_string(),
             reference: line.reference,
             occurred_at: line.occurred_at.to_string(),
+            transfer_id: line.transfer.map(|transfer| transfer.transfer_id.to_string()),
+            counterparty: line.transfer.map(|transfer| transfer.counterparty.to_string()),
         }
     }
 }

@@ -100,14 +100,17 @@ pub async fn connect(
 /// journal, so no change of primary takes it back. Reads go to the primary and see the data that a majority has.
 #[must_use]
 pub fn durable_collection<T: Send + Sync>(database: &Database, name: &str) -> Collection<T> {
-    let durable =
-        WriteConcern::builder().w(Acknowledgment::Majority).journal(true).w_timeout(WRITE_CONCERN_TIMEOUT).build();
     let guarantees = CollectionOptions::builder()
-        .write_concern(durable)
+        .write_concern(durable_write())
         .read_concern(ReadConcern::majority())
         .selection_criteria(SelectionCriteria::ReadPreference(ReadPreference::Primary))
         .build();
     database.collection_with_options(name, guarantees)
+}
+
+/// The guarantee of a durable write: a majority of the replica set has it in its journal.
+pub fn durable_write() -> WriteConcern {
+    WriteConcern::builder().w(Acknowledgment::Majority).journal(true).w_timeout(WRITE_CONCERN_TIMEOUT).build()
 }
 
 #[cfg(test)]

@@ -70,25 +70,34 @@ pub(crate) fn select_of(selection: &Selection) -> Result<QueryBuilder<MySql>, Re
         push_criterion(&mut select, table, criterion)?;
     }
     match &selection.order {
-        Order::Ascending { by: [first, second], after } => {
-            let (first, second) = (quoted(first), quoted(second));
-            if let Some([after_first, after_second]) = after {
-                // The condition is not (first, second) > (?, ?), because neither server reads that from an index in
-                // order.
-                select.push(format!(" AND live.{first} >= "));
-                push_cell(&mut select, after_first);
-                select.push(format!(" AND (live.{first} > "));
-                push_cell(&mut select, after_first);
-                select.push(format!(" OR live.{second} > "));
-                push_cell(&mut select, after_second);
-                select.push(")");
-            }
-            select.push(format!(" ORDER BY live.{first}, live.{second}"));
-        }
+        Order::Ascending { by, after } => push_order_by_two(&mut select, by, after.as_ref(), ">", ""),
+        Order::DescendingByTwo { by, after } => push_order_by_two(&mut select, by, after.as_ref(), "<", " DESC"),
         Order::Descending { by } => _ = select.push(format!(" ORDER BY live.{} DESC", quoted(by))),
     }
     select.push(" LIMIT ").push_bind(selection.limit);
     Ok(select)
+}
+
+/// Orders by two columns, and leaves out the rows up to the place `after`.
+fn push_order_by_two(
+    select: &mut QueryBuilder<MySql>,
+    [first, second]: &[&str; 2],
+    after: Option<&[Cell; 2]>,
+    is_behind: &str,
+    direction: &str,
+) {
+    let (first, second) = (quoted(first), quoted(second));
+    if let Some([after_first, after_second]) = after {
+        // The condition is not (first, second) > (?, ?), because neither server reads that from an index in order.
+        select.push(format!(" AND live.{first} {is_behind}= "));
+        push_cell(select, after_first);
+        select.push(format!(" AND (live.{first} {is_behind} "));
+        push_cell(select, after_first);
+        select.push(format!(" OR live.{second} {is_behind} "));
+        push_cell(select, after_second);
+        select.push(")");
+    }
+    select.push(format!(" ORDER BY live.{first}{direction}, live.{second}{direction}"));
 }
 
 fn push_criterion(select: &mut QueryBuilder<MySql>, table: &Table, criterion: &Criterion) -> Result<(), ReadDbError> {

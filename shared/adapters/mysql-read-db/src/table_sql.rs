@@ -108,11 +108,8 @@ pub(crate) fn crc(alias: &str, table: &Table) -> String {
         .iter()
         .map(|column| {
             let value = format!("{alias}.{}", quoted(column.name));
-            match (column.kind, column.is_optional) {
-                (ColumnKind::Id, _) => format!("LOWER(HEX({value}))"),
-                (_, true) => format!("COALESCE(CONCAT('=', {value}), '')"),
-                (_, false) => value,
-            }
+            let text = if column.kind == ColumnKind::Id { format!("LOWER(HEX({value}))") } else { value };
+            if column.is_optional { format!("COALESCE(CONCAT('=', {text}), '')") } else { text }
         })
         .collect();
     format!("CRC32(CONCAT_WS('|', {}))", texts.join(", "))

@@ -62,18 +62,26 @@ pub(crate) fn select_of(selection: &Selection) -> (String, Vec<&Cell>) {
         values.push(&criterion.value);
     }
     match &selection.order {
-        Order::Ascending { by: [first, second], after } => {
-            let (first, second) = (quoted(first), quoted(second));
-            if let Some(after) = after {
-                select.push_str(&format!(" AND (live.{first}, live.{second}) > (?, ?)"));
-                values.extend(after);
-            }
-            select.push_str(&format!(" ORDER BY live.{first}, live.{second}"));
+        Order::Ascending { by, after } => {
+            values.extend(after.iter().flatten());
+            select.push_str(&order_by_two(by, after.is_some(), ">", ""));
+        }
+        Order::DescendingByTwo { by, after } => {
+            values.extend(after.iter().flatten());
+            select.push_str(&order_by_two(by, after.is_some(), "<", " DESC"));
         }
         Order::Descending { by } => select.push_str(&format!(" ORDER BY live.{} DESC", quoted(by))),
     }
     select.push_str(" LIMIT ?");
     (select, values)
+}
+
+/// The order by two columns. With a place, the rows up to the place are left out.
+fn order_by_two([first, second]: &[&str; 2], has_place: bool, is_behind: &str, direction: &str) -> String {
+    let (first, second) = (quoted(first), quoted(second));
+    let behind =
+        if has_place { format!(" AND (live.{first}, live.{second}) {is_behind} (?, ?)") } else { String::new() };
+    format!("{behind} ORDER BY live.{first}{direction}, live.{second}{direction}")
 }
 
 pub(crate) fn sums_sql(table: &Table, group: &str, amount: &str) -> String {

@@ -6,8 +6,9 @@ use cqrs::{
     AppendError, Commit, CommitDraft, Digest, EventStoreRepository, Idempotency, ReadError, RunOutcome, StreamId,
     Timestamp,
 };
-use sqlx::Row as _;
-use sqlx::sqlite::{SqliteExecutor, SqliteRow, SqliteSynchronous};
+use sqlx::query::Query;
+use sqlx::sqlite::{SqliteArguments, SqliteRow, SqliteSynchronous};
+use sqlx::{Row as _, Sqlite};
 use uuid::Uuid;
 
 use crate::OpenError;
@@ -50,11 +51,11 @@ impl SqliteEventStore {
         for run in runs {
             let mut outcome = RunOutcome { stored_commits: 0, stopped_by: None };
             for commit in run {
-                match insert(&mut *transaction, commit).await {
-                    Ok(()) => outcome.stored_commits += 1,
+                match insert(commit).execute(&mut *transaction).await {
+                    Ok(_) => outcome.stored_commits += 1,
                     // A refused insert has no effect. The transaction goes on with the other runs.
                     Err(error) => {
-                        outcome.stopped_by = Some(error);
+                        outcome.stopped_by = Some(append_error(commit, error));
                         break;
                     }
                 }
@@ -94,7 +95,8 @@ impl SqliteEventStore {
 impl EventStoreRepository for SqliteEventStore {
     async fn append(&self, commit: &Commit) -> Result<(), AppendError> {
         // One statement is one transaction, and so one write to the disk.
-        insert(&self.database.writer, commit).await
+        let inserted = insert(commit).execute(&self.database.writer).await;
+        inserted.map(drop).map_err(|error| append_error(commit, error))
     }
 
     /// One transaction, and so one write to the disk, takes all commits of all runs.
@@ -116,6 +118,17 @@ impl EventStoreRepository for SqliteEventStore {
                 runs.iter().map(unknown).collect()
             }
         }
+    }
+
+    async fn append_together(&self, commits: &[Commit]) -> Result<(), AppendError> {
+        let unavailable = |error: sqlx::Error| AppendError::Unavailable { source: error.into() };
+        // The write lock is taken at the beginning. A transaction that began as a reader could not become a writer once
+        // another process has written.
+        let mut transaction = self.database.writer.begin_with("BEGIN IMMEDIATE").await.map_err(unavailable)?;
+        for commit in commits {
+            insert(commit).execute(&mut *transaction).await.map_err(|error| append_error(commit, error))?;
+        }
+        transaction.commit().await.map_err(unavailable)
     }
 
     async fn last_commit(&self, stream_id: StreamId) -> Result<Option<Commit>, ReadError> {
@@ -163,17 +176,19 @@ impl EventStoreRepository for SqliteEventStore {
     }
 }
 
-async fn insert(database: impl SqliteExecutor<'_>, commit: &Commit) -> Result<(), AppendError> {
+/// The statement that stores this commit.
+fn insert(commit: &Commit) -> Query<'_, Sqlite, SqliteArguments> {
     let draft = &commit.draft;
+    let first_version = version_to_column(draft.first_version);
     let json = |value: serde_json::Result<String>| value.expect("a commit is plain JSON");
-    let inserted = sqlx::query(
+    sqlx::query(
         "INSERT INTO commits (stream_id, aggregate_type, first_version, last_version, occurred_at_us, caller, \
-         correlation_id, causation_id, idempotency_key, request_fingerprint, events, state, previous_hash, hash) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             correlation_id, causation_id, idempotency_key, request_fingerprint, events, state, previous_hash, hash) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(draft.stream_id.to_string())
     .bind(&draft.aggregate_type)
-    .bind(version_to_column(draft.first_version))
+    .bind(first_version)
     .bind(version_to_column(commit.last_version()))
     .bind(draft.occurred_at.unix_micros())
     .bind(&draft.caller)
@@ -185,20 +200,21 @@ async fn insert(database: impl SqliteExecutor<'_>, commit: &Commit) -> Result<()
     .bind(json(serde_json::to_string(&draft.state)))
     .bind(draft.previous_hash.map(|hash| hash.to_string()))
     .bind(commit.hash.to_string())
-    .execute(database)
-    .await;
-    match inserted {
-        Ok(_) => Ok(()),
-        Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
-            let stream_id = draft.stream_id;
+}
+
+/// The reason why this commit was not stored.
+fn append_error(commit: &Commit, error: sqlx::Error) -> AppendError {
+    let (stream_id, first_version) = (commit.draft.stream_id, commit.draft.first_version);
+    match error {
+        sqlx::Error::Database(error) if error.is_unique_violation() => {
             // SQLite names the columns of the index that refused the insert.
             if error.message().contains("idempotency_key") {
-                Err(AppendError::IdempotencyKeyTaken { stream_id })
+                AppendError::IdempotencyKeyTaken { stream_id }
             } else {
-                Err(AppendError::VersionTaken { stream_id, first_version: draft.first_version })
+                AppendError::VersionTaken { stream_id, first_version }
             }
         }
-        Err(error) => Err(AppendError::Unavailable { source: error.into() }),
+        error => AppendError::Unavailable { source: error.into() },
     }
 }
 

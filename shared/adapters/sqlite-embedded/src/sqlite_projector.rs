@@ -37,6 +37,12 @@ impl SqliteProjector {
 impl EventHandler for SqliteProjector {
     async fn handle(&self, events: &[EventEnvelope]) -> Result<HandledBatch, EventHandlerError> {
         let mut handled = sort_out_unread(&self.projections, events);
+        // The bus brings every event to every projection. A batch without an event for these projections takes no lock.
+        let is_read =
+            |event: &EventEnvelope| self.written.iter().any(|projection| projection.reads(&event.aggregate_type));
+        if !events.iter().any(is_read) {
+            return Ok(handled);
+        }
         // IMMEDIATE takes the write lock first, because the rows that are read here are also written here.
         let writer = &self.read_db.database.writer;
         let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(unavailable)?;

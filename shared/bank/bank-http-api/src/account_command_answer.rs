@@ -1,9 +1,10 @@
 use bank::{AccountAggregate, AccountError};
-use cqrs::{CommandError, CommandErrorOf, CommandOutcome, Refusal};
+use cqrs::{CommandErrorOf, CommandOutcome};
 use http::{HeaderName, HeaderValue, StatusCode, header};
-use http_api::{Answer, FieldError, Problem, ProblemCode, WrongValue, log_fault, version_entity_tag};
+use http_api::{Answer, FieldError, Problem, ProblemCode, WrongValue, version_entity_tag};
 use serde::Serialize;
 
+use crate::command_problem::{CommandWords, command_problem};
 use crate::field_values::not_positive;
 use crate::{account_not_found, problem_codes};
 
@@ -33,47 +34,28 @@ pub fn account_command_answer(
         status: account.status.as_str(),
     };
     let answer = Answer::json(status, &body).with_header(header::ETAG, version_entity_tag(outcome.version));
-    Ok(if outcome.replayed {
-        let name = HeaderName::from_static("idempotency-replayed");
-        answer.with_header(name, HeaderValue::from_static("true"))
-    } else {
-        answer
-    })
+    Ok(marked_if_replayed(answer, outcome.replayed))
+}
+
+/// The answer, marked if a repeated idempotency key brought the first answer again.
+pub(crate) fn marked_if_replayed(answer: Answer, is_replayed: bool) -> Answer {
+    let name = HeaderName::from_static("idempotency-replayed");
+    if is_replayed { answer.with_header(name, HeaderValue::from_static("true")) } else { answer }
 }
 
 /// The reason why an account command was not done, for the client.
 #[must_use]
 pub fn account_command_problem(error: &CommandErrorOf<AccountAggregate>) -> Problem {
-    match error {
-        CommandError::Refused(Refusal::Domain(error)) => refusal_problem(error),
-        CommandError::Refused(Refusal::VersionMismatch { expected, actual }) => Problem::new(
-            problem_codes::VERSION_MISMATCH,
-            format!("The account is at version {actual}, not at {expected}."),
-        )
-        .with_header(header::ETAG, version_entity_tag(*actual)),
-        CommandError::IdempotencyKeyReused => Problem::new(
-            ProblemCode::IDEMPOTENCY_KEY_REUSED,
-            "This Idempotency-Key was used before for another request. Take a new key for a new request.",
-        ),
-        CommandError::Conflict => Problem::new(
-            ProblemCode::CONFLICT,
-            "Other commands on this account were first in every try. Nothing was done; try again.",
-        ),
-        CommandError::Unavailable { .. } | CommandError::DeadlineExceeded => {
-            log_fault(error);
-            Problem::new(
-                ProblemCode::UNAVAILABLE,
-                "The command may or may not have been done. Send it again with the same Idempotency-Key.",
-            )
-        }
-        CommandError::Undecodable { .. } | CommandError::Corrupt { .. } => {
-            log_fault(error);
-            Problem::internal_error()
-        }
-    }
+    let words = CommandWords {
+        resource: "account",
+        version_mismatch: problem_codes::VERSION_MISMATCH,
+        contended: "this account",
+    };
+    command_problem(error, &words, account_refusal_problem)
 }
 
-fn refusal_problem(error: &AccountError) -> Problem {
+/// The reason why an account refused a command, for the client.
+pub(crate) fn account_refusal_problem(error: &AccountError) -> Problem {
     let wrong_amount = |wrong| Problem::validation_failed(vec![FieldError::new("amount", wrong)]);
     let amount_error = |code| wrong_amount(WrongValue { code, message: error.to_string() });
     match error {

@@ -67,7 +67,7 @@ impl TableRow for BankAccountEntity {
 
     fn read(cells: &Cells) -> Result<Self, CellError> {
         Ok(Self {
-            account_id: account_id(cells)?,
+            account_id: account_id(cells, "account_id")?,
             owner: cells.text("owner")?.to_owned(),
             holder: cells.text("holder")?.to_owned(),
             kind: cells.parsed("kind")?,
@@ -80,9 +80,8 @@ impl TableRow for BankAccountEntity {
     }
 }
 
-/// The account of a row or a line.
-pub(crate) fn account_id(cells: &Cells) -> Result<AccountId, CellError> {
-    let column = "account_id";
+/// The account whose id is in this column.
+pub(crate) fn account_id(cells: &Cells, column: &'static str) -> Result<AccountId, CellError> {
     let id = cells.id(column)?.0;
     AccountId::try_from(id).map_err(|error| CellError::Unreadable { column, reason: error.to_string() })
 }

@@ -1,8 +1,8 @@
-use bank::{AccountAggregate, AccountEvent, AccountId, AccountStatus, HolderName, Money};
+use bank::{AccountAggregate, AccountEvent, AccountId, AccountStatus, HolderName, Money, TransferLeg};
 use cqrs::{AggregateRoot as _, DomainEvent as _, EventDecodeError, EventEnvelope};
 use projection::{EventPlace, Projected, Projection, Totals};
 
-use crate::{BankAccountEntity, StatementLine, StatementLineKind};
+use crate::{BankAccountEntity, LineTransfer, StatementLine, StatementLineKind};
 
 /// The rows of accounts and the lines of their statements.
 pub struct BankAccountProjection;
@@ -27,6 +27,8 @@ pub enum BankAccountProjectionError {
 
 impl Projection for BankAccountProjection {
     const NAME: &'static str = "bank-accounts";
+    // Transfers did not raise the version. The rows and lines of all earlier events are as before, with no transfer. An
+    // earlier build rejects the events of a transfer and keeps them aside. So there are no rows of them to build anew.
     const VERSION: u32 = 1;
     const AGGREGATE_TYPES: &'static [&'static str] = &[AccountAggregate::AGGREGATE_TYPE];
     const TOTALS: Option<Totals> = Some(Totals {
@@ -81,6 +83,14 @@ impl Projection for BankAccountProjection {
                 after.balance = before.balance.checked_sub(*amount)?;
                 Some(line_of(&after, StatementLineKind::Withdrawal, *amount, reference.as_ref()))
             }
+            AccountEvent::TransferReceived(leg) | AccountEvent::ReversalReceived(leg) => {
+                after.balance = before.balance.checked_add(leg.amount)?;
+                Some(line_of_leg(&after, StatementLineKind::TransferIn, leg))
+            }
+            AccountEvent::TransferSent(leg) | AccountEvent::ReversalSent(leg) => {
+                after.balance = before.balance.checked_sub(leg.amount)?;
+                Some(line_of_leg(&after, StatementLineKind::TransferOut, leg))
+            }
             AccountEvent::AccountClosed { .. } => {
                 after.status = AccountStatus::Closed;
                 None
@@ -97,6 +107,10 @@ impl Projection for BankAccountProjection {
         match event {
             AccountEvent::FundsDeposited { .. }
             | AccountEvent::FundsWithdrawn { .. }
+            | AccountEvent::TransferSent(_)
+            | AccountEvent::TransferReceived(_)
+            | AccountEvent::ReversalSent(_)
+            | AccountEvent::ReversalReceived(_)
             | AccountEvent::AccountClosed { .. }
                 if row.status == AccountStatus::Closed =>
             {
@@ -106,6 +120,22 @@ impl Projection for BankAccountProjection {
                 if amount.is_zero() =>
             {
                 Some("nothing was moved")
+            }
+            AccountEvent::TransferSent(leg)
+            | AccountEvent::TransferReceived(leg)
+            | AccountEvent::ReversalSent(leg)
+            | AccountEvent::ReversalReceived(leg)
+                if leg.amount.is_zero() =>
+            {
+                Some("nothing was moved")
+            }
+            AccountEvent::TransferSent(leg)
+            | AccountEvent::TransferReceived(leg)
+            | AccountEvent::ReversalSent(leg)
+            | AccountEvent::ReversalReceived(leg)
+                if leg.counterparty == row.account_id =>
+            {
+                Some("the account is its own counterparty")
             }
             AccountEvent::AccountClosed { .. } if !row.balance.is_zero() => Some("the account still held money"),
             _ => None,
@@ -131,12 +161,19 @@ fn line_of(
         balance_after: account.balance,
         reference: reference.map(|reference| reference.as_str().to_owned()),
         occurred_at: account.updated_at,
+        transfer: None,
     }
+}
+
+fn line_of_leg(account: &BankAccountEntity, kind: StatementLineKind, leg: &TransferLeg) -> StatementLine {
+    let TransferLeg { transfer_id, counterparty, amount, reference } = leg;
+    let transfer = LineTransfer { transfer_id: *transfer_id, counterparty: *counterparty };
+    StatementLine { transfer: Some(transfer), ..line_of(account, kind, *amount, reference.as_ref()) }
 }
 
 #[cfg(test)]
 mod tests {
-    use bank::AccountKind;
+    use bank::{AccountKind, TransferId};
     use cqrs::StreamId;
     use projection::spec::{ProjectionSpec, Then, occurred_at, stream};
 
@@ -163,6 +200,10 @@ mod tests {
 
     fn withdrawn(amount_minor: i64) -> AccountEvent {
         AccountEvent::FundsWithdrawn { amount: eur(amount_minor), reference: None }
+    }
+
+    fn leg(counterparty: AccountId, amount_minor: i64) -> TransferLeg {
+        TransferLeg { transfer_id: TransferId::generate(), counterparty, amount: eur(amount_minor), reference: None }
     }
 
     fn closed() -> AccountEvent {
@@ -200,6 +241,7 @@ mod tests {
             balance_after: eur(100),
             reference: None,
             occurred_at: occurred_at(1),
+            transfer: None,
         };
         assert_eq!(accounts.when(&next), Then::Applied { row, lines: vec![line] });
     }
@@ -217,8 +259,42 @@ mod tests {
             balance_after: eur(75),
             reference: Some("wages".to_owned()),
             occurred_at: occurred_at(3),
+            transfer: None,
         };
         assert_eq!(lines, [line]);
+    }
+
+    #[test]
+    fn given_an_account_when_a_transfer_or_its_reversal_moves_money_then_the_line_names_the_transfer_and_the_other_account()
+     {
+        let (transfer_id, counterparty) = (TransferId::generate(), AccountId::generate());
+        let leg = TransferLeg {
+            transfer_id,
+            counterparty,
+            amount: eur(40),
+            reference: Some("rent".parse().expect("a text")),
+        };
+        for (next, kind, balance_after) in [
+            (AccountEvent::TransferSent(leg.clone()), StatementLineKind::TransferOut, eur(60)),
+            (AccountEvent::TransferReceived(leg.clone()), StatementLineKind::TransferIn, eur(140)),
+            (AccountEvent::ReversalSent(leg.clone()), StatementLineKind::TransferOut, eur(60)),
+            (AccountEvent::ReversalReceived(leg.clone()), StatementLineKind::TransferIn, eur(140)),
+        ] {
+            let (account_id, accounts, next) = account(&[opened(100)], next);
+            let Then::Applied { row, lines } = accounts.when(&next) else { panic!("the leg is applied") };
+            assert_eq!((row.version, row.balance), (2, balance_after));
+            let line = StatementLine {
+                account_id,
+                version: 2,
+                kind,
+                amount: eur(40),
+                balance_after,
+                reference: Some("rent".to_owned()),
+                occurred_at: occurred_at(2),
+                transfer: Some(LineTransfer { transfer_id, counterparty }),
+            };
+            assert_eq!(lines, [line]);
+        }
     }
 
     #[test]
@@ -284,6 +360,9 @@ mod tests {
             (&open, closed(), Some("the account still held money")),
             (&closed_row, deposited(1), Some("the account is closed")),
             (&closed_row, AccountEvent::AccountHolderErased, None),
+            (&open, AccountEvent::TransferSent(leg(open.account_id, 1)), Some("the account is its own counterparty")),
+            (&open, AccountEvent::TransferSent(leg(AccountId::generate(), 0)), Some("nothing was moved")),
+            (&closed_row, AccountEvent::ReversalReceived(leg(AccountId::generate(), 1)), Some("the account is closed")),
         ] {
             assert_eq!(BankAccountProjection::objection(row, &event), objection, "{event:?}");
         }

@@ -135,6 +135,6 @@ impl BankAccountRepository {
     }
 }
 
-fn read_all<R: TableRow>(rows: &[Cells]) -> Result<Vec<R>, ReadDbError> {
+pub(crate) fn read_all<R: TableRow>(rows: &[Cells]) -> Result<Vec<R>, ReadDbError> {
     Ok(rows.iter().map(R::read).collect::<Result<_, _>>()?)
 }

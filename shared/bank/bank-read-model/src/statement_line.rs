@@ -1,10 +1,11 @@
 use std::str::FromStr;
 
-use bank::{AccountId, Money};
+use bank::{AccountId, Money, TransferId};
 use cqrs::{StreamId, Timestamp};
 use projection::{Cell, CellError, Cells, Column, Table, TableRow, VERSION};
 
 use crate::bank_account_entity::{account_id, money};
+use crate::transfer_entity::transfer_id;
 
 /// One line of an account's statement: one event that moved money, or that opened the account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +24,17 @@ pub struct StatementLine {
     pub reference: Option<String>,
     /// The time of the event.
     pub occurred_at: Timestamp,
+    /// The transfer that moved the money; `None` in every other line.
+    pub transfer: Option<LineTransfer>,
+}
+
+/// The transfer of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LineTransfer {
+    /// The transfer that moved the money, or whose reversal moved it back.
+    pub transfer_id: TransferId,
+    /// The other account of the transfer.
+    pub counterparty: AccountId,
 }
 
 impl TableRow for StatementLine {
@@ -37,6 +49,8 @@ impl TableRow for StatementLine {
             Column::integer("balance_after_minor"),
             Column::text("reference", 140).optional(),
             Column::integer("occurred_at_us"),
+            Column::id("transfer_id").optional(),
+            Column::id("counterparty").optional(),
         ],
     };
 
@@ -50,19 +64,34 @@ impl TableRow for StatementLine {
             self.balance_after.amount_minor().into(),
             self.reference.as_deref().into(),
             self.occurred_at.into(),
+            self.transfer.map(|transfer| StreamId(transfer.transfer_id.as_uuid())).into(),
+            self.transfer.map(|transfer| StreamId(transfer.counterparty.as_uuid())).into(),
         ]
     }
 
     fn read(cells: &Cells) -> Result<Self, CellError> {
         Ok(Self {
-            account_id: account_id(cells)?,
+            account_id: account_id(cells, "account_id")?,
             version: cells.count(VERSION)?,
             kind: cells.parsed("kind")?,
             amount: money(cells, "amount_minor")?,
             balance_after: money(cells, "balance_after_minor")?,
             reference: cells.text_if_any("reference")?.map(ToOwned::to_owned),
             occurred_at: cells.time("occurred_at_us")?,
+            transfer: line_transfer(cells)?,
         })
+    }
+}
+
+/// Both columns have a value, or neither.
+fn line_transfer(cells: &Cells) -> Result<Option<LineTransfer>, CellError> {
+    match (cells.if_any("transfer_id", transfer_id)?, cells.if_any("counterparty", account_id)?) {
+        (None, None) => Ok(None),
+        (Some(transfer_id), Some(counterparty)) => Ok(Some(LineTransfer { transfer_id, counterparty })),
+        (Some(_), None) | (None, Some(_)) => Err(CellError::Unreadable {
+            column: "counterparty",
+            reason: "a line has a transfer and the other account, or neither".to_owned(),
+        }),
     }
 }
 
@@ -75,6 +104,10 @@ pub enum StatementLineKind {
     Deposit,
     /// Money went out.
     Withdrawal,
+    /// Money came from another account: by a transfer, or by the reversal of one.
+    TransferIn,
+    /// Money went to another account: by a transfer, or by the reversal of one.
+    TransferOut,
 }
 
 /// The stored text is not a kind of line. Handling: the read database is damaged or belongs to a newer build.
@@ -90,6 +123,8 @@ impl StatementLineKind {
             Self::Opening => "opening",
             Self::Deposit => "deposit",
             Self::Withdrawal => "withdrawal",
+            Self::TransferIn => "transfer_in",
+            Self::TransferOut => "transfer_out",
         }
     }
 }
@@ -102,6 +137,8 @@ impl FromStr for StatementLineKind {
             "opening" => Ok(Self::Opening),
             "deposit" => Ok(Self::Deposit),
             "withdrawal" => Ok(Self::Withdrawal),
+            "transfer_in" => Ok(Self::TransferIn),
+            "transfer_out" => Ok(Self::TransferOut),
             _ => Err(UnknownStatementLineKind),
         }
     }

@@ -102,7 +102,7 @@ impl TryFrom<StoredAccount> for Account {
 
 impl AggregateRoot for AccountAggregate {
     const AGGREGATE_TYPE: &'static str = "account";
-    const STATE_VERSION: u32 = 2;
+    const STATE_VERSION: u32 = 3;
     type Event = AccountEvent;
     type Error = AccountError;
 
@@ -121,6 +121,12 @@ impl AggregateRoot for AccountAggregate {
             }
             (Self::Opened(account), AccountEvent::FundsWithdrawn { amount, .. }) => {
                 account.balance = in_bounds(account.balance.checked_sub(*amount), account.balance);
+            }
+            (Self::Opened(account), AccountEvent::TransferReceived(leg) | AccountEvent::ReversalReceived(leg)) => {
+                account.balance = in_bounds(account.balance.checked_add(leg.amount), account.balance);
+            }
+            (Self::Opened(account), AccountEvent::TransferSent(leg) | AccountEvent::ReversalSent(leg)) => {
+                account.balance = in_bounds(account.balance.checked_sub(leg.amount), account.balance);
             }
             (Self::Opened(account), AccountEvent::AccountClosed { .. }) => account.status = AccountStatus::Closed,
             (Self::Opened(account), AccountEvent::AccountHolderErased) => account.is_holder_erased = true,

@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::upcasters::UPCASTERS;
-use crate::{AccountKind, Currency, HolderName, Money, Reference};
+use crate::{AccountId, AccountKind, Currency, HolderName, Money, Reference, TransferId, TransferLeg};
 
 /// All events that can happen to an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +33,14 @@ pub enum AccountEvent {
         /// The purpose.
         reference: Option<Reference>,
     },
+    /// Money went to another account.
+    TransferSent(TransferLeg),
+    /// Money came from another account.
+    TransferReceived(TransferLeg),
+    /// The account, which had received a transfer, gave the money back.
+    ReversalSent(TransferLeg),
+    /// The account, which had sent a transfer, got the money back.
+    ReversalReceived(TransferLeg),
     /// The account was closed. The only command that it still takes is the erasure of the holder's name.
     AccountClosed {
         /// The reason.
@@ -65,6 +73,17 @@ struct MovementV1 {
     reference: Option<Reference>,
 }
 
+/// Version 1 of the stored form of `TransferSent`, `TransferReceived`, `ReversalSent` and `ReversalReceived`.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TransferLegV1 {
+    transfer_id: TransferId,
+    counterparty: AccountId,
+    amount_minor: i64,
+    currency: Currency,
+    reference: Option<Reference>,
+}
+
 /// Version 1 of the stored form of `AccountClosed`.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -83,6 +102,10 @@ impl DomainEvent for AccountEvent {
             Self::AccountOpened { .. } => "AccountOpened",
             Self::FundsDeposited { .. } => "FundsDeposited",
             Self::FundsWithdrawn { .. } => "FundsWithdrawn",
+            Self::TransferSent(_) => "TransferSent",
+            Self::TransferReceived(_) => "TransferReceived",
+            Self::ReversalSent(_) => "ReversalSent",
+            Self::ReversalReceived(_) => "ReversalReceived",
             Self::AccountClosed { .. } => "AccountClosed",
             Self::AccountHolderErased => "AccountHolderErased",
         }
@@ -93,6 +116,10 @@ impl DomainEvent for AccountEvent {
             Self::AccountOpened { .. } => 2,
             Self::FundsDeposited { .. }
             | Self::FundsWithdrawn { .. }
+            | Self::TransferSent(_)
+            | Self::TransferReceived(_)
+            | Self::ReversalSent(_)
+            | Self::ReversalReceived(_)
             | Self::AccountClosed { .. }
             | Self::AccountHolderErased => 1,
         }
@@ -103,6 +130,10 @@ impl DomainEvent for AccountEvent {
             Self::AccountOpened { .. } => &["holder"],
             Self::FundsDeposited { .. }
             | Self::FundsWithdrawn { .. }
+            | Self::TransferSent(_)
+            | Self::TransferReceived(_)
+            | Self::ReversalSent(_)
+            | Self::ReversalReceived(_)
             | Self::AccountClosed { .. }
             | Self::AccountHolderErased => &[],
         }
@@ -124,6 +155,16 @@ impl DomainEvent for AccountEvent {
                     reference,
                 })
             }
+            Self::TransferSent(leg)
+            | Self::TransferReceived(leg)
+            | Self::ReversalSent(leg)
+            | Self::ReversalReceived(leg) => serde_json::to_value(TransferLegV1 {
+                transfer_id: leg.transfer_id,
+                counterparty: leg.counterparty,
+                amount_minor: leg.amount.amount_minor(),
+                currency: leg.amount.currency(),
+                reference: leg.reference,
+            }),
             Self::AccountClosed { reason } => serde_json::to_value(AccountClosedV1 { reason }),
             Self::AccountHolderErased => serde_json::to_value(AccountHolderErasedV1 {}),
         };
@@ -157,6 +198,10 @@ impl DomainEvent for AccountEvent {
                 let amount = money(stored.amount_minor, stored.currency).map_err(malformed)?;
                 Ok(Self::FundsWithdrawn { amount, reference: stored.reference })
             }
+            ("TransferSent", 1) => leg(data).map(Self::TransferSent).map_err(malformed),
+            ("TransferReceived", 1) => leg(data).map(Self::TransferReceived).map_err(malformed),
+            ("ReversalSent", 1) => leg(data).map(Self::ReversalSent).map_err(malformed),
+            ("ReversalReceived", 1) => leg(data).map(Self::ReversalReceived).map_err(malformed),
             ("AccountClosed", 1) => {
                 let stored: AccountClosedV1 = read(data).map_err(malformed)?;
                 Ok(Self::AccountClosed { reason: stored.reason })
@@ -169,6 +214,10 @@ impl DomainEvent for AccountEvent {
                 "AccountOpened"
                 | "FundsDeposited"
                 | "FundsWithdrawn"
+                | "TransferSent"
+                | "TransferReceived"
+                | "ReversalSent"
+                | "ReversalReceived"
                 | "AccountClosed"
                 | "AccountHolderErased"
                 | "FundsMoved",
@@ -185,6 +234,11 @@ fn read<T: for<'de> Deserialize<'de>>(data: &Value) -> Result<T, String> {
 
 fn money(amount_minor: i64, currency: Currency) -> Result<Money, String> {
     Money::new(amount_minor, currency).map_err(|error| error.to_string())
+}
+
+fn leg(data: &Value) -> Result<TransferLeg, String> {
+    let TransferLegV1 { transfer_id, counterparty, amount_minor, currency, reference } = read(data)?;
+    Ok(TransferLeg { transfer_id, counterparty, amount: money(amount_minor, currency)?, reference })
 }
 
 #[cfg(test)]

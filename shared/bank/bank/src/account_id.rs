@@ -2,7 +2,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-use uuid::{Builder, Uuid, Version};
+use uuid::Uuid;
+
+use crate::uuid_v7;
 
 /// The id of an account: a UUIDv7 (RFC 9562), written in lower case with hyphens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -22,13 +24,11 @@ impl AccountId {
     }
 
     /// The id of the account that a request with an idempotency key opens. The same request must give the same id
-    /// at any time, so the id may hold no time. The time field is zero (1970), which no generated id has. The 74
-    /// other bits come from the digest.
+    /// at any time, so the id holds no time. The time field is zero (1970), which no generated id has. The 74 other
+    /// bits come from the digest.
     #[must_use]
     pub fn derived_from(digest: &[u8; 32]) -> Self {
-        let mut random_bytes = [0; 10];
-        random_bytes.copy_from_slice(&digest[..10]);
-        Self(Builder::from_unix_timestamp_millis(0, &random_bytes).into_uuid())
+        Self(uuid_v7::derived_from(digest))
     }
 
     /// The UUID.
@@ -42,11 +42,7 @@ impl TryFrom<Uuid> for AccountId {
     type Error = AccountIdError;
 
     fn try_from(uuid: Uuid) -> Result<Self, Self::Error> {
-        if uuid.get_version() == Some(Version::SortRand) && uuid.get_variant() == uuid::Variant::RFC4122 {
-            Ok(Self(uuid))
-        } else {
-            Err(AccountIdError)
-        }
+        if uuid_v7::is_version_7(uuid) { Ok(Self(uuid)) } else { Err(AccountIdError) }
     }
 }
 
@@ -54,9 +50,7 @@ impl FromStr for AccountId {
     type Err = AccountIdError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let id = Self::try_from(Uuid::try_parse(text).map_err(|_| AccountIdError)?)?;
-        // The parser also accepts upper case, braces and missing hyphens. An id has only one form.
-        if id.to_string() == text { Ok(id) } else { Err(AccountIdError) }
+        uuid_v7::parse(text).map(Self).ok_or(AccountIdError)
     }
 }
 

@@ -37,35 +37,32 @@ impl Default for DispatchLimits {
 
 /// Brings a command to its handler. All commands share what is around it: a span with a log line, a time limit, and another
 /// try when another writer was first.
-pub struct CommandDispatcher<C, A: AggregateRoot> {
-    handler: Arc<dyn HandleOnce<C, A>>,
+pub struct CommandDispatcher<C, A: AggregateRoot, O = CommandOutcome<A>> {
+    handler: Arc<dyn HandleOnce<C, A, O>>,
     limits: DispatchLimits,
 }
 
 /// A [`CommandHandler`] of any type: a dispatcher is named by its command, not by its handler.
 #[async_trait]
-trait HandleOnce<C, A: AggregateRoot>: Send + Sync {
-    async fn handle_once(&self, envelope: &CommandEnvelope<C>) -> Result<CommandOutcome<A>, CommandErrorOf<A>>;
+trait HandleOnce<C, A: AggregateRoot, O>: Send + Sync {
+    async fn handle_once(&self, envelope: &CommandEnvelope<C>) -> Result<O, CommandErrorOf<A>>;
 }
 
 #[async_trait]
-impl<C: Sync, H: CommandHandler<C>> HandleOnce<C, H::Aggregate> for H {
-    async fn handle_once(
-        &self,
-        envelope: &CommandEnvelope<C>,
-    ) -> Result<CommandOutcome<H::Aggregate>, CommandErrorOf<H::Aggregate>> {
+impl<C: Sync, H: CommandHandler<C>> HandleOnce<C, H::Aggregate, H::Outcome> for H {
+    async fn handle_once(&self, envelope: &CommandEnvelope<C>) -> Result<H::Outcome, CommandErrorOf<H::Aggregate>> {
         self.handle(envelope).await
     }
 }
 
-impl<C: Sync + 'static, A: AggregateRoot> CommandDispatcher<C, A> {
+impl<C: Sync + 'static, A: AggregateRoot, O: Send + 'static> CommandDispatcher<C, A, O> {
     /// Around this handler, within the default limits.
-    pub fn new<H: CommandHandler<C, Aggregate = A>>(handler: H) -> Self {
+    pub fn new<H: CommandHandler<C, Aggregate = A, Outcome = O>>(handler: H) -> Self {
         Self::with_limits(handler, DispatchLimits::default())
     }
 
     /// Around this handler, within these limits.
-    pub fn with_limits<H: CommandHandler<C, Aggregate = A>>(handler: H, limits: DispatchLimits) -> Self {
+    pub fn with_limits<H: CommandHandler<C, Aggregate = A, Outcome = O>>(handler: H, limits: DispatchLimits) -> Self {
         Self { handler: Arc::new(handler), limits }
     }
 
@@ -73,7 +70,7 @@ impl<C: Sync + 'static, A: AggregateRoot> CommandDispatcher<C, A> {
     ///
     /// # Errors
     /// See [`CommandError`].
-    pub async fn dispatch(&self, envelope: CommandEnvelope<C>) -> Result<CommandOutcome<A>, CommandErrorOf<A>> {
+    pub async fn dispatch(&self, envelope: CommandEnvelope<C>) -> Result<O, CommandErrorOf<A>> {
         let handled = async {
             let tries = self.try_until_no_conflict(&envelope);
             tokio::time::timeout(self.limits.timeout, tries).await.unwrap_or(Err(CommandError::DeadlineExceeded))
@@ -83,10 +80,7 @@ impl<C: Sync + 'static, A: AggregateRoot> CommandDispatcher<C, A> {
 
     /// Only a lost race is tried again. Every other error is final, or the client's to retry: only the client knows whether
     /// it has an idempotency key.
-    async fn try_until_no_conflict(
-        &self,
-        envelope: &CommandEnvelope<C>,
-    ) -> Result<CommandOutcome<A>, CommandErrorOf<A>> {
+    async fn try_until_no_conflict(&self, envelope: &CommandEnvelope<C>) -> Result<O, CommandErrorOf<A>> {
         // Each command has random waits of its own: racers that waited the same times would meet again at every try.
         let mut waits = ExponentialBuilder::default()
             .with_min_delay(self.limits.min_backoff)
@@ -106,7 +100,7 @@ impl<C: Sync + 'static, A: AggregateRoot> CommandDispatcher<C, A> {
 }
 
 // Not derived: that would ask for a command and an aggregate that can be cloned, which the dispatcher does not hold.
-impl<C, A: AggregateRoot> Clone for CommandDispatcher<C, A> {
+impl<C, A: AggregateRoot, O> Clone for CommandDispatcher<C, A, O> {
     fn clone(&self) -> Self {
         Self { handler: Arc::clone(&self.handler), limits: self.limits }
     }

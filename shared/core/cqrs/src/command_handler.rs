@@ -2,14 +2,17 @@ use std::future::Future;
 
 use aggregate_root::AggregateRoot;
 
+use crate::CommandEnvelope;
 use crate::command::CommandErrorOf;
-use crate::{CommandEnvelope, CommandOutcome};
 
 /// Handles one kind of command: loads, decides and saves, once. The [`CommandDispatcher`](crate::CommandDispatcher) does the
 /// work that every command shares: the log, the time limit, and another try after a lost race.
 pub trait CommandHandler<C>: Send + Sync + 'static {
     /// The aggregate that the command is for.
     type Aggregate: AggregateRoot;
+    /// The result of a command that succeeded: a [`CommandOutcome`](crate::CommandOutcome), unless the answer to the
+    /// client needs more than one aggregate.
+    type Outcome: Send + 'static;
 
     /// Handles the command once.
     ///
@@ -18,5 +21,5 @@ pub trait CommandHandler<C>: Send + Sync + 'static {
     fn handle(
         &self,
         envelope: &CommandEnvelope<C>,
-    ) -> impl Future<Output = Result<CommandOutcome<Self::Aggregate>, CommandErrorOf<Self::Aggregate>>> + Send;
+    ) -> impl Future<Output = Result<Self::Outcome, CommandErrorOf<Self::Aggregate>>> + Send;
 }

@@ -62,6 +62,29 @@ impl CommitQueue {
         Self { event_store_repository, publisher, waiting: Arc::default() }
     }
 
+    /// The database behind the queue.
+    pub(crate) fn event_store_repository(&self) -> Arc<dyn EventStoreRepository> {
+        self.event_store_repository.clone()
+    }
+
+    /// Stores commits of several streams together, all or none, and publishes them. They pass by the queue: the caller
+    /// has the turns in the lanes of these streams, and no commit of theirs is in the queue.
+    ///
+    /// # Errors
+    /// See [`AppendError`].
+    pub(crate) async fn append_together(&self, commits: Vec<OpenedCommit>) -> Result<(), AppendError> {
+        let queue = self.clone();
+        // A task of its own, so that the stored commits are published even if the command no longer waits.
+        let working = tokio::spawn(async move {
+            let stored: Vec<Commit> = commits.iter().map(|commit| commit.commit().clone()).collect();
+            queue.event_store_repository.append_together(&stored).await?;
+            let commits: Vec<Arc<OpenedCommit>> = commits.into_iter().map(Arc::new).collect();
+            queue.publish(&commits).await;
+            Ok(())
+        });
+        working.await.unwrap_or_else(|error| Err(AppendError::Unavailable { source: error.into() }))
+    }
+
     /// Puts the commit at the end of the queue. The place in the queue is taken when this returns, before the answer is
     /// awaited.
     pub(crate) fn put(
@@ -129,7 +152,8 @@ impl CommitQueue {
                 }
             }
         }
-        self.publish(&stored).await;
+        let commits: Vec<Arc<OpenedCommit>> = stored.iter().map(|queued| queued.commit.clone()).collect();
+        self.publish(&commits).await;
         for queued in stored {
             queued.answer(Ok(()));
         }
@@ -137,12 +161,11 @@ impl CommitQueue {
 
     /// The commits are durable, so the commands have succeeded whether or not the bus takes the commits now. The bus
     /// gets a commit that it did not take from the event store, later.
-    async fn publish(&self, stored: &[QueuedCommit]) {
-        if stored.is_empty() {
+    async fn publish(&self, commits: &[Arc<OpenedCommit>]) {
+        if commits.is_empty() {
             return;
         }
-        let commits: Vec<Arc<OpenedCommit>> = stored.iter().map(|queued| queued.commit.clone()).collect();
-        for (commit, published) in commits.iter().zip(self.publisher.publish_all(&commits).await) {
+        for (commit, published) in commits.iter().zip(self.publisher.publish_all(commits).await) {
             if let Err(error) = published {
                 let (stream_id, version) = (commit.commit().draft.stream_id, commit.commit().last_version());
                 tracing::warn!(%stream_id, version, error = %error.source, "not published yet");

@@ -17,9 +17,9 @@ use crate::{
 /// `docs/decisions/0026-lanes-and-groups.md`.
 #[derive(Clone)]
 pub struct EventSourcingHandler<A> {
-    event_store: EventStore<A>,
-    lanes: Arc<Lanes<A>>,
-    commit_queue: CommitQueue,
+    pub(crate) event_store: EventStore<A>,
+    pub(crate) lanes: Arc<Lanes<A>>,
+    pub(crate) commit_queue: CommitQueue,
 }
 
 /// An aggregate as a command method finds it.
@@ -38,7 +38,7 @@ impl<'a, A> Loaded<'a, A> {
     }
 
     /// As a commit left it, or the default aggregate where the stream does not exist yet.
-    fn after_if_any(commit: Option<&'a AfterCommit<A>>, nothing_yet: &'a A) -> Self {
+    pub(crate) fn after_if_any(commit: Option<&'a AfterCommit<A>>, nothing_yet: &'a A) -> Self {
         commit.map_or(Self { aggregate: nothing_yet, version: 0 }, Self::after)
     }
 
@@ -63,6 +63,15 @@ impl<A: AggregateRoot> EventSourcingHandler<A> {
             event_store: EventStore::new(event_store_repository.clone()),
             lanes: Arc::new(Lanes::new()),
             commit_queue: CommitQueue::new(event_store_repository, publisher),
+        }
+    }
+
+    /// A handler of another kind of aggregate, which shares this handler's database, bus and queue.
+    pub(crate) fn beside<O: AggregateRoot>(other: &EventSourcingHandler<O>) -> Self {
+        Self {
+            event_store: EventStore::new(other.commit_queue.event_store_repository()),
+            lanes: Arc::new(Lanes::new()),
+            commit_queue: other.commit_queue.clone(),
         }
     }
 
@@ -247,7 +256,7 @@ impl<A: AggregateRoot> EventSourcingHandler<A> {
     }
 
     /// The answer that the command's key was given before, if it has one and was.
-    async fn first_answer_if_any(
+    pub(crate) async fn first_answer_if_any(
         &self,
         stream_id: StreamId,
         context: &CommandContext,

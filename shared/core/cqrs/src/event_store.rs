@@ -94,6 +94,21 @@ impl<A: AggregateRoot> EventStore<A> {
         }
     }
 
+    /// The aggregate after the commit that ends with this version.
+    ///
+    /// # Errors
+    /// See [`LoadError`]; `Corrupt` if no commit of this kind of aggregate ends there.
+    pub(crate) async fn at_version(&self, stream_id: StreamId, version: u64) -> Result<AfterCommit<A>, LoadError> {
+        let commits = self.event_store_repository.commits_from(stream_id, version, 1).await?;
+        match commits.first() {
+            Some(commit) if is_commit_of::<A>(commit) && commit.last_version() == version => self.after(commit).await,
+            _ => {
+                let reason = format!("no commit ends with version {version}");
+                Err(ReadError::Corrupt { stream_id, reason }.into())
+            }
+        }
+    }
+
     /// Whether the commit was written for this request. If the request's personal data has been erased, it can no
     /// longer be told apart from another request with the same key. Then the answer is yes.
     pub(crate) async fn is_same_request(

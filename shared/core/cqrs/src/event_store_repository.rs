@@ -91,6 +91,11 @@ pub trait EventStoreRepository: Send + Sync {
         outcomes
     }
 
+    /// Stores the commits of several streams together: all of them, durably before it returns, or none. Each stream has
+    /// one commit among them. The commits are refused if one of them would be refused by [`append`](Self::append). The
+    /// error then names that commit's stream.
+    async fn append_together(&self, commits: &[Commit]) -> Result<(), AppendError>;
+
     /// The stream's newest commit, or `None` for a stream that does not exist.
     async fn last_commit(&self, stream_id: StreamId) -> Result<Option<Commit>, ReadError>;
 

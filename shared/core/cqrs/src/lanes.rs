@@ -71,6 +71,11 @@ impl<A> Lane<A> {
         *self.lock() = Some(newest);
     }
 
+    /// Forgets the state. The next command loads it.
+    pub(crate) fn forget(&self) {
+        *self.lock() = None;
+    }
+
     fn lock(&self) -> MutexGuard<'_, Option<Newest<A>>> {
         self.newest.lock().unwrap_or_else(PoisonError::into_inner)
     }

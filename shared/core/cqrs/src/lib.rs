@@ -21,6 +21,7 @@ mod event_sourcing_handler; // loads, decides, saves, tells the bus; keeps the p
 mod event_store; // turns events into commits and back; the hash chain; the kept state
 mod event_store_repository; // port: the database of commits
 mod idempotency; // the key that makes a retry harmless
+mod joint_event_sourcing_handler; // the same over several streams: one decision, one append
 mod lanes; // the commands on one stream wait in line, and the stream's newest state is remembered
 mod marking_publisher; // publishes, then takes the mark away
 mod opened_commit; // a commit whose personal data has been opened: only this type gives its events away
@@ -57,6 +58,9 @@ pub use event_sourcing_handler::{EventSourcingHandler, Loaded};
 pub use event_store::{AfterCommit, EventStore, LoadError};
 pub use event_store_repository::{AppendError, EventStoreRepository, ReadError, RunOutcome};
 pub use idempotency::Idempotency;
+pub use joint_event_sourcing_handler::{
+    AtVersion, JointDecision, JointEventSourcingHandler, JointOutcome, JointStreams,
+};
 pub use marking_publisher::MarkingPublisher;
 pub use opened_commit::{OpenedCommit, UnopenedCommit};
 pub use opened_commit_scan::{OpenedCommitScan, ScannedOpenedCommit};

@@ -11,6 +11,7 @@ mod table; // columns with their kinds
 // --- what follows from the declaration
 mod any_projection; // a projection with rows as cells
 mod batch_plan; // a batch of deliveries: what to write, strictly by version
+mod joint_entries; // rows and lines of several streams that are there together
 mod projections; // all projections of a program
 mod stream_fold; // the one way from events to rows
 mod wait_for_version; // an answer that waits for the read side
@@ -27,6 +28,7 @@ pub use any_projection::{AnyProjection, Declared};
 pub use batch_plan::{BatchPlan, Loaded, plan_batch, sort_out_unread};
 pub use cell::{Cell, CellError, Cells};
 pub use declaration::{EventPlace, Projected, Projection, Totals};
+pub use joint_entries::{JointEntries, JointPart};
 pub use projection_register::{BuildDue, DueReason, ProjectionRecord, ProjectionRegister, builds_due};
 pub use projections::Projections;
 pub use read_db_error::ReadDbError;

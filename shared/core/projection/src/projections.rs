@@ -1,4 +1,4 @@
-use crate::AnyProjection;
+use crate::{AnyProjection, JointEntries};
 
 /// All projections of a program, and the types of aggregate that it ignores on purpose.
 ///
@@ -8,13 +8,26 @@ use crate::AnyProjection;
 pub struct Projections {
     all: &'static [&'static dyn AnyProjection],
     ignored_types: &'static [&'static str],
+    joint_entries: &'static [&'static dyn JointEntries],
 }
 
 impl Projections {
     /// These projections, where these types of aggregate are ignored on purpose.
     #[must_use]
     pub const fn new(all: &'static [&'static dyn AnyProjection], ignored_types: &'static [&'static str]) -> Self {
-        Self { all, ignored_types }
+        Self { all, ignored_types, joint_entries: &[] }
+    }
+
+    /// With entries of several streams that `verify` holds against each other.
+    #[must_use]
+    pub const fn with_joint_entries(self, joint_entries: &'static [&'static dyn JointEntries]) -> Self {
+        Self { joint_entries, ..self }
+    }
+
+    /// The entries of several streams that are there together.
+    #[must_use]
+    pub const fn joint_entries(&self) -> &'static [&'static dyn JointEntries] {
+        self.joint_entries
     }
 
     /// The projections, in the order in which they were declared.

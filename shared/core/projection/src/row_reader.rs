@@ -42,6 +42,14 @@ pub enum Order {
         /// The column, which is different in every row that meets the criteria.
         by: &'static str,
     },
+    /// By two columns, the greatest first. The two together are different in every row. Only rows behind the place `after`
+    /// are given.
+    DescendingByTwo {
+        /// The columns: the first counts before the second.
+        by: [&'static str; 2],
+        /// The values of the two columns in the last row that is left out.
+        after: Option<[Cell; 2]>,
+    },
 }
 
 /// Which rows of a table, in which order.

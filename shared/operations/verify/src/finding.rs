@@ -206,6 +206,43 @@ pub enum Damage {
         /// The row's version.
         found: u64,
     },
+    // --- entries of several streams, in either database
+    /// A part of a joint entry is missing, and the other parts are there.
+    PartMissing {
+        /// The entry.
+        entry: String,
+        /// The name of the part.
+        part: &'static str,
+        /// The facts that the other parts agree on.
+        expected: String,
+    },
+    /// A part of a joint entry differs from the other parts.
+    PartDiffers {
+        /// The entry.
+        entry: String,
+        /// The name of the part.
+        part: &'static str,
+        /// The facts that the other parts agree on.
+        expected: String,
+        /// The facts of this part.
+        found: String,
+    },
+    /// A part of a joint entry is there more than once.
+    PartRepeated {
+        /// The entry.
+        entry: String,
+        /// The name of the part.
+        part: &'static str,
+    },
+    /// A part of a joint entry, with which no other part agrees.
+    PartAlone {
+        /// The entry.
+        entry: String,
+        /// The name of the part.
+        part: &'static str,
+        /// The facts of this part.
+        found: String,
+    },
     /// A stream has more findings about lines than are listed.
     MoreLines {
         /// The number of further findings.
@@ -268,6 +305,11 @@ impl Damage {
             | Self::LinesAheadOfRow { .. }
             | Self::MoreLines { .. }
             | Self::TotalsDiffer { .. } => Side::ReadDb,
+            // The parts are compared within one database, and the finding names it.
+            Self::PartMissing { .. }
+            | Self::PartDiffers { .. }
+            | Self::PartRepeated { .. }
+            | Self::PartAlone { .. } => Side::Either,
         }
     }
 }
@@ -406,6 +448,16 @@ impl fmt::Display for Damage {
             Self::LineWithoutEvent => write!(formatter, "has a line without an event"),
             Self::LinesAheadOfRow { found } => {
                 write!(formatter, "has a line, and the row is at version {found}")
+            }
+            Self::PartMissing { entry, part, expected } => {
+                write!(formatter, "{entry}: {part} is missing, and the other parts say {expected}")
+            }
+            Self::PartDiffers { entry, part, expected, found } => {
+                write!(formatter, "{entry}: {part} says {found}, and the other parts say {expected}")
+            }
+            Self::PartRepeated { entry, part } => write!(formatter, "{entry}: {part} is there more than once"),
+            Self::PartAlone { entry, part, found } => {
+                write!(formatter, "{entry}: {part} says {found}, and no other part agrees")
             }
             Self::MoreLines { count } => write!(formatter, "and {count} more findings about its lines"),
             Self::TotalsDiffer { group, expected, found } => {

@@ -8,6 +8,7 @@
 mod chain_check; // hashes, versions and times of one stream
 mod finding; // the kinds of damage, and their side
 mod heads; // the ends of all streams at some time, kept elsewhere
+mod joint_check; // holds entries of several streams against each other
 mod pages; // both databases, page by page
 mod rows_check; // compares one stream's row and lines in one projection with those that its events give
 mod state_check; // compares the state that a commit keeps with the state that the events give

@@ -1,6 +1,7 @@
 use cqrs::{EventEnvelope, StreamId};
 use projection::{AnyProjection, Cell, Cells, FoldError, ReadDbError, RowFold, ScannedLine, ScannedRow, VERSION};
 
+use crate::joint_check::{JointCheck, Origin};
 use crate::pages::LinePages;
 use crate::{Damage, Finding};
 
@@ -28,6 +29,7 @@ impl RowsCheck {
         stream_id: StreamId,
         projection: &'static dyn AnyProjection,
         row: Option<ScannedRow>,
+        joint: &mut JointCheck,
         findings: &mut Vec<Finding>,
     ) -> Self {
         let readable = |cells: Cells| match projection.check_row(&cells) {
@@ -36,7 +38,10 @@ impl RowsCheck {
         };
         let (row, is_row_readable) = match row.map(|scanned| scanned.row.and_then(readable)) {
             None => (None, true),
-            Some(Ok(row)) => (Some(row), true),
+            Some(Ok(row)) => {
+                joint.add(Origin::Rows, projection, &row);
+                (Some(row), true)
+            }
             Some(Err(reason)) => {
                 let damage = Damage::RowUnreadable { reason };
                 findings.push(Finding::in_projection(stream_id, None, projection.name(), damage));
@@ -103,6 +108,7 @@ impl RowsCheck {
         &mut self,
         event: &EventEnvelope,
         lines: &mut LinePages<'_>,
+        joint: &mut JointCheck,
         findings: &mut Vec<Finding>,
     ) -> Result<Option<Damage>, ReadDbError> {
         let row_version = self.row_version();
@@ -122,7 +128,10 @@ impl RowsCheck {
             let (expected_row, is_erased) = (fold.row(), fold.is_erased());
             self.compare_row(expected_row, is_erased, findings);
         }
-        self.compare_lines(event.version, expected_lines, lines, findings).await?;
+        for line in &expected_lines {
+            joint.add(Origin::Events, self.projection, line);
+        }
+        self.compare_lines(event.version, expected_lines, lines, joint, findings).await?;
         Ok(None)
     }
 
@@ -154,12 +163,14 @@ impl RowsCheck {
         version: u64,
         expected: Vec<Cells>,
         lines: &mut LinePages<'_>,
+        joint: &mut JointCheck,
         findings: &mut Vec<Finding>,
     ) -> Result<(), ReadDbError> {
         let mut missing: Vec<Cells> = expected;
         while let Some(scanned) = lines.next_up_to(self.stream_id, version).await? {
             let is_it = |line: &Cells| (line.version(), line.line()) == (scanned.place.version, scanned.place.line);
             let expected = missing.iter().position(is_it).map(|place| missing.remove(place));
+            self.add_stored_line(&scanned, joint);
             self.compare_line(expected.as_ref(), &scanned, findings);
         }
         if version <= self.row_version() {
@@ -195,9 +206,14 @@ impl RowsCheck {
     }
 
     /// Skips the stream's other lines, because no event that can be folded gives their content.
-    pub(crate) async fn skip_lines(&mut self, lines: &mut LinePages<'_>) -> Result<(), ReadDbError> {
+    pub(crate) async fn skip_lines(
+        &mut self,
+        lines: &mut LinePages<'_>,
+        joint: &mut JointCheck,
+    ) -> Result<(), ReadDbError> {
         while let Some(scanned) = lines.next_up_to(self.stream_id, u64::MAX).await? {
             self.last_line = Some(scanned.place.version);
+            self.add_stored_line(&scanned, joint);
         }
         Ok(())
     }
@@ -206,10 +222,15 @@ impl RowsCheck {
     pub(crate) async fn finish(
         &mut self,
         lines: &mut LinePages<'_>,
+        joint: &mut JointCheck,
         findings: &mut Vec<Finding>,
     ) -> Result<(), ReadDbError> {
+        if let Some(row) = self.fold.as_ref().and_then(|fold| fold.row()) {
+            joint.add(Origin::Events, self.projection, &row);
+        }
         while let Some(scanned) = lines.next_up_to(self.stream_id, u64::MAX).await? {
             self.last_line = Some(scanned.place.version);
+            self.add_stored_line(&scanned, joint);
             // If the row also includes these lines, they belong to a stream whose end was cut off.
             if scanned.place.version > self.row_version() {
                 self.add(scanned.place.version, Damage::LineWithoutEvent, findings);
@@ -226,6 +247,12 @@ impl RowsCheck {
             find(None, Damage::MoreLines { count });
         }
         Ok(())
+    }
+
+    fn add_stored_line(&self, scanned: &ScannedLine, joint: &mut JointCheck) {
+        if let Ok(line) = &scanned.line {
+            joint.add(Origin::Rows, self.projection, line);
+        }
     }
 
     fn add(&mut self, version: u64, damage: Damage, findings: &mut Vec<Finding>) {

@@ -2,6 +2,7 @@ use cqrs::{OpenedCommit, OpenedCommitScan, ScannedOpenedCommit, StreamId, Stream
 use projection::{AnyProjection, RowScan};
 
 use crate::chain_check::ChainCheck;
+use crate::joint_check::JointCheck;
 use crate::pages::{CommitPages, LinePages, RowPages};
 use crate::rows_check::RowsCheck;
 use crate::state_check::{AnyAggregate, StateFold};
@@ -12,6 +13,7 @@ pub(crate) struct BothSides<'a> {
     commits: CommitPages<'a>,
     projections: Vec<ProjectionPages<'a>>,
     aggregates: &'a [&'static dyn AnyAggregate],
+    joint: JointCheck,
 }
 
 /// The rows and lines of one projection.
@@ -27,6 +29,7 @@ impl<'a> BothSides<'a> {
         rows: &'a dyn RowScan,
         projections: &[&'static dyn AnyProjection],
         aggregates: &'a [&'static dyn AnyAggregate],
+        joint: JointCheck,
         range: StreamRange,
     ) -> Self {
         let pages = |projection: &&'static dyn AnyProjection| ProjectionPages {
@@ -38,7 +41,13 @@ impl<'a> BothSides<'a> {
             commits: CommitPages::new(commits, range),
             projections: projections.iter().map(pages).collect(),
             aggregates,
+            joint,
         }
+    }
+
+    /// The check of the parts that were met.
+    pub(crate) fn into_joint_check(self) -> JointCheck {
+        self.joint
     }
 
     /// The first stream of which either database has an entry.
@@ -118,7 +127,7 @@ impl StreamCheck {
         for pages in &mut sides.projections {
             let row = pages.rows.next_of(stream_id).await?;
             pages.lines.next_place().await?;
-            folds.rows.push(RowsCheck::new(stream_id, pages.projection, row, &mut check.findings));
+            folds.rows.push(RowsCheck::new(stream_id, pages.projection, row, &mut sides.joint, &mut check.findings));
         }
         let mut chain = ChainCheck::new(stream_id, earlier_head);
         while let Some(scanned) = sides.commits.next_of(stream_id).await? {
@@ -130,7 +139,8 @@ impl StreamCheck {
         check.head = chain.head();
         let stream_type = chain.aggregate_type().map(ToOwned::to_owned);
         for (rows, pages) in folds.rows.iter_mut().zip(&mut sides.projections) {
-            check.compare_ends(stream_id, &chain, stream_type.as_deref(), rows, &mut pages.lines).await?;
+            let lines = &mut pages.lines;
+            check.compare_ends(stream_id, &chain, stream_type.as_deref(), rows, lines, &mut sides.joint).await?;
         }
         check.mark_sides_as_either();
         Ok(check)
@@ -177,7 +187,8 @@ impl StreamCheck {
                 if !rows.projection().reads(&draft.aggregate_type) {
                     continue;
                 }
-                if let Some(damage) = rows.apply(&event, &mut pages.lines, &mut self.findings).await? {
+                if let Some(damage) = rows.apply(&event, &mut pages.lines, &mut sides.joint, &mut self.findings).await?
+                {
                     // No later event can say more about the stream.
                     folds.state = None;
                     self.add(draft.stream_id, Some(event.version), damage);
@@ -203,11 +214,12 @@ impl StreamCheck {
         stream_type: Option<&str>,
         rows: &mut RowsCheck,
         lines: &mut LinePages<'_>,
+        joint: &mut JointCheck,
     ) -> Result<(), VerifyError> {
         let projection = rows.projection().name();
         let stream_version = chain.version();
         if stream_version == 0 {
-            rows.skip_lines(lines).await?;
+            rows.skip_lines(lines, joint).await?;
             if let Some(expected) = rows.seen_version() {
                 self.add_in(stream_id, None, projection, Damage::StreamMissing { expected });
             }
@@ -215,7 +227,7 @@ impl StreamCheck {
         }
         let is_read = stream_type.is_none_or(|stream_type| rows.projection().reads(stream_type));
         if !is_read || !chain.is_whole() || !rows.is_folded() {
-            rows.skip_lines(lines).await?;
+            rows.skip_lines(lines, joint).await?;
             let has_rows = rows.seen_version().is_some() || rows.is_row_unreadable();
             if let Some(found) = stream_type.filter(|_| has_rows && !is_read) {
                 self.add_in(stream_id, None, projection, Damage::StreamOfAnotherKind { found: found.to_owned() });
@@ -223,7 +235,7 @@ impl StreamCheck {
             return Ok(());
         }
         self.is_projected |= rows.makes_a_row();
-        rows.finish(lines, &mut self.findings).await?;
+        rows.finish(lines, joint, &mut self.findings).await?;
         if rows.is_row_unreadable() {
             return Ok(());
         }

@@ -1,3 +1,4 @@
+use std::collections::{BTreeMap, BTreeSet};
 use std::iter::Peekable;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -5,6 +6,7 @@ use std::time::{Duration, Instant};
 use cqrs::{EventStoreSize, OpenedCommitScan, ReadError, StreamId, StreamRange};
 use projection::{AnyProjection, BuildDue, ProjectionRegister, Projections, ReadDbError, RowScan, builds_due};
 
+use crate::joint_check::JointCheck;
 use crate::state_check::AnyAggregate;
 use crate::stream_check::{BothSides, Lag, StreamCheck};
 use crate::{Damage, Finding, Head, HeadsError, HeadsFile, Side};
@@ -78,6 +80,17 @@ pub enum Repair {
     None,
 }
 
+impl Repair {
+    /// The repair that holds where two checks found something.
+    const fn less_of(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::None, _) | (_, Self::None) => Self::None,
+            (Self::RebuildIfNamed, _) | (_, Self::RebuildIfNamed) => Self::RebuildIfNamed,
+            (Self::Rebuild, Self::Rebuild) => Self::Rebuild,
+        }
+    }
+}
+
 /// A read database with the ports that verification needs.
 pub trait VerifiedRows: RowScan + ProjectionRegister {}
 
@@ -125,7 +138,8 @@ impl Verifier {
     /// service may run meanwhile. A change that was only on its way is complete by the second check, or the row moves
     /// during the wait.
     ///
-    /// The sums, and entries that have no place in any stream, are checked with the whole range only.
+    /// The sums, entries that have no place in any stream, and entries of several streams are checked with the whole range
+    /// only.
     ///
     /// # Errors
     /// See [`VerifyError`].
@@ -137,10 +151,11 @@ impl Verifier {
     ) -> Result<Outcome, VerifyError> {
         let mut outcome = Outcome::default();
         let compared = self.compared_projections(&mut outcome, observer).await?;
-        let suspects = self.read_all(&compared, range, earlier_heads, &mut outcome, observer).await?;
+        let (suspects, joint) = self.read_all(&compared, range, earlier_heads, &mut outcome, observer).await?;
         let waiting = self.check_again(&compared, suspects, &mut outcome, observer).await?;
         self.wait_for(&compared, waiting, &mut outcome, observer).await?;
         if range == StreamRange::default() {
+            self.check_joint_entries(&compared, joint, &mut outcome, observer).await?;
             self.check_sums_and_places(&compared, &mut outcome, observer).await?;
         }
         Ok(outcome)
@@ -163,11 +178,18 @@ impl Verifier {
         Ok(self.projections.all().iter().copied().filter(|projection| !is_due(projection.name())).collect())
     }
 
-    fn sides(&self, compared: &[&'static dyn AnyProjection], range: StreamRange) -> BothSides<'_> {
-        BothSides::new(&self.commits, &*self.rows, compared, self.aggregates, range)
+    fn sides(&self, compared: &[&'static dyn AnyProjection], joint: JointCheck, range: StreamRange) -> BothSides<'_> {
+        BothSides::new(&self.commits, &*self.rows, compared, self.aggregates, joint, range)
     }
 
-    /// The first pass reads every stream once. Answers the suspicious streams.
+    /// A check of the joint entries all of whose tables are compared.
+    fn joint_check(&self, compared: &[&'static dyn AnyProjection]) -> JointCheck {
+        let is_compared = |table| compared.iter().any(|projection| projection.tables().any(|held| held == table));
+        let joint_entries = self.projections.joint_entries().iter().copied();
+        JointCheck::summing(joint_entries.filter(|entries| entries.tables().iter().copied().all(is_compared)).collect())
+    }
+
+    /// The first pass reads every stream once. Answers the suspicious streams, and the check of the joint entries.
     async fn read_all(
         &self,
         compared: &[&'static dyn AnyProjection],
@@ -175,16 +197,16 @@ impl Verifier {
         earlier_heads: Option<HeadsFile>,
         outcome: &mut Outcome,
         observer: &mut dyn VerifyObserver,
-    ) -> Result<Vec<Suspect>, VerifyError> {
+    ) -> Result<(Vec<Suspect>, JointCheck), VerifyError> {
         let mut earlier_heads = earlier_heads.map(Iterator::peekable);
-        let mut sides = self.sides(compared, range);
+        let mut sides = self.sides(compared, self.joint_check(compared), range);
         let mut suspects = Vec::new();
         let mut reported_commits = 0;
         loop {
             let next_earlier = next_earlier_head(earlier_heads.as_mut(), range)?;
             let next = [sides.next_stream().await?, next_earlier].into_iter().flatten().min();
             let Some(stream_id) = next else {
-                return Ok(suspects);
+                return Ok((suspects, sides.into_joint_check()));
             };
             let earlier_head = match &mut earlier_heads {
                 Some(earlier_heads) if next_earlier == Some(stream_id) => earlier_heads.next().transpose()?,
@@ -297,8 +319,45 @@ impl Verifier {
         compared: &[&'static dyn AnyProjection],
         Suspect { stream_id, earlier_head }: Suspect,
     ) -> Result<StreamCheck, VerifyError> {
-        let mut sides = self.sides(compared, StreamRange::of_stream(stream_id));
+        let mut sides = self.sides(compared, JointCheck::summing(vec![]), StreamRange::of_stream(stream_id));
         StreamCheck::at(stream_id, earlier_head, &mut sides).await
+    }
+
+    /// Holds the parts of each joint entry against each other.
+    ///
+    /// The first pass has kept only sums, however many entries there are. If the sums are not equal, a second pass keeps the
+    /// parts behind the unequal sums. An entry without all its parts may have been stored while the pass ran, so the streams of
+    /// such an entry are read once more, one by one. All parts of an entry are stored together. So a part that is missing then
+    /// is missing.
+    async fn check_joint_entries(
+        &self,
+        compared: &[&'static dyn AnyProjection],
+        sums: JointCheck,
+        outcome: &mut Outcome,
+        observer: &mut dyn VerifyObserver,
+    ) -> Result<(), VerifyError> {
+        let Some(suspicious) = sums.suspicious() else { return Ok(()) };
+        let mut sides = self.sides(compared, suspicious, StreamRange::default());
+        while let Some(stream_id) = sides.next_stream().await? {
+            StreamCheck::at(stream_id, None, &mut sides).await?;
+        }
+        let (mut unsound, streams) = sides.into_joint_check().of_unsound_entries();
+        let mut behind = BTreeSet::new();
+        for stream_id in streams {
+            let mut sides = self.sides(compared, unsound, StreamRange::of_stream(stream_id));
+            if StreamCheck::at(stream_id, None, &mut sides).await?.lag.is_some() {
+                behind.insert(stream_id);
+            }
+            unsound = sides.into_joint_check();
+        }
+        let mut by_stream: BTreeMap<StreamId, Vec<Finding>> = BTreeMap::new();
+        for (stream_id, finding) in unsound.findings(&behind) {
+            by_stream.entry(stream_id).or_default().push(finding);
+        }
+        for (stream_id, findings) in by_stream {
+            report(Suspect { stream_id, earlier_head: None }, &findings, outcome, observer);
+        }
+        Ok(())
     }
 
     async fn check_sums_and_places(
@@ -371,5 +430,9 @@ fn report(suspect: Suspect, findings: &[Finding], outcome: &mut Outcome, observe
         (false, true) => Repair::RebuildIfNamed,
         (false, false) => Repair::Rebuild,
     };
-    outcome.damaged.push((suspect.stream_id, possible_repair));
+    // A stream may have been reported by an earlier check. No later check makes it sounder.
+    match outcome.damaged.iter_mut().find(|(stream_id, _)| *stream_id == suspect.stream_id) {
+        Some((_, known)) => *known = known.less_of(possible_repair),
+        None => outcome.damaged.push((suspect.stream_id, possible_repair)),
+    }
 }

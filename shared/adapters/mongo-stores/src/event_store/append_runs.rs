@@ -91,7 +91,7 @@ pub(crate) fn append_error(commit: &Commit, error: OperationError) -> AppendErro
 /// The server's answer names the index in its message. Since version 4.2 it also has the members in a field of their
 /// own, but the driver keeps the message alone. The message holds only this program's names and hexadecimal digits, and
 /// no text from a client.
-fn refusal(commit: &Commit, code: i32, message: &str) -> AppendError {
+pub(super) fn refusal(commit: &Commit, code: i32, message: &str) -> AppendError {
     let (stream_id, first_version) = (commit.draft.stream_id, commit.draft.first_version);
     let index = message.split_once(" index: ").and_then(|(_, behind)| behind.split_once(' ')).map(|(name, _)| name);
     match index {

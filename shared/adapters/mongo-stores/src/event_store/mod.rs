@@ -7,5 +7,6 @@ mod commit_scan; // CommitScan
 mod json_in_bson; // serde_json values as BSON that a shell can show, and back without a difference
 mod mongo_event_store; // EventStoreRepository and DeliveryMarks
 mod prepare; // the validator and indexes of the collection
+mod transaction; // several commits to several streams, all or none
 
 pub use mongo_event_store::MongoEventStore;

@@ -13,6 +13,7 @@ use mongodb::{Collection, Database};
 use super::append_runs::{append_error, append_runs};
 use super::commit_document::{UNDELIVERED, commit_id, from_document, to_document, uuid_to_bson, version_to_bson};
 use super::prepare::{self, BY_IDEMPOTENCY_KEY, COMMITS, UNDELIVERED_BY_TIME};
+use super::transaction;
 use crate::bounded::{OPERATION_TIMEOUT, bounded};
 use crate::connection::{RequestsAtOnce, connect, durable_collection};
 use crate::{ConnectError, OperationError, PrepareError};
@@ -138,6 +139,10 @@ impl EventStoreRepository for MongoEventStore {
             Ok(_) => Ok(()),
             Err(error) => Err(append_error(commit, error)),
         }
+    }
+
+    async fn append_together(&self, commits: &[Commit]) -> Result<(), AppendError> {
+        transaction::append_together(&self.database, &self.commits, commits).await
     }
 
     async fn append_runs(&self, runs: &[Vec<&Commit>]) -> Vec<RunOutcome> {

@@ -20,6 +20,10 @@ impl EventStoreRepository for OneCommit {
         Ok(())
     }
 
+    async fn append_together(&self, _: &[Commit]) -> Result<(), AppendError> {
+        Ok(())
+    }
+
     async fn last_commit(&self, _: StreamId) -> Result<Option<Commit>, ReadError> {
         Ok(Some(self.0.clone()))
     }

@@ -69,6 +69,7 @@ pub struct CountByHandler {
 
 impl CommandHandler<CountBy> for CountByHandler {
     type Aggregate = Counter;
+    type Outcome = CommandOutcome<Counter>;
 
     async fn handle(
         &self,

@@ -107,6 +107,10 @@ impl EventStoreRepository for WinsAfter {
         self.behind.append(commit).await
     }
 
+    async fn append_together(&self, commits: &[Commit]) -> Result<(), AppendError> {
+        self.behind.append_together(commits).await
+    }
+
     async fn last_commit(&self, stream_id: StreamId) -> Result<Option<Commit>, ReadError> {
         self.behind.last_commit(stream_id).await
     }
@@ -141,6 +145,7 @@ struct Stuck;
 
 impl CommandHandler<CountBy> for Stuck {
     type Aggregate = Counter;
+    type Outcome = CommandOutcome<Counter>;
 
     async fn handle(&self, _: &CommandEnvelope<CountBy>) -> Result<CommandOutcome<Counter>, CommandErrorOf<Counter>> {
         pending().await

@@ -8,7 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use cqrs::{
     AppendError, CommandContext, CommandError, CommandOutcome, Commit, Digest, EventPublisher, EventSourcingHandler,
-    EventStoreRepository, Idempotency, Loaded, OpenedCommit, PublishError, ReadError, Refusal, RunOutcome, StreamId,
+    EventStoreRepository, Idempotency, JointDecision, JointEventSourcingHandler, JointStreams, Loaded, OpenedCommit,
+    PublishError, ReadError, Refusal, RunOutcome, StreamId,
 };
 use tokio::task::JoinSet;
 use uuid::Uuid;
@@ -41,6 +42,11 @@ impl SlowEventStore {
 impl EventStoreRepository for SlowEventStore {
     async fn append(&self, commit: &Commit) -> Result<(), AppendError> {
         self.behind.append(commit).await
+    }
+
+    async fn append_together(&self, commits: &[Commit]) -> Result<(), AppendError> {
+        tokio::time::sleep(Duration::from_millis(3)).await;
+        self.behind.append_together(commits).await
     }
 
     async fn append_runs(&self, runs: &[Vec<&Commit>]) -> Vec<RunOutcome> {
@@ -328,4 +334,33 @@ async fn given_a_stream_in_use_when_a_command_is_refused_then_it_does_not_wait_i
     }
     assert_eq!(took[0], took[1], "a stream in use and an unknown stream");
     assert!(owner.await.expect("no panic").iter().all(Result::is_ok));
+}
+
+#[tokio::test(start_paused = true)]
+async fn given_a_busy_stream_when_a_decision_over_two_streams_comes_then_it_gets_its_turn() {
+    let event_store = Arc::new(SlowEventStore::default());
+    let counters = EventSourcingHandler::new(event_store.clone(), Arc::new(NoBus));
+    let joint = JointEventSourcingHandler::<Counter, Counter>::new(counters.clone());
+    let busy = tokio::spawn({
+        let counters = counters.clone();
+        async move {
+            let mut done = 0;
+            for _ in 0..10 {
+                done += at_once(&counters, 8, count_one, no_key).await.iter().filter(|answer| answer.is_ok()).count();
+            }
+            done
+        }
+    });
+    let other = StreamId(Uuid::from_u128(8));
+    for number in 0..10 {
+        let leading = StreamId(Uuid::from_u128(100 + number));
+        let streams = JointStreams { leading, others: [other, stream_id()] };
+        let one_each = |_: &Loaded<'_, Counter>, _: &[Loaded<'_, Counter>; 2]| {
+            Ok(JointDecision { leading: vec![Counted(1)], others: [vec![Counted(1)], vec![Counted(1)]] })
+        };
+        let outcome = joint.create(&streams, &context(None), one_each).await.expect("done at the first try");
+        assert_eq!(outcome.others.expect("not replayed")[0].version, u64::try_from(number).expect("small") + 1);
+    }
+    assert_eq!(busy.await.expect("no panic"), 80);
+    assert_eq!(assert_whole(&event_store.behind), 90);
 }

@@ -26,17 +26,23 @@ impl MemoryEventStore {
 #[async_trait]
 impl EventStoreRepository for MemoryEventStore {
     async fn append(&self, commit: &Commit) -> Result<(), AppendError> {
+        self.append_together(std::slice::from_ref(commit)).await
+    }
+
+    async fn append_together(&self, new_commits: &[Commit]) -> Result<(), AppendError> {
         let mut commits = self.commits();
-        let (stream_id, first_version) = (commit.draft.stream_id, commit.draft.first_version);
-        let of_the_stream = || commits.iter().filter(|other| other.draft.stream_id == stream_id);
-        let key = commit.draft.idempotency.map(|idempotency| idempotency.key);
-        if of_the_stream().any(|other| other.draft.first_version == first_version) {
-            return Err(AppendError::VersionTaken { stream_id, first_version });
+        for commit in new_commits {
+            let (stream_id, first_version) = (commit.draft.stream_id, commit.draft.first_version);
+            let of_the_stream = || commits.iter().filter(|other| other.draft.stream_id == stream_id);
+            let key = commit.draft.idempotency.map(|idempotency| idempotency.key);
+            if of_the_stream().any(|other| other.draft.first_version == first_version) {
+                return Err(AppendError::VersionTaken { stream_id, first_version });
+            }
+            if key.is_some() && of_the_stream().any(|other| other.draft.idempotency.map(|other| other.key) == key) {
+                return Err(AppendError::IdempotencyKeyTaken { stream_id });
+            }
         }
-        if key.is_some() && of_the_stream().any(|other| other.draft.idempotency.map(|other| other.key) == key) {
-            return Err(AppendError::IdempotencyKeyTaken { stream_id });
-        }
-        commits.push(commit.clone());
+        commits.extend_from_slice(new_commits);
         Ok(())
     }
 
@@ -87,6 +93,10 @@ impl EventStoreRepository for AlwaysTaken {
         self.appends.fetch_add(1, Ordering::SeqCst);
         let (stream_id, first_version) = (commit.draft.stream_id, commit.draft.first_version);
         Err(AppendError::VersionTaken { stream_id, first_version })
+    }
+
+    async fn append_together(&self, commits: &[Commit]) -> Result<(), AppendError> {
+        self.append(&commits[0]).await
     }
 
     async fn last_commit(&self, _stream_id: StreamId) -> Result<Option<Commit>, ReadError> {
