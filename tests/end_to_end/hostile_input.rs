@@ -1069,7 +1069,7 @@ fn paths(accounts: &Accounts) -> Vec<Row> {
         "/console/../../etc/passwd".to_owned(),
         "/..%2f..%2fetc%2fpasswd".to_owned(),
         "/.env".to_owned(),
-        "/transfers".to_owned(),
+        "/transfer".to_owned(),
         "/favicon.ico%00".to_owned(),
         "/é".to_owned(),
         format!("/{}", "x".repeat(4_000)),

@@ -151,3 +151,6 @@ fn joint_decision(decision: TransferDecision) -> JointDecision<TransferAggregate
     let TransferDecision { transfer, sender, recipient } = decision;
     JointDecision { leading: vec![transfer], others: [vec![sender], vec![recipient]] }
 }
+
+#[cfg(test)]
+mod tests;

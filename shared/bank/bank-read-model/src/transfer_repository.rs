@@ -74,23 +74,23 @@ impl TransferRepository {
         filter: &TransferFilter,
         page: TransfersPage,
     ) -> Result<Vec<TransferEntity>, ReadDbError> {
-        let legs: &[Option<(&'static str, AccountId)>] = &match filter.account {
+        let legs = match filter.account {
             Some(account_id) => vec![Some(("from_account_id", account_id)), Some(("to_account_id", account_id))],
             None => vec![None],
         };
         let statuses = match filter.status {
             Some(status) => vec![status],
+            // In this order a transfer that is reversed between two of the statements is found twice, and never missed.
             None => vec![TransferStatus::Completed, TransferStatus::Reversed],
         };
         let mut transfers: Vec<TransferEntity> = Vec::new();
         for leg in legs {
             for status in &statuses {
-                let selection = selection_of(*leg, *status, filter, page);
+                let selection = selection_of(leg, *status, filter, page);
                 transfers.extend(read_all::<TransferEntity>(&self.rows.select(&selection).await?)?);
             }
         }
         transfers.sort_by_key(|transfer| Reverse((transfer.occurred_at, transfer.transfer_id)));
-        // A reversal between two of the statements moves a transfer from one status to the other.
         transfers.dedup_by_key(|transfer| transfer.transfer_id);
         transfers.truncate(page.limit as usize);
         Ok(transfers)

@@ -84,7 +84,7 @@ pub struct CommitDraft {
     pub previous_hash: Option<Digest>,
 }
 
-/// The data that one command stores. It is one insert, so all of it is stored or nothing.
+/// The data that one command stores in one stream. It is one insert, so all of it is stored or nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Commit {
     /// The content.
