@@ -9,6 +9,7 @@
 //! A statement whose text is made from a declaration cannot be checked by the compiler. A contract test prepares every
 //! statement on both servers.
 
+mod held_connection; // a connection that is closed unless its answer is there
 mod migrate; // makes the tables
 mod mysql_cells; // rows of a declared table, from and to the server
 mod mysql_projector; // EventHandler: a batch of events in one transaction

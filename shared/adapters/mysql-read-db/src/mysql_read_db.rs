@@ -191,8 +191,12 @@ pub(crate) fn in_time<T, E: From<sqlx::Error>>(
 ) -> Result<T, E> {
     answer.unwrap_or_else(|elapsed| {
         connection.close_on_drop();
-        Err(sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, elapsed)).into())
+        Err(timed_out(elapsed).into())
     })
+}
+
+pub(crate) fn timed_out(elapsed: Elapsed) -> sqlx::Error {
+    sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, elapsed))
 }
 
 pub(crate) fn options_of(url: &str) -> Result<MySqlConnectOptions, ConnectError> {

@@ -36,9 +36,10 @@ fn stored_value(alias: &str, column: &Column) -> String {
     if column.kind == ColumnKind::Id { format!("UNHEX({value})") } else { value }
 }
 
-/// A JSON list of stream ids as a table, for statements about these streams.
-pub(crate) const ASKED_STREAMS: &str =
-    "JSON_TABLE(?, '$[*]' COLUMNS (stream_id VARCHAR(32) PATH '$' ERROR ON EMPTY ERROR ON ERROR)) AS asked";
+/// A JSON list of stream ids as a table, for statements about these streams. The list is a parameter or a variable.
+pub(crate) fn asked_streams(list: &str) -> String {
+    format!("JSON_TABLE({list}, '$[*]' COLUMNS (stream_id VARCHAR(32) PATH '$' ERROR ON EMPTY ERROR ON ERROR)) AS asked")
+}
 
 /// Inserts the rows of a JSON list into the table of this name, which has the declared columns.
 pub(crate) fn insert(table: &Table, into: &str) -> String {
@@ -90,11 +91,12 @@ pub(crate) fn select_row(table: &Table) -> String {
     )
 }
 
-/// The rows of the streams in a JSON list.
-pub(crate) fn select_asked(table: &Table) -> String {
+/// The rows of the streams in the JSON list of this parameter or variable, after a column with this number.
+pub(crate) fn select_asked(table: &Table, number: usize, list: &str) -> String {
     format!(
-        "SELECT {} FROM {ASKED_STREAMS} STRAIGHT_JOIN {} AS live ON live.{} = UNHEX(asked.stream_id)",
+        "SELECT {number}, {} FROM {} STRAIGHT_JOIN {} AS live ON live.{} = UNHEX(asked.stream_id)",
         columns_of("live", table),
+        asked_streams(list),
         quoted(table.name),
         quoted(table.stream_column())
     )

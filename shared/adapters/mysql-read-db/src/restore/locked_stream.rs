@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use cqrs::StreamId;
 use projection::{AnyProjection, Cells};
@@ -8,9 +10,7 @@ use sqlx::{AssertSqlSafe, MySql};
 use super::writes::insert_rows;
 use super::{lock_error, shadow_sql, unavailable};
 use crate::MySqlReadDb;
-use crate::mysql_cells::hex_of;
-use crate::parcels::parcels;
-use crate::projector_sql::{lock_streams, pass_gates};
+use crate::projector_sql::lock_and_load;
 
 /// A stream in a transaction that has locked it, with the lock that a projector uses.
 pub(super) struct MySqlLockedStream {
@@ -30,11 +30,7 @@ impl MySqlLockedStream {
         let mut connection = read_db.pool.acquire().await.map_err(unavailable)?;
         // If the connection is dropped halfway, a late answer must not reach another statement.
         connection.close_on_drop();
-        sqlx::raw_sql("START TRANSACTION").execute(&mut *connection).await.map_err(unavailable)?;
-        pass_gates(&mut connection, &[projection]).await.map_err(lock_error)?;
-        for parcel in &parcels([hex_of(stream_id)]) {
-            lock_streams(&mut connection, parcel).await.map_err(lock_error)?;
-        }
+        lock_and_load(&mut connection, &[projection], &[], &BTreeSet::from([stream_id])).await.map_err(lock_error)?;
         let select = shadow_sql::select_version(projection.row_table());
         let live_version: Option<u64> = sqlx::query_scalar(AssertSqlSafe(select))
             .bind(stream_id.0)

@@ -3,7 +3,7 @@
 use projection::{AnyProjection, Column, Table, VERSION};
 use restore::TableSet;
 
-use crate::table_sql::{ASKED_STREAMS, columns_of, crc, quoted};
+use crate::table_sql::{asked_streams, columns_of, crc, quoted};
 
 fn shadow_of(table: &Table) -> String {
     quoted(&TableSet::Shadow.name_of(table))
@@ -34,8 +34,8 @@ pub(super) fn select_row(table: &Table) -> String {
 pub(super) fn delete_asked(table: &Table) -> String {
     let key = quoted(table.stream_column());
     format!(
-        "DELETE shadow FROM {ASKED_STREAMS} \
-         STRAIGHT_JOIN {} AS shadow ON shadow.{key} = UNHEX(asked.stream_id)",
+        "DELETE shadow FROM {} STRAIGHT_JOIN {} AS shadow ON shadow.{key} = UNHEX(asked.stream_id)",
+        asked_streams("?"),
         shadow_of(table)
     )
 }

@@ -20,7 +20,7 @@ pub fn statements_of(
     let rows = projection.row_table();
     let mut statements = vec![
         table_sql::update(rows),
-        table_sql::select_asked(rows),
+        table_sql::select_asked(rows, 0, "?"),
         table_sql::select_row(rows),
         rows_sql(rows),
         shadow_sql::count_rows(rows),
