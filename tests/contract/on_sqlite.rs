@@ -109,7 +109,7 @@ impl OnSqlite {
     }
 
     async fn open_read_db(&self) -> SqliteReadDb {
-        let read_db = SqliteReadDb::open(&self.read_db_file()).await.expect("opens");
+        let read_db = sqlite_embedded::open_read_db(&self.read_db_file()).await.expect("opens");
         record_projections(&read_db).await;
         self.read_dbs.lock().expect("no panic").push(read_db.clone());
         read_db

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use bank::{AccountEvent, AccountId, AccountKind, Money};
 use bank_read_model::PROJECTIONS;
 use cqrs::{DomainEvent as _, EventEnvelope, EventHandler as _, StreamId, Timestamp};
-use mysql_read_db::{MySqlProjector, MySqlReadDb, migrate};
+use mysql_read_db::{MySqlProjector, migrate};
 use projection::{ProjectionRecord, ProjectionRegister as _};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, MySqlConnection, MySqlPool, QueryBuilder};
 use uuid::Uuid;
@@ -29,7 +29,7 @@ async fn main() {
     server.execute(AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.expect("makes");
     let url = with_database(&server_url, &name);
     migrate(&url).await.expect("migrates");
-    let read_db = MySqlReadDb::connect(&url).expect("a URL");
+    let read_db = mysql_read_db::connect(&url).expect("a URL");
     for projection in PROJECTIONS.all() {
         let built_version = Some(projection.version());
         let record = ProjectionRecord { name: projection.name().to_owned(), built_version };

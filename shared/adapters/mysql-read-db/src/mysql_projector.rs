@@ -5,13 +5,12 @@ use async_trait::async_trait;
 use backon::{ExponentialBuilder, Retryable as _};
 use cqrs::{EventEnvelope, EventHandler, EventHandlerError, HandledBatch, StreamId};
 use projection::{AnyProjection, Projections, plan_batch, sort_out_unread};
-use sqlx::MySqlConnection;
 use tokio::time::{Instant, timeout_at};
 
 use crate::MySqlReadDb;
 use crate::held_connection::HeldConnection;
 use crate::mysql_read_db::timed_out;
-use crate::projector_sql::{end_transaction, lock_and_load, write};
+use crate::projector_sql::{lock_and_load, write};
 use crate::try_error::TryError;
 
 /// The wait before the second try of a lost race. The wait doubles with each further try. A random part of up to the
@@ -68,19 +67,17 @@ impl MySqlProjector {
         let handled = timeout_at(deadline, async {
             let handled = self.project(&mut connection, events).await;
             if handled.is_err() {
-                end_transaction(&mut connection, "ROLLBACK").await?;
+                connection.end_transaction("ROLLBACK").await?;
             }
             handled
         });
-        let handled = handled.await.map_err(timed_out)?;
-        connection.give_back();
-        handled
+        handled.await.map_err(timed_out)?
     }
 
     /// Projects the events in one transaction, in three steps: locks and reads, writes, commits.
     async fn project(
         &self,
-        connection: &mut MySqlConnection,
+        connection: &mut HeldConnection,
         events: &[EventEnvelope],
     ) -> Result<HandledBatch, TryError> {
         // The streams are in order, so that every transaction locks its streams in the same order.
@@ -96,7 +93,7 @@ impl MySqlProjector {
             write(connection, *projection, loaded, &plan).await?;
             handled = handled.with(plan.outcome);
         }
-        end_transaction(connection, "COMMIT").await?;
+        connection.end_transaction("COMMIT").await?;
         Ok(handled)
     }
 }

@@ -5,10 +5,13 @@ use std::collections::BTreeSet;
 use cqrs::{EventEnvelope, StreamId};
 use projection::{AnyProjection, BatchPlan, Cell, Cells, Loaded, Table};
 use serde::Serialize;
+use sql_read_db::SqlError;
 use sqlx::{AssertSqlSafe, MySqlConnection, Row as _};
 
+use crate::held_connection::HeldConnection;
 use crate::mysql_cells::{JsonCell, hex_of, json_row, read_behind};
 use crate::parcels::{Parcel, json, parcels};
+use crate::sql_error::sql_error;
 use crate::table_sql::{self, asked_streams};
 use crate::try_error::TryError;
 
@@ -20,7 +23,7 @@ use crate::try_error::TryError;
 ///
 /// All statements of the text travel in one message. They have no parameters: a prepared statement travels alone. The values are
 /// names of a declaration and ids of streams.
-pub(crate) fn opening(gates: &[&'static dyn AnyProjection], streams: &Parcel) -> String {
+fn opening(gates: &[&'static dyn AnyProjection], streams: &Parcel) -> String {
     let names: Vec<String> = gates.iter().map(|projection| format!("'{}'", projection.name())).collect();
     format!(
         "START TRANSACTION; \
@@ -69,7 +72,7 @@ const fn early_answer(place: usize) -> usize {
 
 /// Opens the transaction, locks the streams, and reads what these projections hold of them: one answer for each reader.
 pub(crate) async fn lock_and_load(
-    connection: &mut MySqlConnection,
+    connection: &mut HeldConnection,
     gates: &[&'static dyn AnyProjection],
     readers: &[&'static dyn AnyProjection],
     streams: &BTreeSet<StreamId>,
@@ -79,8 +82,9 @@ pub(crate) async fn lock_and_load(
     for (number, parcel) in parcels(streams.iter().copied().map(hex_of)).iter().enumerate() {
         let mut message = if number == 0 { opening(gates, parcel) } else { locking(parcel) };
         message.extend(readers.iter().enumerate().map(|(place, projection)| reading(place, *projection)));
-        for row in sqlx::raw_sql(AssertSqlSafe(message)).fetch_all(&mut *connection).await? {
-            let answer: u64 = row.try_get(0)?;
+        connection.enter_transaction();
+        for row in sqlx::raw_sql(AssertSqlSafe(message)).fetch_all(&mut **connection).await.map_err(sql_error)? {
+            let answer: i64 = row.try_get(0).map_err(sql_error)?;
             let answer = usize::try_from(answer).unwrap_or(usize::MAX);
             if answer == GATE {
                 passed += 1;
@@ -88,10 +92,11 @@ pub(crate) async fn lock_and_load(
             }
             let place = (answer - 1) / 2;
             if answer == row_answer(place) {
-                let cells = read_behind(&row, readers[place].row_table(), 1)?;
+                let cells = read_behind(&row, readers[place].row_table(), 1).map_err(sql_error)?;
                 loaded[place].rows.insert(cells.stream_id(), cells);
             } else {
-                let event = serde_json::from_str(row.try_get(1)?).map_err(|error| TryError::Corrupt(error.to_string()))?;
+                let envelope: &str = row.try_get(1).map_err(sql_error)?;
+                let event = serde_json::from_str(envelope).map_err(|error| SqlError::Corrupt(error.to_string()))?;
                 loaded[place].early_events.push(event);
             }
         }
@@ -99,13 +104,7 @@ pub(crate) async fn lock_and_load(
     if passed == gates.len() { Ok(loaded) } else { Err(not_prepared(gates)) }
 }
 
-/// Ends the transaction.
-pub(crate) async fn end_transaction(connection: &mut MySqlConnection, end: &'static str) -> Result<(), TryError> {
-    sqlx::raw_sql(end).execute(connection).await?;
-    Ok(())
-}
-
-pub(crate) fn not_prepared(gates: &[&'static dyn AnyProjection]) -> TryError {
+fn not_prepared(gates: &[&'static dyn AnyProjection]) -> TryError {
     TryError::NotPrepared { names: gates.iter().map(|projection| projection.name()).collect() }
 }
 
@@ -123,7 +122,7 @@ pub(crate) async fn write(
     insert(connection, table, fresh).await?;
     let update = table_sql::update(table);
     for parcel in parcels(moved.into_iter().map(|row| moved_row(loaded, row))) {
-        let updated = sqlx::query(AssertSqlSafe(update.clone())).bind(&parcel.json).execute(&mut *connection).await?;
+        let updated = sqlx::query(AssertSqlSafe(update.clone())).bind(&parcel.json).execute(&mut *connection).await.map_err(sql_error)?;
         expect_rows("updated", parcel.rows, updated.rows_affected())?;
     }
     if let Some(table) = projection.line_table() {
@@ -144,9 +143,9 @@ async fn insert(
     table: &Table,
     rows: impl IntoIterator<Item = &Cells>,
 ) -> Result<(), TryError> {
-    let insert = table_sql::insert(table, table.name);
+    let insert = table_sql::insert(table);
     for parcel in parcels(rows.into_iter().map(json_row)) {
-        sqlx::query(AssertSqlSafe(insert.clone())).bind(&parcel.json).execute(&mut *connection).await?;
+        sqlx::query(AssertSqlSafe(insert.clone())).bind(&parcel.json).execute(&mut *connection).await.map_err(sql_error)?;
     }
     Ok(())
 }
@@ -173,7 +172,7 @@ async fn insert_early(connection: &mut MySqlConnection, parcel: &Parcel) -> Resu
              version    BIGINT UNSIGNED PATH '$[2]' ERROR ON ERROR, \
              envelope   MEDIUMTEXT      PATH '$[3]' ERROR ON ERROR \
          )) AS fresh";
-    sqlx::query(statement).bind(&parcel.json).execute(connection).await?;
+    sqlx::query(statement).bind(&parcel.json).execute(connection).await.map_err(sql_error)?;
     Ok(())
 }
 
@@ -189,7 +188,7 @@ async fn delete_early(
          )) AS applied \
          STRAIGHT_JOIN early_events AS early ON early.projection = ? \
              AND early.stream_id = UNHEX(applied.stream_id) AND early.version = applied.version";
-    let deleted = sqlx::query(statement).bind(&parcel.json).bind(projection.name()).execute(connection).await?;
+    let deleted = sqlx::query(statement).bind(&parcel.json).bind(projection.name()).execute(connection).await.map_err(sql_error)?;
     expect_rows("deleted", parcel.rows, deleted.rows_affected())
 }
 

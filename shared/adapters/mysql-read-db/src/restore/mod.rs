@@ -1,77 +1,140 @@
-//! The read database's side of a restore.
+//! The part of a restore that the servers do in their own way.
+//!
+//! A server commits a transaction at each change of a table. So another connection changes the tables, while the transaction
+//! holds the lock that keeps other workers from taking the lease over.
 
-mod leases; // RestoreLeases
-mod locked_stream; // one stream, rebuilt in its place
-mod register; // RestoreRegister
-mod restoring_connection; // a connection, until its answer is there
-mod shadow; // the shadow tables, outside the gate and inside
-mod shadow_sql; // the statements about shadow tables
-mod shadow_store; // ShadowStore
-mod statements; // the statements' texts, for a test
 mod tables; // shadow tables made, swapped, dropped
-mod writes; // rows into the tables, many at a time
 
-pub use statements::statements_of;
+use std::collections::BTreeSet;
+use std::time::Duration;
 
-use restore::{Lease, RestoreId, RestoreJob, RestoreStoreError};
-use sqlx::{AssertSqlSafe, MySqlConnection};
+use async_trait::async_trait;
+use cqrs::StreamId;
+use projection::{AnyProjection, ColumnKind, Table};
+use restore::{RestoreId, TableSet};
+use sql_read_db::{ShadowDatabase, SqlConnection, SqlError, SqlTransaction, Statement};
 
-use crate::try_error::{TryError, is_unreadable, server_error_number};
+use crate::held_connection::HeldConnection;
+use crate::mysql_dialect::quoted;
+use crate::mysql_read_db::MySqlServer;
+use crate::projector_sql::lock_and_load;
+use crate::table_sql::checksum_of;
+use crate::try_error::TryError;
 
-/// The server's clock, so that the leases of several machines follow one clock.
-const NOW_US: &str = "CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED)";
+/// How long the server waits for a silent restore before it reopens the gate, beyond the planned closing time.
+const GATE_IDLE_S: u64 = 5;
 
-fn unavailable(error: sqlx::Error) -> RestoreStoreError {
-    if is_unreadable(&error) {
-        return corrupt(error);
+#[async_trait]
+impl ShadowDatabase for MySqlServer {
+    const SWAPS_IN_ONE_TRANSACTION: bool = false;
+
+    async fn connect(&self) -> Result<Box<dyn SqlConnection>, SqlError> {
+        Ok(Box::new(HeldConnection::of(&self.pool).await?))
     }
-    match server_error_number(&error) {
-        // The numbers are ER_LOCK_DEADLOCK, ER_LOCK_WAIT_TIMEOUT and, on MariaDB only, ER_CHECKREAD.
-        Some(1213 | 1205 | 1020) => RestoreStoreError::Busy,
-        _ => RestoreStoreError::Unavailable { source: error.into() },
+
+    async fn begin(&self) -> Result<Box<dyn SqlTransaction>, SqlError> {
+        let mut connection = HeldConnection::of(&self.pool).await?;
+        connection.enter_transaction();
+        connection.run("START TRANSACTION".to_owned()).await?;
+        Ok(Box::new(connection))
     }
-}
 
-fn lock_error(error: TryError) -> RestoreStoreError {
-    match error {
-        TryError::LostRace(error) | TryError::Unavailable(error) => unavailable(error),
-        error @ TryError::NotPrepared { .. } => RestoreStoreError::Unavailable { source: error.into() },
-        TryError::Contradicted(_) | TryError::Corrupt(_) => corrupt(error),
+    async fn close_gate(
+        &self,
+        scope: &[&'static dyn AnyProjection],
+        for_at_most: Duration,
+    ) -> Result<Box<dyn SqlTransaction>, SqlError> {
+        let mut gate = HeldConnection::of(&self.pool).await?;
+        // Dropping the connection opens the gate at once. If this machine disappears without a sign, the server opens
+        // the gate, by the setting here. Otherwise every projector would wait for hours.
+        gate.close_on_drop();
+        let idle_s = for_at_most.as_secs().saturating_add(GATE_IDLE_S);
+        gate.run(format!("SET SESSION wait_timeout = {idle_s}; START TRANSACTION")).await?;
+        // The statement waits for the projectors under way, and keeps later projectors waiting.
+        let places = vec!["?"; scope.len()].join(", ");
+        let close = format!("SELECT name FROM projections WHERE name IN ({places}) ORDER BY name FOR UPDATE");
+        let names = scope.iter().map(|projection| projection.name().into());
+        let closed = gate.fetch(Statement::new(close).with_all(names), &[ColumnKind::LongText]).await?;
+        if closed.len() != scope.len() {
+            return Err(SqlError::Corrupt("a projection is not recorded: run `passbook prepare`".to_owned()));
+        }
+        Ok(Box::new(gate))
     }
-}
 
-fn corrupt(error: impl std::fmt::Display) -> RestoreStoreError {
-    RestoreStoreError::Corrupt { reason: error.to_string() }
-}
+    async fn lock_stream(
+        &self,
+        projection: &'static dyn AnyProjection,
+        stream_id: StreamId,
+    ) -> Result<Box<dyn SqlTransaction>, SqlError> {
+        let mut connection = HeldConnection::of(&self.pool).await?;
+        match lock_and_load(&mut connection, &[projection], &[], &BTreeSet::from([stream_id])).await {
+            Ok(_) => Ok(Box::new(connection)),
+            Err(TryError::Statement(error)) => Err(error),
+            Err(error @ TryError::NotPrepared { .. }) => Err(SqlError::Unavailable(error.into())),
+            Err(error @ TryError::Contradicted(_)) => Err(SqlError::Corrupt(error.to_string())),
+        }
+    }
 
-fn lease_us(lease: &Lease) -> i64 {
-    i64::try_from(lease.duration.as_micros()).unwrap_or(i64::MAX / 2)
-}
+    async fn make_shadow(&self, _: &mut dyn SqlConnection, tables: &[&Table], id: RestoreId) -> Result<(), SqlError> {
+        tables::make_shadow(&mut HeldConnection::of(&self.pool).await?, tables, id).await
+    }
 
-/// Moves the lease's end and counts these events. Fails if another worker has the lease, or if the restore has ended.
-/// From here to the end of the transaction no worker can take the lease over. So a worker that was thought dead writes
-/// nothing more.
-async fn renew(connection: &mut MySqlConnection, job: &RestoreJob, events: u64) -> Result<(), RestoreStoreError> {
-    renew_lease(connection, job.id, &job.lease, events).await
-}
+    async fn take_old(&self, _: &mut dyn SqlConnection, tables: &[&Table], id: RestoreId) -> Result<(), SqlError> {
+        tables::mark(&mut HeldConnection::of(&self.pool).await?, tables, TableSet::Old, id).await
+    }
 
-async fn renew_lease(
-    connection: &mut MySqlConnection,
-    id: RestoreId,
-    lease: &Lease,
-    events: u64,
-) -> Result<(), RestoreStoreError> {
-    let statement = format!(
-        "UPDATE restores SET lease_until_us = {NOW_US} + ?, events_replayed = events_replayed + ? \
-         WHERE restore_id = ? AND lease_holder = ? AND status = 'running'"
-    );
-    let renewed = sqlx::query(AssertSqlSafe(statement))
-        .bind(lease_us(lease))
-        .bind(events)
-        .bind(id.as_uuid())
-        .bind(&lease.holder)
-        .execute(connection)
-        .await
-        .map_err(unavailable)?;
-    if renewed.rows_affected() == 1 { Ok(()) } else { Err(RestoreStoreError::LeaseLost) }
+    async fn is_of_restore(
+        &self,
+        _: &mut dyn SqlConnection,
+        tables: &[&Table],
+        set: TableSet,
+        id: RestoreId,
+    ) -> Result<bool, SqlError> {
+        tables::is_marked(&mut HeldConnection::of(&self.pool).await?, tables, set, id).await
+    }
+
+    async fn has_form_of_live_tables(
+        &self,
+        _: &mut dyn SqlConnection,
+        tables: &[&Table],
+        set: TableSet,
+    ) -> Result<bool, SqlError> {
+        tables::has_form_of_live_tables(&mut HeldConnection::of(&self.pool).await?, tables, set).await
+    }
+
+    async fn rename_set(
+        &self,
+        _: &mut dyn SqlConnection,
+        tables: &[&Table],
+        from: TableSet,
+        to: TableSet,
+    ) -> Result<(), SqlError> {
+        tables::rename_set(&mut HeldConnection::of(&self.pool).await?, tables, from, to).await
+    }
+
+    /// Swaps the tables on another connection: on the gate's own connection, the swap would open the gate too early.
+    async fn swap(&self, _: &mut dyn SqlConnection, tables: &[&Table], _: RestoreId) -> Result<(), SqlError> {
+        tables::swap(&mut HeldConnection::of(&self.pool).await?, tables).await
+    }
+
+    async fn drop_set(&self, _: &mut dyn SqlConnection, tables: &[&Table], set: TableSet) -> Result<(), SqlError> {
+        tables::drop_set(&mut HeldConnection::of(&self.pool).await?, tables, set).await
+    }
+
+    /// The server computes the sum, so that the rows need not travel.
+    async fn checksum(
+        &self,
+        connection: &mut dyn SqlConnection,
+        table: &'static Table,
+        condition: Statement,
+    ) -> Result<(u64, u64), SqlError> {
+        let name = quoted(&TableSet::Shadow.name_of(table));
+        let text = format!("SELECT {} FROM {name} AS shadow WHERE {}", checksum_of("shadow", table), condition.text);
+        let rows = connection.fetch(Statement { text, ..condition }, &[ColumnKind::Count, ColumnKind::Count]).await?;
+        let sums = rows.first().and_then(|row| Some((row.cell(0).ok()?.clone(), row.cell(1).ok()?.clone())));
+        match sums {
+            Some((projection::Cell::Count(count), projection::Cell::Count(sum))) => Ok((count, sum)),
+            other => Err(SqlError::Corrupt(format!("{other:?} is no count and no sum"))),
+        }
+    }
 }

@@ -1,21 +1,12 @@
-use projection::Table;
-use restore::{RestoreId, RestoreStoreError, TableSet};
-use sqlx::{AssertSqlSafe, MySqlConnection};
+use projection::{ColumnKind, Table};
+use restore::{RestoreId, TableSet};
+use sql_read_db::{SqlConnection as _, SqlError, Statement};
 
-use super::unavailable;
-use crate::table_sql::quoted;
+use crate::held_connection::HeldConnection;
+use crate::mysql_dialect::quoted;
 
-/// The properties of a column that its rows must fit: its name, type, collation, whether it takes NULL, and the
-/// expression that generates it.
-type Column = (String, String, String, String, String);
-/// A column's place in an index: the index's name, the place, the column, the length of the indexed part, and whether
-/// the index takes repeats.
-type IndexColumn = (String, i64, String, i64, i64);
-
-async fn run(connection: &mut MySqlConnection, statement: String) -> Result<(), RestoreStoreError> {
-    // The texts come from this module alone. They are not prepared, because some of these statements cannot be.
-    sqlx::raw_sql(AssertSqlSafe(statement)).execute(connection).await.map(|_| ()).map_err(unavailable)
-}
+/// The longest time that queries may wait for the swap.
+const MAX_RENAME_WAIT_S: u32 = 1;
 
 /// The comment of a restore's tables. It names the restore, and stays with the tables when they are renamed.
 fn mark_of(id: RestoreId) -> String {
@@ -24,49 +15,43 @@ fn mark_of(id: RestoreId) -> String {
 
 /// Makes empty shadow tables with every column, check and index of the tables that queries read.
 pub(super) async fn make_shadow(
-    connection: &mut MySqlConnection,
+    connection: &mut HeldConnection,
     tables: &[&Table],
     id: RestoreId,
-) -> Result<(), RestoreStoreError> {
+) -> Result<(), SqlError> {
     drop_set(connection, tables, TableSet::Shadow).await?;
     for table in tables {
         let name = TableSet::Shadow.name_of(table);
-        run(connection, format!("CREATE TABLE {} LIKE {}", quoted(&name), quoted(table.name))).await?;
+        connection.run(format!("CREATE TABLE {} LIKE {}", quoted(&name), quoted(table.name))).await?;
     }
     mark(connection, tables, TableSet::Shadow, id).await
 }
 
 /// Marks this set of tables as belonging to this restore.
 pub(super) async fn mark(
-    connection: &mut MySqlConnection,
+    connection: &mut HeldConnection,
     tables: &[&Table],
     set: TableSet,
     id: RestoreId,
-) -> Result<(), RestoreStoreError> {
+) -> Result<(), SqlError> {
     for table in tables {
-        run(connection, format!("ALTER TABLE {} COMMENT = '{}'", quoted(&set.name_of(table)), mark_of(id))).await?;
+        connection.run(format!("ALTER TABLE {} COMMENT = '{}'", quoted(&set.name_of(table)), mark_of(id))).await?;
     }
     Ok(())
 }
 
 /// Whether this set of tables belongs to this restore.
 pub(super) async fn is_marked(
-    connection: &mut MySqlConnection,
+    connection: &mut HeldConnection,
     tables: &[&Table],
     set: TableSet,
     id: RestoreId,
-) -> Result<bool, RestoreStoreError> {
+) -> Result<bool, SqlError> {
     for table in tables {
-        let marked: i64 = sqlx::query_scalar(
-            "SELECT COUNT(*) FROM information_schema.tables \
-             WHERE table_schema = DATABASE() AND table_name = ? AND table_comment = ?",
-        )
-        .bind(set.name_of(table))
-        .bind(mark_of(id))
-        .fetch_one(&mut *connection)
-        .await
-        .map_err(unavailable)?;
-        if marked != 1 {
+        let marked = "SELECT 1 FROM information_schema.tables \
+                      WHERE table_schema = DATABASE() AND table_name = ? AND table_comment = ?";
+        let marked = Statement::new(marked).with(&*set.name_of(table)).with(&*mark_of(id));
+        if connection.fetch(marked, &[ColumnKind::Integer]).await?.is_empty() {
             return Ok(false);
         }
     }
@@ -77,10 +62,10 @@ pub(super) async fn is_marked(
 /// compared. The server gives the checks of a copy other names, and rows that a later migration forbids are no longer
 /// written.
 pub(super) async fn has_form_of_live_tables(
-    connection: &mut MySqlConnection,
+    connection: &mut HeldConnection,
     tables: &[&Table],
     set: TableSet,
-) -> Result<bool, RestoreStoreError> {
+) -> Result<bool, SqlError> {
     for table in tables {
         let name = set.name_of(table);
         let columns = columns_of(connection, &name).await?;
@@ -94,47 +79,50 @@ pub(super) async fn has_form_of_live_tables(
     Ok(true)
 }
 
-async fn columns_of(connection: &mut MySqlConnection, name: &str) -> Result<Vec<Column>, RestoreStoreError> {
-    sqlx::query_as(
-        "SELECT CAST(column_name AS CHAR), CAST(column_type AS CHAR), CAST(COALESCE(collation_name, '') AS CHAR), \
-                CAST(is_nullable AS CHAR), CAST(COALESCE(generation_expression, '') AS CHAR) \
-         FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = ? ORDER BY ordinal_position",
-    )
-    .bind(name)
-    .fetch_all(connection)
-    .await
-    .map_err(unavailable)
+/// The properties of the columns that rows must fit: name, type, collation, whether they take NULL, and the expression that
+/// generates a column. For each, one text.
+async fn columns_of(connection: &mut HeldConnection, name: &str) -> Result<Vec<String>, SqlError> {
+    let select = "SELECT CONCAT_WS('|', column_name, column_type, COALESCE(collation_name, ''), is_nullable, \
+                                   COALESCE(generation_expression, '')) \
+                  FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = ? \
+                  ORDER BY ordinal_position";
+    texts(connection, select, name).await
 }
 
-async fn indexes_of(connection: &mut MySqlConnection, name: &str) -> Result<Vec<IndexColumn>, RestoreStoreError> {
-    sqlx::query_as(
-        "SELECT CAST(index_name AS CHAR), CAST(seq_in_index AS SIGNED), CAST(COALESCE(column_name, '') AS CHAR), \
-                CAST(COALESCE(sub_part, 0) AS SIGNED), CAST(non_unique AS SIGNED) \
-         FROM information_schema.statistics WHERE table_schema = DATABASE() AND table_name = ? \
-         ORDER BY index_name, seq_in_index",
-    )
-    .bind(name)
-    .fetch_all(connection)
-    .await
-    .map_err(unavailable)
+/// The places of columns in indexes: the index's name, the place, the column, the length of the indexed part, and whether the
+/// index takes repeats. For each, one text.
+async fn indexes_of(connection: &mut HeldConnection, name: &str) -> Result<Vec<String>, SqlError> {
+    let select = "SELECT CONCAT_WS('|', index_name, seq_in_index, COALESCE(column_name, ''), COALESCE(sub_part, 0), non_unique) \
+                  FROM information_schema.statistics WHERE table_schema = DATABASE() AND table_name = ? \
+                  ORDER BY index_name, seq_in_index";
+    texts(connection, select, name).await
+}
+
+async fn texts(connection: &mut HeldConnection, select: &str, name: &str) -> Result<Vec<String>, SqlError> {
+    let rows = connection.fetch(Statement::new(select).with(name), &[ColumnKind::LongText]).await?;
+    rows.iter().map(|row| Ok(row.cell(0)?.to_string())).collect()
 }
 
 pub(super) async fn rename_set(
-    connection: &mut MySqlConnection,
+    connection: &mut HeldConnection,
     tables: &[&Table],
     from: TableSet,
     to: TableSet,
-) -> Result<(), RestoreStoreError> {
+) -> Result<(), SqlError> {
     let renames: Vec<String> = tables
         .iter()
         .map(|table| format!("{} TO {}", quoted(&from.name_of(table)), quoted(&to.name_of(table))))
         .collect();
-    run(connection, format!("RENAME TABLE {}", renames.join(", "))).await
+    connection.run(format!("RENAME TABLE {}", renames.join(", "))).await
 }
 
 /// Puts the tables that queries read aside and the shadow tables in their place. This is one statement, and so one
-/// step.
-pub(super) async fn swap(connection: &mut MySqlConnection, tables: &[&Table]) -> Result<(), RestoreStoreError> {
+/// step. The connection's setting is for this swap alone.
+///
+/// The rename fails if old tables are in the way. They are not dropped here, because by now they may belong to another worker
+/// that has swapped meanwhile.
+pub(super) async fn swap(connection: &mut HeldConnection, tables: &[&Table]) -> Result<(), SqlError> {
+    connection.close_on_drop();
     let renames: Vec<String> = tables
         .iter()
         .map(|table| {
@@ -142,17 +130,18 @@ pub(super) async fn swap(connection: &mut MySqlConnection, tables: &[&Table]) ->
             format!("{live} TO {old}, {shadow} TO {live}", live = quoted(table.name))
         })
         .collect();
-    run(connection, format!("RENAME TABLE {}", renames.join(", "))).await
+    let short_wait = format!("SET SESSION lock_wait_timeout = {MAX_RENAME_WAIT_S}");
+    connection.run(format!("{short_wait}; RENAME TABLE {}", renames.join(", "))).await
 }
 
 pub(super) async fn drop_set(
-    connection: &mut MySqlConnection,
+    connection: &mut HeldConnection,
     tables: &[&Table],
     set: TableSet,
-) -> Result<(), RestoreStoreError> {
+) -> Result<(), SqlError> {
     let names: Vec<String> = tables.iter().map(|table| quoted(&set.name_of(table))).collect();
     if names.is_empty() {
         return Ok(());
     }
-    run(connection, format!("DROP TABLE IF EXISTS {}", names.join(", "))).await
+    connection.run(format!("DROP TABLE IF EXISTS {}", names.join(", "))).await
 }

@@ -1,30 +1,33 @@
-use projection::Table;
-use restore::{RestoreId, RestoreStoreError, TableSet};
-use sqlx::{AssertSqlSafe, SqliteConnection};
+use projection::{ColumnKind, Table};
+use restore::{RestoreId, TableSet};
+use sql_read_db::{Dialect as _, SqlConnection, SqlError, SqlRow, Statement};
 
-use super::unavailable;
-use crate::sqlite_cells::quoted;
+use crate::sqlite_dialect::SqliteDialect;
+
+fn quoted(name: &str) -> String {
+    SqliteDialect.quoted(name)
+}
 
 /// The text between an index's own name and the restore that made it. Index names are one space for the whole file.
 const RESTORE_MARK: &str = "_restore_";
 
-async fn run(connection: &mut SqliteConnection, statement: String) -> Result<(), RestoreStoreError> {
+async fn run(connection: &mut dyn SqlConnection, text: String) -> Result<(), SqlError> {
     // The texts come from this module, and from the statements that made the tables.
-    sqlx::query(AssertSqlSafe(statement)).execute(connection).await.map(|_| ()).map_err(unavailable)
+    connection.execute(Statement::new(text).once()).await.map(drop)
 }
 
 /// Makes empty shadow tables with every column, check and index of the tables that queries read.
 pub(super) async fn make_shadow(
-    connection: &mut SqliteConnection,
+    connection: &mut dyn SqlConnection,
     tables: &[&Table],
     id: RestoreId,
-) -> Result<(), RestoreStoreError> {
+) -> Result<(), SqlError> {
     drop_set(connection, tables, TableSet::Shadow).await?;
     for table in tables {
         let shadow = TableSet::Shadow.name_of(table);
         let form = form_of(connection, table.name)
             .await?
-            .ok_or(RestoreStoreError::Corrupt { reason: format!("there is no table {}", table.name) })?;
+            .ok_or(SqlError::Corrupt(format!("there is no table {}", table.name)))?;
         run(connection, format!("CREATE TABLE {} {form}", quoted(&shadow))).await?;
         for Index { own_name, unique, columns } in indexes_of(connection, table.name).await? {
             let name = format!("{own_name}{RESTORE_MARK}{}", id.as_uuid().as_simple());
@@ -44,13 +47,11 @@ struct Index {
 }
 
 /// The indexes of a table that were made by statements of their own, in the order of their names.
-async fn indexes_of(connection: &mut SqliteConnection, name: &str) -> Result<Vec<Index>, RestoreStoreError> {
-    let indexes: Vec<(String, String)> =
-        sqlx::query_as("SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = ? AND sql NOT NULL")
-            .bind(name)
-            .fetch_all(connection)
-            .await
-            .map_err(unavailable)?;
+async fn indexes_of(connection: &mut dyn SqlConnection, name: &str) -> Result<Vec<Index>, SqlError> {
+    let select = "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = ? AND sql NOT NULL";
+    let rows = connection.fetch(Statement::new(select).with(name), &[ColumnKind::LongText; 2]).await?;
+    let texts = |row: &SqlRow| Ok((row.cell(0)?.to_string(), row.cell(1)?.to_string()));
+    let indexes: Vec<(String, String)> = rows.iter().map(texts).collect::<Result<_, SqlError>>()?;
     let mut indexes: Vec<Index> = indexes
         .into_iter()
         .map(|(name, sql)| Index {
@@ -65,13 +66,10 @@ async fn indexes_of(connection: &mut SqliteConnection, name: &str) -> Result<Vec
 
 /// The text after the name in the statement that made a table: its columns and checks. `None` if there is no such
 /// table.
-async fn form_of(connection: &mut SqliteConnection, name: &str) -> Result<Option<String>, RestoreStoreError> {
-    let sql: Option<String> = sqlx::query_scalar("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?")
-        .bind(name)
-        .fetch_optional(connection)
-        .await
-        .map_err(unavailable)?;
-    Ok(sql.map(|sql| from_bracket(&sql).to_owned()))
+async fn form_of(connection: &mut dyn SqlConnection, name: &str) -> Result<Option<String>, SqlError> {
+    let select = "SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?";
+    let rows = connection.fetch(Statement::new(select).with(name), &[ColumnKind::LongText]).await?;
+    rows.first().map(|row| Ok(from_bracket(&row.cell(0)?.to_string()).to_owned())).transpose()
 }
 
 fn from_bracket(sql: &str) -> &str {
@@ -80,10 +78,10 @@ fn from_bracket(sql: &str) -> &str {
 
 /// Whether this set exists and has the form of the tables that queries read, including the indexes.
 pub(super) async fn has_form_of_live_tables(
-    connection: &mut SqliteConnection,
+    connection: &mut dyn SqlConnection,
     tables: &[&Table],
     set: TableSet,
-) -> Result<bool, RestoreStoreError> {
+) -> Result<bool, SqlError> {
     for table in tables {
         let name = set.name_of(table);
         let form = form_of(connection, &name).await?;
@@ -98,11 +96,11 @@ pub(super) async fn has_form_of_live_tables(
 }
 
 pub(super) async fn rename_set(
-    connection: &mut SqliteConnection,
+    connection: &mut dyn SqlConnection,
     tables: &[&Table],
     from: TableSet,
     to: TableSet,
-) -> Result<(), RestoreStoreError> {
+) -> Result<(), SqlError> {
     for table in tables {
         run(
             connection,
@@ -114,10 +112,10 @@ pub(super) async fn rename_set(
 }
 
 pub(super) async fn drop_set(
-    connection: &mut SqliteConnection,
+    connection: &mut dyn SqlConnection,
     tables: &[&Table],
     set: TableSet,
-) -> Result<(), RestoreStoreError> {
+) -> Result<(), SqlError> {
     for table in tables {
         run(connection, format!("DROP TABLE IF EXISTS {}", quoted(&set.name_of(table)))).await?;
     }
