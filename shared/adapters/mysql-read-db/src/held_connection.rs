@@ -101,7 +101,8 @@ impl SqlConnection for HeldConnection {
         let rows = query_of(statement).fetch_all(&mut *self.connection).await;
         self.is_answered = true;
         let cells = |row| {
-            let cell = |(place, kind): (usize, &ColumnKind)| read_cell(row, place, *kind).map_err(|error| error.to_string());
+            let cell =
+                |(place, kind): (usize, &ColumnKind)| read_cell(row, place, *kind).map_err(|error| error.to_string());
             SqlRow::new(kinds.iter().enumerate().map(cell))
         };
         Ok(rows.map_err(sql_error)?.iter().map(cells).collect())

@@ -30,9 +30,7 @@ mod try_error; // the reason why one try of a batch ended
 
 pub use migrate::{MigrateError, migrate};
 pub use mysql_projector::MySqlProjector;
-pub use mysql_read_db::{
-    ConnectError, Limits, MySqlReadDb, MySqlServer, connect, connect_for_function, connect_with,
-};
 #[cfg(feature = "restore")]
 pub use mysql_read_db::connect_for_restore;
+pub use mysql_read_db::{ConnectError, Limits, MySqlReadDb, MySqlServer, connect, connect_for_function, connect_with};
 pub use statements::statements_of;

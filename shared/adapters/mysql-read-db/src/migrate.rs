@@ -18,8 +18,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The time to wait while another process migrates.
 const TURN_TIMEOUT_S: u64 = 300;
 /// Counts the tables in which the driver records the migrations.
-const COUNT_OF_RECORDS: &str =
-    "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = '_sqlx_migrations'";
+const COUNT_OF_RECORDS: &str = "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = '_sqlx_migrations'";
 
 /// The reason why the tables could not be made or changed.
 #[derive(Debug, thiserror::Error)]

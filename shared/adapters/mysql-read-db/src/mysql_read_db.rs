@@ -121,8 +121,7 @@ pub fn connect_for_function(url: &str) -> Result<MySqlReadDb, ConnectError> {
 /// See [`ConnectError`].
 pub fn connect_with(url: &str, limits: Limits) -> Result<MySqlReadDb, ConnectError> {
     // The driver's own settings are part of `session`, so that a new connection is ready after one round trip.
-    let options =
-        options_of(url)?.pipes_as_concat(false).no_engine_substitution(false).timezone(None).set_names(false);
+    let options = options_of(url)?.pipes_as_concat(false).no_engine_substitution(false).timezone(None).set_names(false);
     let session = session(limits);
     let pool = MySqlPoolOptions::new()
         .max_connections(limits.max_connections)

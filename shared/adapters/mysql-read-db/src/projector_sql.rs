@@ -122,7 +122,11 @@ pub(crate) async fn write(
     insert(connection, table, fresh).await?;
     let update = table_sql::update(table);
     for parcel in parcels(moved.into_iter().map(|row| moved_row(loaded, row))) {
-        let updated = sqlx::query(AssertSqlSafe(update.clone())).bind(&parcel.json).execute(&mut *connection).await.map_err(sql_error)?;
+        let updated = sqlx::query(AssertSqlSafe(update.clone()))
+            .bind(&parcel.json)
+            .execute(&mut *connection)
+            .await
+            .map_err(sql_error)?;
         expect_rows("updated", parcel.rows, updated.rows_affected())?;
     }
     if let Some(table) = projection.line_table() {
@@ -145,7 +149,11 @@ async fn insert(
 ) -> Result<(), TryError> {
     let insert = table_sql::insert(table);
     for parcel in parcels(rows.into_iter().map(json_row)) {
-        sqlx::query(AssertSqlSafe(insert.clone())).bind(&parcel.json).execute(&mut *connection).await.map_err(sql_error)?;
+        sqlx::query(AssertSqlSafe(insert.clone()))
+            .bind(&parcel.json)
+            .execute(&mut *connection)
+            .await
+            .map_err(sql_error)?;
     }
     Ok(())
 }
@@ -188,7 +196,12 @@ async fn delete_early(
          )) AS applied \
          STRAIGHT_JOIN early_events AS early ON early.projection = ? \
              AND early.stream_id = UNHEX(applied.stream_id) AND early.version = applied.version";
-    let deleted = sqlx::query(statement).bind(&parcel.json).bind(projection.name()).execute(connection).await.map_err(sql_error)?;
+    let deleted = sqlx::query(statement)
+        .bind(&parcel.json)
+        .bind(projection.name())
+        .execute(connection)
+        .await
+        .map_err(sql_error)?;
     expect_rows("deleted", parcel.rows, deleted.rows_affected())
 }
 

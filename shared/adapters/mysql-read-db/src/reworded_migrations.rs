@@ -19,4 +19,3 @@ pub(crate) const REWORDED: &[(i64, &str)] = &[
     // migrations/mysql/0013_projection_gate_row.sql
     (13, "cee61dd3094e2641db5d70c41cff0b9dabfcd69f7f05891b5bb01b6547a5f93979aee0854cfb944ee31bbadf875548d0"),
 ];
-

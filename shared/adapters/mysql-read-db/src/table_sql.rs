@@ -30,7 +30,9 @@ fn stored_value(alias: &str, column: &Column) -> String {
 
 /// A JSON list of stream ids as a table, for statements about these streams. The list is a parameter or a variable.
 pub(crate) fn asked_streams(list: &str) -> String {
-    format!("JSON_TABLE({list}, '$[*]' COLUMNS (stream_id VARCHAR(32) PATH '$' ERROR ON EMPTY ERROR ON ERROR)) AS asked")
+    format!(
+        "JSON_TABLE({list}, '$[*]' COLUMNS (stream_id VARCHAR(32) PATH '$' ERROR ON EMPTY ERROR ON ERROR)) AS asked"
+    )
 }
 
 /// Inserts the rows of a JSON list.

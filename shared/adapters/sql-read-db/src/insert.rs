@@ -6,7 +6,12 @@ use crate::{Dialect, SqlConnection, SqlError, Statement};
 const VALUES_PER_STATEMENT: usize = 10_000;
 
 /// A statement that inserts these rows into the table of this name, which has the declared columns.
-pub fn insert<'a>(sql: &dyn Dialect, table: &Table, into: &str, rows: impl IntoIterator<Item = &'a Cells>) -> Statement {
+pub fn insert<'a>(
+    sql: &dyn Dialect,
+    table: &Table,
+    into: &str,
+    rows: impl IntoIterator<Item = &'a Cells>,
+) -> Statement {
     let names: Vec<String> = table.columns.iter().map(|column| sql.quoted(column.name)).collect();
     let placeholders = format!("({})", vec!["?"; names.len()].join(", "));
     let mut statement = Statement::new(format!("INSERT INTO {} ({}) VALUES ", sql.quoted(into), names.join(", ")));

@@ -25,8 +25,10 @@ pub async fn accept_reworded(
     }
     for (version, checksum) in today {
         for (_, first_checksum) in reworded.iter().filter(|(reworded, _)| *reworded == version) {
-            let update = "UPDATE _sqlx_migrations SET checksum = UNHEX(?) WHERE version = ? AND HEX(checksum) = UPPER(?)";
-            let update = Statement::new(update).with(&*hex_of(checksum)).with(Cell::Integer(version)).with(*first_checksum);
+            let update =
+                "UPDATE _sqlx_migrations SET checksum = UNHEX(?) WHERE version = ? AND HEX(checksum) = UPPER(?)";
+            let update =
+                Statement::new(update).with(&*hex_of(checksum)).with(Cell::Integer(version)).with(*first_checksum);
             connection.execute(update).await?;
         }
     }

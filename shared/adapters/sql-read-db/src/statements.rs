@@ -1,8 +1,8 @@
 use projection::{AnyProjection, Cell, Cells, Selection, Table};
 
-use crate::row_reading::select_of;
 #[cfg(feature = "restore")]
 use crate::restore::shadow_sql;
+use crate::row_reading::select_of;
 use crate::{Dialect, SqlError, insert, select_row, table_sql};
 
 /// The texts of all statements that are made from this declaration and from these selections, each by the function that also makes

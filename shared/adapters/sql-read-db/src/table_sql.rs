@@ -72,7 +72,8 @@ pub(crate) fn totals(sql: &dyn Dialect, rows: &Table, lines: &Table, totals: &To
     let (group, row_amount, amount) = (sql.quoted(group), sql.quoted(row_amount), sql.quoted(line_amount));
     let taken_off: Vec<String> = taken_off.iter().map(|text| format!("'{text}'")).collect();
     let divided = sql.integer_division();
-    let sums = ["row_millions", "row_rest", "line_millions", "line_rest"].map(|name| format!("CAST(SUM({name}) AS SIGNED)"));
+    let sums =
+        ["row_millions", "row_rest", "line_millions", "line_rest"].map(|name| format!("CAST(SUM({name}) AS SIGNED)"));
     format!(
         "SELECT {group}, {} FROM ( \
              SELECT {group}, {row_amount} {divided} {MILLION} AS row_millions, {row_amount} % {MILLION} AS row_rest, \

@@ -31,7 +31,8 @@ impl<D: ShadowDatabase> RestoreLeases for SqlReadDb<D> {
         if is_held && cells.text("lease_holder")? != lease.holder {
             return Ok(LeaseAnswer::HeldByAnother(record));
         }
-        let take = format!("UPDATE restores SET lease_holder = ?, lease_until_us = {} + ? WHERE restore_id = ?", sql.now_us());
+        let take =
+            format!("UPDATE restores SET lease_holder = ?, lease_until_us = {} + ? WHERE restore_id = ?", sql.now_us());
         transaction
             .execute(Statement::new(take).with(&*lease.holder).with(lease_us(lease)).with(id_of(record.id)))
             .await?;
@@ -44,7 +45,8 @@ impl<D: ShadowDatabase> RestoreLeases for SqlReadDb<D> {
     }
 
     async fn release_lease(&self, id: RestoreId, lease: &Lease) -> Result<(), RestoreStoreError> {
-        let release = Statement::new("UPDATE restores SET lease_until_us = 0 WHERE restore_id = ? AND lease_holder = ?");
+        let release =
+            Statement::new("UPDATE restores SET lease_until_us = 0 WHERE restore_id = ? AND lease_holder = ?");
         self.sql.write(release.with(id_of(id)).with(&*lease.holder)).await?;
         Ok(())
     }

@@ -1,8 +1,6 @@
 use cqrs::{CommitPlace, StreamId, StreamRange};
 use projection::{Cell, CellError, Cells, Column, Table};
-use restore::{
-    Lease, RangeProgress, RestoreId, RestoreJob, RestoreRecord, RestoreStoreError, RowsChecksum,
-};
+use restore::{Lease, RangeProgress, RestoreId, RestoreJob, RestoreRecord, RestoreStoreError, RowsChecksum};
 
 use crate::{Dialect, SqlConnection, SqlError, Statement, columns_of};
 
@@ -51,7 +49,11 @@ pub(super) fn id_of(id: RestoreId) -> Cell {
 
 /// Selects the records that meet this condition.
 pub(super) fn select(sql: &dyn Dialect, table: &Table, condition: &str) -> Statement {
-    Statement::new(format!("SELECT {} FROM {} AS record WHERE {condition}", columns_of(sql, "record", table), table.name))
+    Statement::new(format!(
+        "SELECT {} FROM {} AS record WHERE {condition}",
+        columns_of(sql, "record", table),
+        table.name
+    ))
 }
 
 pub(super) fn record_from(cells: &Cells) -> Result<RestoreRecord, RestoreStoreError> {
@@ -147,6 +149,7 @@ pub(super) async fn fetch_one(
     table: &'static Table,
 ) -> Result<Cells, SqlError> {
     let rows = connection.fetch(statement, &crate::kinds_of(table)).await?;
-    let row = rows.into_iter().next().ok_or_else(|| SqlError::Corrupt(format!("a record of {} is missing", table.name)))?;
+    let row =
+        rows.into_iter().next().ok_or_else(|| SqlError::Corrupt(format!("a record of {} is missing", table.name)))?;
     row.into_cells(table, 0)
 }

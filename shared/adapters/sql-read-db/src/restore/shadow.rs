@@ -65,11 +65,7 @@ impl<D: ShadowDatabase> ShadowTables for SqlShadow<D> {
             write(&mut *transaction, sql, job, change).await?;
             Ok(transaction.commit().await?)
         };
-        try_write
-            .retry(backoff)
-            .sleep(tokio::time::sleep)
-            .when(|error| matches!(error, RestoreStoreError::Busy))
-            .await
+        try_write.retry(backoff).sleep(tokio::time::sleep).when(|error| matches!(error, RestoreStoreError::Busy)).await
     }
 
     async fn streams_behind(
@@ -217,7 +213,9 @@ async fn write(
         let replaced: Vec<Cell> = replaced.map(|before| Cell::from(before.stream_id())).collect();
         for streams in replaced.chunks(STREAMS_PER_STATEMENT) {
             let delete = shadow_sql::delete_rows(sql, table, streams.len());
-            connection.execute(repeated_if_usual(Statement::new(delete).with_all(streams.to_vec()), streams.len())).await?;
+            connection
+                .execute(repeated_if_usual(Statement::new(delete).with_all(streams.to_vec()), streams.len()))
+                .await?;
         }
         let cleared = change.cleared_lines.iter().filter(|cleared| cleared.table.name == table.name);
         let cleared: Vec<[Cell; 2]> = cleared.map(|lines| [lines.stream_id.into(), lines.version.into()]).collect();

@@ -12,6 +12,7 @@ use crate::{SqlConnection, SqlDatabase, SqlError, SqlTransaction, Statement};
 ///
 /// SQLite changes tables inside the open transaction that it is given. MySQL and MariaDB commit a transaction at each change of
 /// a table. So there another connection changes the tables, while the open transaction holds the lock of the restore's row.
+/// Shadow tables are made where there are none: the restore drops them before.
 #[async_trait]
 pub trait ShadowDatabase: SqlDatabase {
     /// Whether the transaction that closes the gate also writes the shadow tables and swaps them.
@@ -63,38 +64,19 @@ pub trait ShadowDatabase: SqlDatabase {
         id: RestoreId,
     ) -> Result<bool, SqlError>;
 
-    /// Whether this set exists and has the form of the tables that queries read, including the indexes.
-    async fn has_form_of_live_tables(
-        &self,
-        connection: &mut dyn SqlConnection,
-        tables: &[&Table],
-        set: TableSet,
-    ) -> Result<bool, SqlError>;
+    /// The form of the table of this name: its columns and its indexes, each as a text. Empty if there is no such table.
+    async fn form_of(&self, connection: &mut dyn SqlConnection, name: &str) -> Result<Vec<String>, SqlError>;
 
-    /// Renames the tables of one set to the names of another set, which does not exist.
-    async fn rename_set(
-        &self,
-        transaction: &mut dyn SqlConnection,
-        tables: &[&Table],
-        from: TableSet,
-        to: TableSet,
-    ) -> Result<(), SqlError>;
+    /// The statements that rename tables, each from the first name to the second, one after the other.
+    fn renames(&self, tables: &[(String, String)]) -> Vec<String>;
+
+    /// Runs statements that rename or drop tables.
+    async fn change_tables(&self, transaction: &mut dyn SqlConnection, statements: Vec<String>)
+    -> Result<(), SqlError>;
 
     /// Puts the tables that queries read aside and the shadow tables in their place, in one step.
-    async fn swap(
-        &self,
-        transaction: &mut dyn SqlConnection,
-        tables: &[&Table],
-        id: RestoreId,
-    ) -> Result<(), SqlError>;
-
-    /// Drops this set of tables, if it exists.
-    async fn drop_set(
-        &self,
-        transaction: &mut dyn SqlConnection,
-        tables: &[&Table],
-        set: TableSet,
-    ) -> Result<(), SqlError>;
+    async fn swap(&self, transaction: &mut dyn SqlConnection, tables: &[&Table], id: RestoreId)
+    -> Result<(), SqlError>;
 
     /// The number of rows of the shadow table that meet a condition, and the sum of their checksums as
     /// [`restore::RowsChecksum`] computes them. The condition is the text behind `WHERE`, about the alias `shadow`.
@@ -104,4 +86,45 @@ pub trait ShadowDatabase: SqlDatabase {
         table: &'static Table,
         condition: Statement,
     ) -> Result<(u64, u64), SqlError>;
+
+    /// Whether this set exists and has the form of the tables that queries read. On MySQL, checks are not compared. The server
+    /// gives the checks of a copy other names, and rows that a later migration forbids are no longer written.
+    async fn has_form_of_live_tables(
+        &self,
+        connection: &mut dyn SqlConnection,
+        tables: &[&Table],
+        set: TableSet,
+    ) -> Result<bool, SqlError> {
+        for table in tables {
+            let form = self.form_of(connection, &set.name_of(table)).await?;
+            if form.is_empty() || form != self.form_of(connection, table.name).await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Renames the tables of one set to the names of another set, which does not exist.
+    async fn rename_set(
+        &self,
+        transaction: &mut dyn SqlConnection,
+        tables: &[&Table],
+        from: TableSet,
+        to: TableSet,
+    ) -> Result<(), SqlError> {
+        let names: Vec<_> = tables.iter().map(|table| (from.name_of(table), to.name_of(table))).collect();
+        self.change_tables(transaction, self.renames(&names)).await
+    }
+
+    /// Drops this set of tables, if it exists.
+    async fn drop_set(
+        &self,
+        transaction: &mut dyn SqlConnection,
+        tables: &[&Table],
+        set: TableSet,
+    ) -> Result<(), SqlError> {
+        let names = tables.iter().map(|table| self.dialect().quoted(&set.name_of(table)));
+        let drops = names.map(|name| format!("DROP TABLE IF EXISTS {name}"));
+        self.change_tables(transaction, drops.collect()).await
+    }
 }

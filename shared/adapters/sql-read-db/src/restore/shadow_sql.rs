@@ -131,13 +131,7 @@ pub(crate) fn ranges_in_differing(projection: &dyn AnyProjection) -> usize {
 }
 
 /// Whether two rows differ in a column other than the columns by which they are found.
-fn any_column_differs(
-    sql: &dyn Dialect,
-    one: &str,
-    other: &str,
-    columns: &[Column],
-    key_columns: &[&str],
-) -> String {
+fn any_column_differs(sql: &dyn Dialect, one: &str, other: &str, columns: &[Column], key_columns: &[&str]) -> String {
     let others = columns.iter().filter(|column| !key_columns.contains(&column.name));
     let of = |alias: &str, column: &Column| format!("{alias}.{}", sql.quoted(column.name));
     let values: Vec<String> =

@@ -62,7 +62,8 @@ impl<D: ShadowDatabase> ShadowStore for SqlReadDb<D> {
             let insert = Statement::new(insert).with(id_of(job.id)).with(number).with(range.from).with(range.before);
             transaction_ref.execute(insert).await?;
         }
-        let reset = "UPDATE restores SET events_total = ?, events_replayed = 0, streams_repaired = 0 WHERE restore_id = ?";
+        let reset =
+            "UPDATE restores SET events_total = ?, events_replayed = 0, streams_repaired = 0 WHERE restore_id = ?";
         transaction_ref.execute(Statement::new(reset).with(events_total).with(id_of(job.id))).await?;
         Ok(transaction.commit().await?)
     }

@@ -3,8 +3,6 @@
 //! A server commits a transaction at each change of a table. So another connection changes the tables, while the transaction
 //! holds the lock that keeps other workers from taking the lease over.
 
-mod tables; // shadow tables made, swapped, dropped
-
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -21,6 +19,20 @@ use crate::projector_sql::lock_and_load;
 use crate::table_sql::checksum_of;
 use crate::try_error::TryError;
 
+/// The longest time that queries may wait for the swap.
+const MAX_RENAME_WAIT_S: u32 = 1;
+/// The properties of the columns that rows must fit: name, type, collation, whether they take NULL, and the expression that
+/// generates a column. For each, one text.
+const COLUMNS: &str = "SELECT CONCAT_WS('|', column_name, column_type, COALESCE(collation_name, ''), is_nullable, \
+                              COALESCE(generation_expression, '')) \
+                       FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = ? \
+                       ORDER BY ordinal_position";
+/// The places of columns in indexes: the index's name, the place, the column, the length of the indexed part, and whether the
+/// index takes repeats. For each, one text.
+const INDEXES: &str = "SELECT CONCAT_WS('|', index_name, seq_in_index, COALESCE(column_name, ''), COALESCE(sub_part, 0), \
+                              non_unique) \
+                       FROM information_schema.statistics WHERE table_schema = DATABASE() AND table_name = ? \
+                       ORDER BY index_name, seq_in_index";
 /// How long the server waits for a silent restore before it reopens the gate, beyond the planned closing time.
 const GATE_IDLE_S: u64 = 5;
 
@@ -76,49 +88,73 @@ impl ShadowDatabase for MySqlServer {
     }
 
     async fn make_shadow(&self, _: &mut dyn SqlConnection, tables: &[&Table], id: RestoreId) -> Result<(), SqlError> {
-        tables::make_shadow(&mut HeldConnection::of(&self.pool).await?, tables, id).await
+        let mut connection = HeldConnection::of(&self.pool).await?;
+        for table in tables {
+            let name = TableSet::Shadow.name_of(table);
+            connection.run(format!("CREATE TABLE {} LIKE {}", quoted(&name), quoted(table.name))).await?;
+        }
+        mark(&mut connection, tables, TableSet::Shadow, id).await
     }
 
     async fn take_old(&self, _: &mut dyn SqlConnection, tables: &[&Table], id: RestoreId) -> Result<(), SqlError> {
-        tables::mark(&mut HeldConnection::of(&self.pool).await?, tables, TableSet::Old, id).await
+        mark(&mut HeldConnection::of(&self.pool).await?, tables, TableSet::Old, id).await
     }
 
     async fn is_of_restore(
         &self,
-        _: &mut dyn SqlConnection,
+        connection: &mut dyn SqlConnection,
         tables: &[&Table],
         set: TableSet,
         id: RestoreId,
     ) -> Result<bool, SqlError> {
-        tables::is_marked(&mut HeldConnection::of(&self.pool).await?, tables, set, id).await
+        let select = "SELECT 1 FROM information_schema.tables \
+                      WHERE table_schema = DATABASE() AND table_name = ? AND table_comment = ?";
+        for table in tables {
+            let marked = Statement::new(select).with(&*set.name_of(table)).with(&*mark_of(id));
+            if connection.fetch(marked, &[ColumnKind::Integer]).await?.is_empty() {
+                return Ok(false);
+            }
+        }
+        Ok(!tables.is_empty())
     }
 
-    async fn has_form_of_live_tables(
-        &self,
-        _: &mut dyn SqlConnection,
-        tables: &[&Table],
-        set: TableSet,
-    ) -> Result<bool, SqlError> {
-        tables::has_form_of_live_tables(&mut HeldConnection::of(&self.pool).await?, tables, set).await
+    async fn form_of(&self, connection: &mut dyn SqlConnection, name: &str) -> Result<Vec<String>, SqlError> {
+        let mut form = Vec::new();
+        for select in [COLUMNS, INDEXES] {
+            let rows = connection.fetch(Statement::new(select).with(name), &[ColumnKind::LongText]).await?;
+            for row in rows {
+                form.push(row.cell(0)?.to_string());
+            }
+        }
+        Ok(form)
     }
 
-    async fn rename_set(
-        &self,
-        _: &mut dyn SqlConnection,
-        tables: &[&Table],
-        from: TableSet,
-        to: TableSet,
-    ) -> Result<(), SqlError> {
-        tables::rename_set(&mut HeldConnection::of(&self.pool).await?, tables, from, to).await
+    /// One statement, and so one step.
+    fn renames(&self, tables: &[(String, String)]) -> Vec<String> {
+        let renames: Vec<String> =
+            tables.iter().map(|(from, to)| format!("{} TO {}", quoted(from), quoted(to))).collect();
+        vec![format!("RENAME TABLE {}", renames.join(", "))]
     }
 
-    /// Swaps the tables on another connection: on the gate's own connection, the swap would open the gate too early.
+    async fn change_tables(&self, _: &mut dyn SqlConnection, statements: Vec<String>) -> Result<(), SqlError> {
+        HeldConnection::of(&self.pool).await?.run(statements.join("; ")).await
+    }
+
+    /// Swaps the tables on another connection: on the gate's own connection, the swap would open the gate too early. The
+    /// connection's setting is for this swap alone.
+    ///
+    /// The rename fails if old tables are in the way. They are not dropped here, because by now they may belong to another
+    /// worker that has swapped meanwhile.
     async fn swap(&self, _: &mut dyn SqlConnection, tables: &[&Table], _: RestoreId) -> Result<(), SqlError> {
-        tables::swap(&mut HeldConnection::of(&self.pool).await?, tables).await
-    }
-
-    async fn drop_set(&self, _: &mut dyn SqlConnection, tables: &[&Table], set: TableSet) -> Result<(), SqlError> {
-        tables::drop_set(&mut HeldConnection::of(&self.pool).await?, tables, set).await
+        let names = |table: &&Table| {
+            let (shadow, old) = (TableSet::Shadow.name_of(table), TableSet::Old.name_of(table));
+            [(table.name.to_owned(), old), (shadow, table.name.to_owned())]
+        };
+        let names: Vec<_> = tables.iter().flat_map(names).collect();
+        let mut connection = HeldConnection::of(&self.pool).await?;
+        connection.close_on_drop();
+        let short_wait = format!("SET SESSION lock_wait_timeout = {MAX_RENAME_WAIT_S}");
+        connection.run(format!("{short_wait}; {}", self.renames(&names).join("; "))).await
     }
 
     /// The server computes the sum, so that the rows need not travel.
@@ -137,4 +173,21 @@ impl ShadowDatabase for MySqlServer {
             other => Err(SqlError::Corrupt(format!("{other:?} is no count and no sum"))),
         }
     }
+}
+
+/// The comment of a restore's tables. It names the restore, and stays with the tables when they are renamed.
+fn mark_of(id: RestoreId) -> String {
+    format!("restore {id}")
+}
+
+async fn mark(
+    connection: &mut HeldConnection,
+    tables: &[&Table],
+    set: TableSet,
+    id: RestoreId,
+) -> Result<(), SqlError> {
+    for table in tables {
+        connection.run(format!("ALTER TABLE {} COMMENT = '{}'", quoted(&set.name_of(table)), mark_of(id))).await?;
+    }
+    Ok(())
 }
