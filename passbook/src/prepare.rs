@@ -8,7 +8,6 @@ use clap::Args;
 use kafka_clients::topics::{self, TopicPlan};
 use kafka_events::KafkaConnection;
 use mongo_stores::{MongoEventStore, MongoKeyStore};
-use mysql_read_db::MySqlReadDb;
 use restore::prepare_projections;
 use settings::{KeyStoreLocation, Settings, SettingsError};
 

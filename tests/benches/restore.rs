@@ -28,13 +28,13 @@ use cqrs::{
 use futures::{StreamExt as _, TryStreamExt as _};
 use mongo_stores::{MongoEventStore, MongoKeyStore};
 use mongodb::bson::{Binary, Document, doc, spec::BinarySubtype};
-use mysql_read_db::{MySqlProjector, MySqlReadDb};
+use mysql_read_db::MySqlProjector;
 use personal_data::{KeyProtection, KeyStore, StreamKeys};
 use restore::{
     RestoreId, RestoreKind, RestoreLimits, RestoreStatus, RestoreStore, Restorer, RunOutcome, prepare_projections,
 };
 use serde_json::{Value, json};
-use sqlite_embedded::{SqliteEventStore, SqliteKeyStore, SqliteProjector, SqliteReadDb};
+use sqlite_embedded::{SqliteEventStore, SqliteKeyStore, SqliteProjector};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, QueryBuilder, Row as _};
 use tokio::sync::mpsc;
 use uuid::Uuid;

@@ -14,7 +14,6 @@ use cqrs::{DeliveryMarks as _, EventStoreRepository as _, StreamId, Timestamp};
 use kafka_events::KafkaConnection;
 use local_aws::{EventFunction, EventSourceMapping, InvokeApi, InvokeClient, MappingSettings};
 use mongo_stores::MongoEventStore;
-use mysql_read_db::MySqlReadDb;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 

@@ -7,7 +7,7 @@ use mongo_stores::MongoEventStore;
 use mongodb::Collection;
 use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{Binary, Bson, DateTime, Document, doc};
-use mysql_read_db::{MySqlProjector, MySqlReadDb};
+use mysql_read_db::MySqlProjector;
 use verify::{Damage, Side};
 
 use super::account_store::{AccountStore, Keys};

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bank_read_model::{BankAccountEntity, PROJECTIONS, StatementLine};
 use cqrs::{Commit, CommitPlace, EventStoreRepository as _};
 use projection::{RowScan as _, TableRow as _};
-use sqlite_embedded::{SqliteEventStore, SqliteProjector, SqliteReadDb};
+use sqlite_embedded::{SqliteEventStore, SqliteProjector};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
 use tempfile::TempDir;
 use verify::{Damage, Side};

@@ -85,7 +85,7 @@ mod tests {
     use bank_read_model::PROJECTIONS;
     use cqrs::{CommitPlace, CommitScan, EventStoreSize, OpenedCommitScan, ReadError, ScannedCommit, StreamRange};
     use restore::{RestoreId, RestoreKind, RestoreLimits, RestoreRegister as _, RestoreStatus};
-    use sqlite_embedded::{SqliteKeyStore, SqliteReadDb};
+    use sqlite_embedded::SqliteKeyStore;
 
     use super::*;
 

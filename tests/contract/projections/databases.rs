@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use cqrs::{EventHandler, StreamId};
 use projection::{Projections, RowReader};
 use restore::RestoreStore;
-use sqlite_embedded::{SqliteProjector, SqliteReadDb};
+use sqlite_embedded::SqliteProjector;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, SqliteConnection};
 use tempfile::TempDir;
@@ -116,7 +116,7 @@ impl ReadDatabase for OnServer {
     }
 
     async fn open(&self) -> OpenReadDatabase {
-        use mysql_read_db::{MySqlProjector, MySqlReadDb};
+        use mysql_read_db::MySqlProjector;
         let restoring = Arc::new(mysql_read_db::connect_for_restore(&self.url()).expect("a URL"));
         let read_db = mysql_read_db::connect(&self.url()).expect("a URL");
         let written = read_db.clone();
