@@ -83,7 +83,7 @@ impl Databases {
         }
         let sqlite_event_store = SqliteEventStore::open(&events_path).await?;
         let key_store = SqliteKeyStore::open(&keys_path).await?;
-        let read_db = SqliteReadDb::open(&read_path).await?;
+        let read_db = sqlite_embedded::open_read_db(&read_path).await?;
         for projection in PROJECTIONS.all() {
             // The record is the same as that of `passbook serve`, because the embedded bus brings a new projection
             // every event.
@@ -104,7 +104,7 @@ impl Databases {
     async fn of_servers(settings: &Settings) -> Result<Self, DatabasesError> {
         let commit_scan = write_side::open_commit_scan(&settings.event_store_url()?).await?;
         // The limits of a restore are used, because a sum is one statement over all rows.
-        let read_db = mysql_read_db::MySqlReadDb::connect_for_restore(settings.read_db_url()?.expose())?;
+        let read_db = mysql_read_db::connect_for_restore(settings.read_db_url()?.expose())?;
         Ok(Self {
             commit_scan,
             personal_data: write_side::open_personal_data(&settings.key_store()?).await?,

@@ -59,7 +59,7 @@ impl Embedded {
     /// See [`EmbeddedError`].
     pub async fn open(home: &Path) -> Result<Self, EmbeddedError> {
         let sqlite_event_store = SqliteEventStore::open(&home.join("events.db")).await?;
-        let read_db = SqliteReadDb::open(&home.join("read.db")).await?;
+        let read_db = sqlite_embedded::open_read_db(&home.join("read.db")).await?;
         let key_store = SqliteKeyStore::open(&home.join("keys.db")).await?;
         let bus = EmbeddedBus::new(sqlite_event_store.clone(), read_db.clone(), personal_data_of(&key_store));
         // A projection without a record has no checkpoint either. The bus brings it every event of the log, so no build

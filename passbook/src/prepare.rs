@@ -8,7 +8,6 @@ use clap::Args;
 use kafka_clients::topics::{self, TopicPlan};
 use kafka_events::KafkaConnection;
 use mongo_stores::{MongoEventStore, MongoKeyStore};
-use mysql_read_db::MySqlReadDb;
 use restore::prepare_projections;
 use settings::{KeyStoreLocation, Settings, SettingsError};
 
@@ -90,7 +89,7 @@ pub async fn prepare(arguments: &PrepareArguments) -> Result<(), PrepareCommandE
     if let Some(url) = read_db_url {
         mysql_read_db::migrate(url.expose()).await?;
         println!("read database: tables are up to date");
-        let read_db = MySqlReadDb::connect(url.expose())?;
+        let read_db = mysql_read_db::connect(url.expose())?;
         match mongo_event_store {
             Some(mongo_event_store) => {
                 for build in prepare_projections(&PROJECTIONS, &mongo_event_store, &read_db).await? {

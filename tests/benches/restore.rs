@@ -28,13 +28,13 @@ use cqrs::{
 use futures::{StreamExt as _, TryStreamExt as _};
 use mongo_stores::{MongoEventStore, MongoKeyStore};
 use mongodb::bson::{Binary, Document, doc, spec::BinarySubtype};
-use mysql_read_db::{MySqlProjector, MySqlReadDb};
+use mysql_read_db::MySqlProjector;
 use personal_data::{KeyProtection, KeyStore, StreamKeys};
 use restore::{
     RestoreId, RestoreKind, RestoreLimits, RestoreStatus, RestoreStore, Restorer, RunOutcome, prepare_projections,
 };
 use serde_json::{Value, json};
-use sqlite_embedded::{SqliteEventStore, SqliteKeyStore, SqliteProjector, SqliteReadDb};
+use sqlite_embedded::{SqliteEventStore, SqliteKeyStore, SqliteProjector};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, QueryBuilder, Row as _};
 use tokio::sync::mpsc;
 use uuid::Uuid;
@@ -86,19 +86,19 @@ impl Place {
         let personal_data = self.personal_data().await?;
         if let Some((event_store_url, read_db_url)) = &self.servers {
             let event_store = Arc::new(MongoEventStore::connect(event_store_url).await?);
-            let read_db = MySqlReadDb::connect(read_db_url)?;
+            let read_db = mysql_read_db::connect(read_db_url)?;
             return Ok(Databases {
                 event_store: event_store.clone(),
                 scan: event_store,
                 personal_data,
                 event_handler: Arc::new(MySqlProjector::new(read_db.clone(), PROJECTIONS)),
                 accounts: BankAccountRepository::new(Arc::new(read_db)),
-                store: Arc::new(MySqlReadDb::connect_for_restore(read_db_url)?),
+                store: Arc::new(mysql_read_db::connect_for_restore(read_db_url)?),
                 limits: RestoreLimits::default(),
             });
         }
         let event_store = Arc::new(SqliteEventStore::open(&self.folder.join("events.db")).await?);
-        let read_db = SqliteReadDb::open(&self.folder.join("read.db")).await?;
+        let read_db = sqlite_embedded::open_read_db(&self.folder.join("read.db")).await?;
         Ok(Databases {
             event_store: event_store.clone(),
             scan: event_store,
@@ -171,7 +171,7 @@ async fn make_databases(event_store_url: &str, read_db_url: &str, name: &str) ->
     MongoKeyStore::connect_beside(event_store_url).await?.prepare().await?;
     administrator(read_db_url).await?.execute(AssertSqlSafe(format!("CREATE DATABASE {name}"))).await?;
     mysql_read_db::migrate(read_db_url).await?;
-    let read_db = MySqlReadDb::connect(read_db_url)?;
+    let read_db = mysql_read_db::connect(read_db_url)?;
     prepare_projections(&PROJECTIONS, &MongoEventStore::connect(event_store_url).await?, &read_db).await?;
     read_db.close().await;
     Ok(())

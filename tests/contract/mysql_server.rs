@@ -54,7 +54,7 @@ impl OnServer {
         let on_server =
             Self { server_url, database, opened: Mutex::default(), home: tempfile::tempdir().expect("a folder") };
         mysql_read_db::migrate(&on_server.url()).await.expect("migrates");
-        let read_db = MySqlReadDb::connect(&on_server.url()).expect("a URL");
+        let read_db = mysql_read_db::connect(&on_server.url()).expect("a URL");
         record_projections(&read_db).await;
         read_db.close().await;
         on_server
@@ -65,7 +65,7 @@ impl OnServer {
     }
 
     fn connect_with(&self, limits: Limits) -> MySqlReadDb {
-        let read_db = MySqlReadDb::connect_with(&self.url(), limits).expect("a URL");
+        let read_db = mysql_read_db::connect_with(&self.url(), limits).expect("a URL");
         self.opened.lock().expect("no panic").push(read_db.clone());
         read_db
     }
@@ -135,7 +135,7 @@ impl RestoreUnderTest for OnServer {
     }
 
     async fn open_restore_store(&self) -> Arc<dyn RestoreStore> {
-        let read_db = MySqlReadDb::connect_for_restore(&self.url()).expect("a URL");
+        let read_db = mysql_read_db::connect_for_restore(&self.url()).expect("a URL");
         self.opened.lock().expect("no panic").push(read_db.clone());
         Arc::new(read_db)
     }
@@ -463,14 +463,14 @@ pub async fn a_server_that_is_not_there_fails_in_time(on_server: &OnServer) {
     let closed = TcpListener::bind("127.0.0.1:0").await.expect("binds").local_addr().expect("an address");
     let mute = TcpListener::bind("127.0.0.1:0").await.expect("binds");
     for address in [closed, mute.local_addr().expect("an address")] {
-        let read_db = MySqlReadDb::connect_with(&on_server.url_by_way_of(address), SHORT).expect("a URL");
+        let read_db = mysql_read_db::connect_with(&on_server.url_by_way_of(address), SHORT).expect("a URL");
         assert_unavailable(&read_db).await;
     }
 }
 
 pub async fn a_server_that_falls_silent_fails_in_time_and_is_used_again_when_it_is_back(on_server: &OnServer) {
     let way = Way::to(on_server.address()).await;
-    let read_db = MySqlReadDb::connect_with(&on_server.url_by_way_of(way.address), SHORT).expect("a URL");
+    let read_db = mysql_read_db::connect_with(&on_server.url_by_way_of(way.address), SHORT).expect("a URL");
     let history = AccountHistory::random(&mut Dice::seeded(84), 4);
     event_handler(&read_db).handle(&history.events[..2]).await.expect("handles");
     way.is_open.store(false, Ordering::SeqCst);
@@ -486,7 +486,7 @@ pub async fn a_server_that_falls_silent_fails_in_time_and_is_used_again_when_it_
 
 pub async fn a_worker_that_vanishes_behind_a_closed_gate_holds_projectors_up_for_seconds(on_server: &OnServer) {
     let way = Way::to(on_server.address()).await;
-    let vanishing = MySqlReadDb::connect_for_restore(&on_server.url_by_way_of(way.address)).expect("a URL");
+    let vanishing = mysql_read_db::connect_for_restore(&on_server.url_by_way_of(way.address)).expect("a URL");
     let id = RestoreId::generate();
     vanishing.request(id, RestoreKind::Rebuild, None).await.expect("records");
     let lease = Lease { holder: "it".to_owned(), duration: Duration::from_secs(60) };
@@ -628,7 +628,7 @@ pub async fn each_user_may_do_what_it_has_to_and_nothing_else(on_server: &OnServ
 
     // Each user can do its own work.
     let mut histories: Vec<AccountHistory> = Vec::new();
-    let projecting = MySqlReadDb::connect(&projector_url).expect("a URL");
+    let projecting = mysql_read_db::connect(&projector_url).expect("a URL");
     for number in 0..3 {
         let history = AccountHistory::random(&mut Dice::seeded(85 + number), 6);
         for event in history.events.iter().rev() {
@@ -637,7 +637,7 @@ pub async fn each_user_may_do_what_it_has_to_and_nothing_else(on_server: &OnServ
         event_handler(&projecting).handle(&history.events).await.expect("handles");
         histories.push(history);
     }
-    let querying = MySqlReadDb::connect(&query_url).expect("a URL");
+    let querying = mysql_read_db::connect(&query_url).expect("a URL");
     assert_rows(on_server, &as_ports(&querying), &histories).await;
     querying.projection_records().await.expect("answers");
     let (event_store, events) = on_server.open_event_store().await;
@@ -645,8 +645,8 @@ pub async fn each_user_may_do_what_it_has_to_and_nothing_else(on_server: &OnServ
     for commit in histories.iter().flat_map(AccountHistory::commits) {
         event_store.append(&commit).await.expect("appends");
     }
-    let restoring: Arc<dyn RestoreStore> = Arc::new(MySqlReadDb::connect_for_restore(&restorer_url).expect("a URL"));
-    let looking = MySqlReadDb::connect_for_restore(&query_url).expect("a URL");
+    let restoring: Arc<dyn RestoreStore> = Arc::new(mysql_read_db::connect_for_restore(&restorer_url).expect("a URL"));
+    let looking = mysql_read_db::connect_for_restore(&query_url).expect("a URL");
     for kind in [RestoreKind::Rebuild, RestoreKind::Rebuild, RestoreKind::Rollback] {
         let id = RestoreId::generate();
         restoring.request(id, kind, None).await.expect("records");

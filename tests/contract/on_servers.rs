@@ -43,7 +43,7 @@ impl DeliveryUnderTest for OnServers {
         // In these tests a commit that is not published in time fails its case, so the limit must suit a busy machine.
         let limits = PublishLimits { timeout: Duration::from_secs(20), ..PublishLimits::default() };
         let kafka = Arc::new(KafkaEventPublisher::with_limits(&connection, limits).expect("a producer"));
-        let read_db = MySqlReadDb::connect(&self.stack.read_db_url()).expect("a URL");
+        let read_db = mysql_read_db::connect(&self.stack.read_db_url()).expect("a URL");
         self.read_dbs.lock().expect("no panic").push(read_db.clone());
         let key_store = MongoKeyStore::connect(&self.stack.event_store_url()).await.expect("a URL");
         let bus = MarksAndMapping {

@@ -109,7 +109,7 @@ impl OnSqlite {
     }
 
     async fn open_read_db(&self) -> SqliteReadDb {
-        let read_db = SqliteReadDb::open(&self.read_db_file()).await.expect("opens");
+        let read_db = sqlite_embedded::open_read_db(&self.read_db_file()).await.expect("opens");
         record_projections(&read_db).await;
         self.read_dbs.lock().expect("no panic").push(read_db.clone());
         read_db
@@ -310,10 +310,12 @@ async fn every_statement_of_a_declared_table_is_one_that_the_server_can_prepare(
     let mut connection = connect(on_sqlite.read_db_file()).await;
     for projection in PROJECTIONS.all() {
         for table in projection.tables() {
-            on_sqlite.execute(&format!("CREATE TABLE {0}_shadow AS SELECT * FROM {0}", table.name)).await;
+            for set in ["shadow", "old"] {
+                on_sqlite.execute(&format!("CREATE TABLE {0}_{set} AS SELECT * FROM {0}", table.name)).await;
+            }
         }
         let selections: Vec<Selection> = projection.tables().flat_map(every_kind_of_selection).collect();
-        let statements = statements_of(*projection, &selections);
+        let statements = statements_of(*projection, &selections).expect("columns that are declared");
         assert!(statements.len() > selections.len() + 20, "{} statements", statements.len());
         for statement in statements {
             let prepared = (&mut connection).prepare(AssertSqlSafe(statement.clone()).into_sql_str()).await;

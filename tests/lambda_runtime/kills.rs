@@ -14,7 +14,6 @@ use cqrs::{DeliveryMarks as _, EventStoreRepository as _, StreamId, Timestamp};
 use kafka_events::KafkaConnection;
 use local_aws::{EventFunction, EventSourceMapping, InvokeApi, InvokeClient, MappingSettings};
 use mongo_stores::MongoEventStore;
-use mysql_read_db::MySqlReadDb;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
@@ -168,7 +167,7 @@ async fn processes_killed_200_times_each_lose_nothing_and_double_nothing() {
     let client = InvokeClient::new(&invoke_api.base_url(), Duration::from_secs(20));
     let connection = KafkaConnection::connect(&stack.kafka_settings()).await.expect("brokers that are named");
     let running = EventSourceMapping::start(&connection, &client, &mapping).expect("starts");
-    let read_db = MySqlReadDb::connect(&stack.read_db_url()).expect("a URL");
+    let read_db = mysql_read_db::connect(&stack.read_db_url()).expect("a URL");
     let accounts = BankAccountRepository::new(Arc::new(read_db.clone()));
     // On a busy machine a process starts slowly.
     eventually_within(Duration::from_secs(180), "the projector was killed so often", async || {

@@ -193,7 +193,7 @@ pub async fn open_event_store(home: &Path) -> SqliteEventStore {
 
 /// The read database of a folder, with the tables of cases. A program has them in its migrations instead.
 pub async fn open_read_db(home: &Path) -> SqliteReadDb {
-    let read_db = SqliteReadDb::open(&home.join("read.db")).await.expect("opens");
+    let read_db = sqlite_embedded::open_read_db(&home.join("read.db")).await.expect("opens");
     let tables = "SELECT 1 FROM sqlite_master WHERE name = 'cases'";
     let pool = connect(home).await;
     if sqlx::query(tables).fetch_optional(&pool).await.expect("reads").is_none() {

@@ -7,7 +7,7 @@ use mongo_stores::MongoEventStore;
 use mongodb::Collection;
 use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{Binary, Bson, DateTime, Document, doc};
-use mysql_read_db::{MySqlProjector, MySqlReadDb};
+use mysql_read_db::MySqlProjector;
 use verify::{Damage, Side};
 
 use super::account_store::{AccountStore, Keys};
@@ -29,7 +29,7 @@ impl OnServers {
     async fn filled(accounts: usize) -> Self {
         let (mongodb, mysql) = (OnMongodb::new(), OnServer::new("READ_DB_URL").await);
         let event_store = Arc::new(mongodb.open().await);
-        let read_db = MySqlReadDb::connect(&mysql.url()).expect("a URL");
+        let read_db = mysql_read_db::connect(&mysql.url()).expect("a URL");
         let store = AccountStore {
             event_store: event_store.clone(),
             scan: event_store.clone(),
@@ -144,7 +144,7 @@ async fn a_document_that_has_no_place_in_any_stream_is_named() {
 async fn a_server_is_read_in_pages_of_any_size() {
     for variable in ["READ_DB_URL", "MARIADB_URL"] {
         let on_server = OnServer::new(variable).await;
-        let read_db = MySqlReadDb::connect(&on_server.url()).expect("a URL");
+        let read_db = mysql_read_db::connect(&on_server.url()).expect("a URL");
         let projector = MySqlProjector::new(read_db.clone(), PROJECTIONS);
         pages_of_any_size_give_every_row_and_line_once_and_in_order(&projector, &read_db).await;
     }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bank_read_model::{BankAccountEntity, PROJECTIONS, StatementLine};
 use cqrs::{Commit, CommitPlace, EventStoreRepository as _};
 use projection::{RowScan as _, TableRow as _};
-use sqlite_embedded::{SqliteEventStore, SqliteProjector, SqliteReadDb};
+use sqlite_embedded::{SqliteEventStore, SqliteProjector};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
 use tempfile::TempDir;
 use verify::{Damage, Side};
@@ -27,7 +27,7 @@ impl OnSqlite {
     async fn filled(accounts: usize) -> Self {
         let home = tempfile::tempdir().expect("a folder");
         let event_store = SqliteEventStore::open(&home.path().join("events.db")).await.expect("opens");
-        let read_db = SqliteReadDb::open(&home.path().join("read.db")).await.expect("opens");
+        let read_db = sqlite_embedded::open_read_db(&home.path().join("read.db")).await.expect("opens");
         record_projections(&read_db).await;
         let (repository, scan) = (Arc::new(event_store.clone()), Arc::new(event_store.clone()));
         let store = AccountStore {
@@ -219,7 +219,7 @@ async fn an_edit_of_any_column_of_a_file_is_named() {
 #[tokio::test]
 async fn a_file_is_read_in_pages_of_any_size() {
     let home = tempfile::tempdir().expect("a folder");
-    let read_db = SqliteReadDb::open(&home.path().join("read.db")).await.expect("opens");
+    let read_db = sqlite_embedded::open_read_db(&home.path().join("read.db")).await.expect("opens");
     let projector = SqliteProjector::new(read_db.clone(), PROJECTIONS);
     pages_of_any_size_give_every_row_and_line_once_and_in_order(&projector, &read_db).await;
     let raw = raw(&home.path().join("read.db")).await;

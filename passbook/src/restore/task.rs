@@ -85,7 +85,7 @@ mod tests {
     use bank_read_model::PROJECTIONS;
     use cqrs::{CommitPlace, CommitScan, EventStoreSize, OpenedCommitScan, ReadError, ScannedCommit, StreamRange};
     use restore::{RestoreId, RestoreKind, RestoreLimits, RestoreRegister as _, RestoreStatus};
-    use sqlite_embedded::{SqliteKeyStore, SqliteReadDb};
+    use sqlite_embedded::SqliteKeyStore;
 
     use super::*;
 
@@ -120,7 +120,7 @@ mod tests {
     #[tokio::test]
     async fn a_run_that_breaks_is_not_the_last() {
         let home = std::env::temp_dir().join(format!("passbook-restore-task-{}", holder("test")));
-        let read_db = SqliteReadDb::open(&home.join("read.db")).await.expect("opens");
+        let read_db = sqlite_embedded::open_read_db(&home.join("read.db")).await.expect("opens");
         let key_store = SqliteKeyStore::open(&home.join("keys.db")).await.expect("opens");
         let id = RestoreId::generate();
         read_db.request(id, RestoreKind::Rebuild, None).await.expect("records");

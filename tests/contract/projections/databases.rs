@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use cqrs::{EventHandler, StreamId};
 use projection::{Projections, RowReader};
 use restore::RestoreStore;
-use sqlite_embedded::{SqliteProjector, SqliteReadDb};
+use sqlite_embedded::SqliteProjector;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, SqliteConnection};
 use tempfile::TempDir;
@@ -82,7 +82,7 @@ impl ReadDatabase for InAFile {
     }
 
     async fn open(&self) -> OpenReadDatabase {
-        let read_db = SqliteReadDb::open(&self.0.path().join("read.db")).await.expect("opens");
+        let read_db = sqlite_embedded::open_read_db(&self.0.path().join("read.db")).await.expect("opens");
         let written = read_db.clone();
         let read_db = Arc::new(read_db);
         OpenReadDatabase {
@@ -116,9 +116,9 @@ impl ReadDatabase for OnServer {
     }
 
     async fn open(&self) -> OpenReadDatabase {
-        use mysql_read_db::{MySqlProjector, MySqlReadDb};
-        let restoring = Arc::new(MySqlReadDb::connect_for_restore(&self.url()).expect("a URL"));
-        let read_db = MySqlReadDb::connect(&self.url()).expect("a URL");
+        use mysql_read_db::MySqlProjector;
+        let restoring = Arc::new(mysql_read_db::connect_for_restore(&self.url()).expect("a URL"));
+        let read_db = mysql_read_db::connect(&self.url()).expect("a URL");
         let written = read_db.clone();
         let read_db = Arc::new(read_db);
         OpenReadDatabase {

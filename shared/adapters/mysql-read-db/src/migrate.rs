@@ -1,18 +1,24 @@
 use std::time::Duration;
 
+use projection::ColumnKind;
+use sql_read_db::{SqlConnection as _, SqlError, Statement, accept_reworded};
 use sqlx::mysql::{MySqlConnectOptions, MySqlPoolOptions};
 use sqlx::{Executor as _, MySqlPool};
 
 use crate::ConnectError;
+use crate::held_connection::HeldConnection;
 use crate::mysql_read_db::options_of;
-use crate::reworded_migrations::accept_reworded;
+use crate::reworded_migrations::REWORDED;
+use crate::sql_error::sql_error;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../../../migrations/mysql");
 
 /// The time limit for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The time to wait while another process migrates.
-const TURN_TIMEOUT_S: u32 = 300;
+const TURN_TIMEOUT_S: u64 = 300;
+/// Counts the tables in which the driver records the migrations.
+const COUNT_OF_RECORDS: &str = "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = '_sqlx_migrations'";
 
 /// The reason why the tables could not be made or changed.
 #[derive(Debug, thiserror::Error)]
@@ -24,9 +30,9 @@ pub enum MigrateError {
     /// again.
     #[error("the read database is unavailable")]
     Unavailable {
-        /// The driver's error.
+        /// The reason.
         #[source]
-        source: sqlx::Error,
+        source: SqlError,
     },
     /// Another process has been migrating the same database for minutes. Handling: find out what that process does,
     /// then try again.
@@ -61,7 +67,7 @@ pub async fn migrate(url: &str) -> Result<(), MigrateError> {
         })
         .connect_with(options)
         .await
-        .map_err(|source| MigrateError::Unavailable { source })?;
+        .map_err(|error| MigrateError::Unavailable { source: sql_error(error) })?;
     let result = migrate_in_turn(&pool).await;
     // Closing the pool also ends the turn.
     pool.close().await;
@@ -72,18 +78,14 @@ pub async fn migrate(url: &str) -> Result<(), MigrateError> {
 /// MariaDB takes a negative limit for no wait at all.
 async fn migrate_in_turn(pool: &MySqlPool) -> Result<(), MigrateError> {
     let unavailable = |source| MigrateError::Unavailable { source };
-    let mut turn = pool.acquire().await.map_err(unavailable)?;
-    let is_ours: Option<i64> =
-        sqlx::query_scalar("SELECT GET_LOCK(CONCAT('migrate.', LEFT(SHA2(DATABASE(), 256), 40)), ?)")
-            .bind(TURN_TIMEOUT_S)
-            .fetch_one(&mut *turn)
-            .await
-            .map_err(unavailable)?;
-    if is_ours != Some(1) {
+    let mut turn = HeldConnection::of(pool).await.map_err(unavailable)?;
+    turn.close_on_drop();
+    let take_turn = Statement::new("SELECT GET_LOCK(CONCAT('migrate.', LEFT(SHA2(DATABASE(), 256), 40)), ?)");
+    let rows = turn.fetch(take_turn.with(TURN_TIMEOUT_S), &[ColumnKind::Integer]).await.map_err(unavailable)?;
+    if rows.first().map(|row| row.integer(0)).transpose().map_err(unavailable)? != Some(1) {
         return Err(MigrateError::Busy);
     }
-    accept_reworded(&mut turn, &MIGRATIONS).await.map_err(unavailable)?;
-    let result = MIGRATIONS.run(pool).await.map_err(|source| MigrateError::Tables { source });
-    turn.close().await.map_err(unavailable)?;
-    result
+    let today = MIGRATIONS.iter().map(|migration| (migration.version, &*migration.checksum));
+    accept_reworded(&mut turn, COUNT_OF_RECORDS, REWORDED, today).await.map_err(unavailable)?;
+    MIGRATIONS.run(pool).await.map_err(|source| MigrateError::Tables { source })
 }

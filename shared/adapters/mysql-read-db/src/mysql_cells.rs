@@ -7,26 +7,22 @@ use sqlx::Row as _;
 use sqlx::mysql::MySqlRow;
 use uuid::Uuid;
 
-/// A row of this table, whose columns come first in the answer and in the declared order.
-///
-/// # Errors
-/// The error of a column that cannot be decoded as the declared kind.
-pub(crate) fn read(row: &MySqlRow, table: &'static Table) -> Result<Cells, sqlx::Error> {
-    read_behind(row, table, 0)
-}
-
 /// A row of this table, whose columns come after a number of other columns.
 ///
 /// # Errors
-/// See [`read`].
+/// The error of a column that cannot be decoded as the declared kind.
 pub(crate) fn read_behind(row: &MySqlRow, table: &'static Table, others: usize) -> Result<Cells, sqlx::Error> {
-    let cell = |(place, column)| read_cell(row, others + place, column);
+    let cell = |(place, column): (usize, &Column)| read_cell(row, others + place, column.kind);
     let values: Result<Vec<Cell>, sqlx::Error> = table.columns.iter().enumerate().map(cell).collect();
     Ok(Cells::new(table, values?))
 }
 
-fn read_cell(row: &MySqlRow, place: usize, column: &Column) -> Result<Cell, sqlx::Error> {
-    let cell = match column.kind {
+/// The cell in this place, which is of this kind.
+///
+/// # Errors
+/// The error of a cell that cannot be decoded so.
+pub(crate) fn read_cell(row: &MySqlRow, place: usize, kind: ColumnKind) -> Result<Cell, sqlx::Error> {
+    let cell = match kind {
         ColumnKind::Id => row.try_get::<Option<Uuid>, _>(place)?.map(|id| Cell::Id(StreamId(id))),
         ColumnKind::Text { .. } | ColumnKind::LongText => row.try_get::<Option<String>, _>(place)?.map(Cell::Text),
         ColumnKind::Integer => row.try_get::<Option<i64>, _>(place)?.map(Cell::Integer),

@@ -1,18 +1,16 @@
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use backon::{ExponentialBuilder, Retryable as _};
 use cqrs::{EventEnvelope, EventHandler, EventHandlerError, HandledBatch, StreamId};
 use projection::{AnyProjection, Projections, plan_batch, sort_out_unread};
-use sqlx::{Connection as _, MySqlConnection};
 use tokio::time::{Instant, timeout_at};
 
 use crate::MySqlReadDb;
-use crate::mysql_cells::hex_of;
-use crate::mysql_read_db::in_time;
-use crate::parcels::parcels;
-use crate::projector_sql::{load, lock_streams, pass_gates, write};
+use crate::held_connection::HeldConnection;
+use crate::mysql_read_db::timed_out;
+use crate::projector_sql::{lock_and_load, write};
 use crate::try_error::TryError;
 
 /// The wait before the second try of a lost race. The wait doubles with each further try. A random part of up to the
@@ -65,41 +63,37 @@ impl MySqlProjector {
     }
 
     async fn try_handle(&self, deadline: Instant, events: &[EventEnvelope]) -> Result<HandledBatch, TryError> {
-        let mut connection = self.read_db.pool.acquire().await?;
-        let answer = timeout_at(deadline, self.project(&mut connection, events)).await;
-        in_time(&mut connection, answer)
+        let mut connection = HeldConnection::of(&self.read_db.pool).await?;
+        let handled = timeout_at(deadline, async {
+            let handled = self.project(&mut connection, events).await;
+            if handled.is_err() {
+                connection.end_transaction("ROLLBACK").await?;
+            }
+            handled
+        });
+        handled.await.map_err(timed_out)?
     }
 
-    /// Projects the events in one transaction. A transaction that is dropped before its commit is rolled back.
+    /// Projects the events in one transaction, in three steps: locks and reads, writes, commits.
     async fn project(
         &self,
-        connection: &mut MySqlConnection,
+        connection: &mut HeldConnection,
         events: &[EventEnvelope],
     ) -> Result<HandledBatch, TryError> {
-        let mut transaction = connection.begin().await?;
-        pass_gates(&mut transaction, self.projections.all()).await?;
-        let read = events.iter().filter(|event| self.readers_of(event).next().is_some());
         // The streams are in order, so that every transaction locks its streams in the same order.
+        let read = events.iter().filter(|event| self.readers_of(event).next().is_some());
         let streams: BTreeSet<StreamId> = read.map(|event| event.stream_id).collect();
-        for parcel in &parcels(streams.into_iter().map(hex_of)) {
-            lock_streams(&mut transaction, parcel).await?;
-        }
+        let readers = self.projections.all().iter().copied();
+        let readers: Vec<&'static dyn AnyProjection> =
+            readers.filter(|projection| events.iter().any(|event| projection.reads(&event.aggregate_type))).collect();
+        let loaded = lock_and_load(connection, self.projections.all(), &readers, &streams).await?;
         let mut handled = HandledBatch::default();
-        for projection in self.projections.all() {
-            let read = events.iter().filter(|event| projection.reads(&event.aggregate_type));
-            let streams: BTreeSet<StreamId> = read.map(|event| event.stream_id).collect();
-            let stream_parcels = parcels(streams.into_iter().map(hex_of));
-            if stream_parcels.is_empty() {
-                continue;
-            }
-            let loaded = load(&mut transaction, *projection, &stream_parcels).await?;
-            let versions: HashMap<StreamId, u64> =
-                loaded.rows.iter().map(|(stream_id, row)| (*stream_id, row.version())).collect();
-            let plan = plan_batch(*projection, &loaded, events)?;
-            write(&mut transaction, *projection, &versions, &plan).await?;
+        for (projection, loaded) in readers.iter().zip(&loaded) {
+            let plan = plan_batch(*projection, loaded, events)?;
+            write(connection, *projection, loaded, &plan).await?;
             handled = handled.with(plan.outcome);
         }
-        transaction.commit().await?;
+        connection.end_transaction("COMMIT").await?;
         Ok(handled)
     }
 }

@@ -1,11 +1,16 @@
 use std::str::FromStr as _;
 use std::time::Duration;
 
+use async_trait::async_trait;
+use projection::ColumnKind;
+use sql_read_db::{Dialect, SqlConnection as _, SqlDatabase, SqlError, SqlReadDb, SqlRow, Statement};
 use sqlx::mysql::{MySqlConnectOptions, MySqlPoolOptions};
-use sqlx::pool::PoolConnection;
-use sqlx::{AssertSqlSafe, Executor as _, MySql, MySqlPool};
+use sqlx::{AssertSqlSafe, Executor as _, MySqlPool};
 use tokio::time::error::Elapsed;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout_at};
+
+use crate::held_connection::HeldConnection;
+use crate::mysql_dialect::MySqlDialect;
 
 /// The reason why a URL is not a read database's URL. Handling: fix the setting, then start again.
 #[derive(Debug, thiserror::Error)]
@@ -50,17 +55,6 @@ pub struct Limits {
 
 /// The time for which an unused connection is kept, if a task closes unused connections.
 const UNUSED_TIME: Duration = Duration::from_secs(10 * 60);
-/// The time limit for giving a connection back.
-const GIVE_BACK_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// Gives a connection back for the next query of the same request. A dropped connection is given back by a task of its
-/// own, which first asks the server whether the connection still works. The next query would not find it and would open
-/// another connection, which takes many times as long.
-pub(crate) async fn give_back(mut connection: PoolConnection<MySql>) {
-    // The time limit closes a connection that does not answer.
-    let _ = timeout(GIVE_BACK_TIMEOUT, connection.return_to_pool()).await;
-}
-
 impl Limits {
     /// The limits for a program that handles one request at a time.
     #[must_use]
@@ -90,81 +84,83 @@ impl Default for Limits {
 }
 
 /// The read database on a server.
+pub type MySqlReadDb = SqlReadDb<MySqlServer>;
+
+/// The connections to a server, each with this adapter's settings.
 #[derive(Debug, Clone)]
-pub struct MySqlReadDb {
+pub struct MySqlServer {
     pub(crate) pool: MySqlPool,
     pub(crate) limits: Limits,
 }
 
-impl MySqlReadDb {
-    /// A read database at this URL, within the default limits. Nothing is connected yet: the first answer shows whether
-    /// a server is down.
-    ///
-    /// TLS follows the URL. `?ssl-mode=VERIFY_IDENTITY&ssl-ca=FILE` proves the server's identity. Without it the
-    /// connection is encrypted if the server can do so, but proves nothing.
-    ///
-    /// # Errors
-    /// See [`ConnectError`].
-    pub fn connect(url: &str) -> Result<Self, ConnectError> {
-        Self::connect_with(url, Limits::default())
-    }
+/// A read database at this URL, within the default limits. Nothing is connected yet: the first answer shows whether
+/// a server is down.
+///
+/// TLS follows the URL. `?ssl-mode=VERIFY_IDENTITY&ssl-ca=FILE` proves the server's identity. Without it the
+/// connection is encrypted if the server can do so, but proves nothing.
+///
+/// # Errors
+/// See [`ConnectError`].
+pub fn connect(url: &str) -> Result<MySqlReadDb, ConnectError> {
+    connect_with(url, Limits::default())
+}
 
-    /// A read database at this URL, for a function. A function handles one request at a time and runs one statement
-    /// after another, so it uses one connection. There is room for a second connection, because the first may wait for
-    /// a server that has disappeared.
-    ///
-    /// # Errors
-    /// See [`ConnectError`].
-    pub fn connect_for_function(url: &str) -> Result<Self, ConnectError> {
-        Self::connect_with(url, Limits::for_function())
-    }
+/// A read database at this URL, for a function. A function handles one request at a time and runs one statement
+/// after another, so it uses one connection. There is room for a second connection, because the first may wait for
+/// a server that has disappeared.
+///
+/// # Errors
+/// See [`ConnectError`].
+pub fn connect_for_function(url: &str) -> Result<MySqlReadDb, ConnectError> {
+    connect_with(url, Limits::for_function())
+}
 
-    /// A read database at this URL, within these limits.
-    ///
-    /// # Errors
-    /// See [`ConnectError`].
-    pub fn connect_with(url: &str, limits: Limits) -> Result<Self, ConnectError> {
-        // The driver's own settings are part of `session`, so that a new connection is ready after one round trip.
-        let options =
-            options_of(url)?.pipes_as_concat(false).no_engine_substitution(false).timezone(None).set_names(false);
-        let session = session(limits);
-        let pool = MySqlPoolOptions::new()
-            .max_connections(limits.max_connections)
-            .acquire_timeout(limits.acquire_timeout)
-            .idle_timeout(limits.closes_unused.then_some(UNUSED_TIME))
-            // The pool's own setting for the age would also start that task.
-            .max_lifetime(None)
-            .after_release(move |_, connection| Box::pin(std::future::ready(Ok(connection.age < limits.max_age))))
-            .after_connect(move |connection, _| {
-                let session = session.clone();
-                Box::pin(async move { connection.execute(AssertSqlSafe(session)).await.map(|_| ()) })
-            })
-            .connect_lazy_with(options);
-        Ok(Self { pool, limits })
-    }
+/// A read database at this URL, within these limits.
+///
+/// # Errors
+/// See [`ConnectError`].
+pub fn connect_with(url: &str, limits: Limits) -> Result<MySqlReadDb, ConnectError> {
+    // The driver's own settings are part of `session`, so that a new connection is ready after one round trip.
+    let options = options_of(url)?.pipes_as_concat(false).no_engine_substitution(false).timezone(None).set_names(false);
+    let session = session(limits);
+    let pool = MySqlPoolOptions::new()
+        .max_connections(limits.max_connections)
+        .acquire_timeout(limits.acquire_timeout)
+        .idle_timeout(limits.closes_unused.then_some(UNUSED_TIME))
+        // The pool's own setting for the age would also start that task.
+        .max_lifetime(None)
+        .after_release(move |_, connection| Box::pin(std::future::ready(Ok(connection.age < limits.max_age))))
+        .after_connect(move |connection, _| {
+            let session = session.clone();
+            Box::pin(async move { connection.execute(AssertSqlSafe(session)).await.map(|_| ()) })
+        })
+        .connect_lazy_with(options);
+    Ok(SqlReadDb::new(MySqlServer { pool, limits }))
+}
 
-    /// A read database at this URL, for a restore: several transactions at once, each of which may take long.
-    ///
-    /// # Errors
-    /// See [`ConnectError`].
-    #[cfg(feature = "restore")]
-    pub fn connect_for_restore(url: &str) -> Result<Self, ConnectError> {
-        Self::connect_with(
-            url,
-            Limits {
-                max_connections: 20,
-                acquire_timeout: Duration::from_secs(10),
-                statement_timeout: Duration::from_secs(300),
-                // The transactions of a restore lock the restore's row, the gate, or an account. No transaction is
-                // silent for so long: between two statements the restore reads at most one page of the event store.
-                idle_timeout: Some(Duration::from_secs(60)),
-                // The server closes unused connections, by the setting above.
-                closes_unused: false,
-                ..Limits::default()
-            },
-        )
-    }
+/// A read database at this URL, for a restore: several transactions at once, each of which may take long.
+///
+/// # Errors
+/// See [`ConnectError`].
+#[cfg(feature = "restore")]
+pub fn connect_for_restore(url: &str) -> Result<MySqlReadDb, ConnectError> {
+    connect_with(
+        url,
+        Limits {
+            max_connections: 20,
+            acquire_timeout: Duration::from_secs(10),
+            statement_timeout: Duration::from_secs(300),
+            // The transactions of a restore lock the restore's row, the gate, or an account. No transaction is
+            // silent for so long: between two statements the restore reads at most one page of the event store.
+            idle_timeout: Some(Duration::from_secs(60)),
+            // The server closes unused connections, by the setting above.
+            closes_unused: false,
+            ..Limits::default()
+        },
+    )
+}
 
+impl MySqlServer {
     /// The connections, each set up like the adapter's own. They are for work that no port covers, such as a rebuild.
     #[must_use]
     pub const fn pool(&self) -> &MySqlPool {
@@ -183,16 +179,33 @@ impl MySqlReadDb {
     }
 }
 
-/// The result of a statement on this connection. If no answer came in time, the connection is closed. The late answer
-/// would otherwise be taken for the answer to the next statement.
-pub(crate) fn in_time<T, E: From<sqlx::Error>>(
-    connection: &mut PoolConnection<MySql>,
-    answer: Result<Result<T, E>, Elapsed>,
-) -> Result<T, E> {
-    answer.unwrap_or_else(|elapsed| {
-        connection.close_on_drop();
-        Err(sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, elapsed)).into())
-    })
+#[async_trait]
+impl SqlDatabase for MySqlServer {
+    fn dialect(&self) -> &'static dyn Dialect {
+        &MySqlDialect
+    }
+
+    async fn read(&self, statement: Statement, kinds: &[ColumnKind]) -> Result<Vec<SqlRow>, SqlError> {
+        let mut connection = HeldConnection::of(&self.pool).await?;
+        timeout_at(self.query_deadline(), connection.fetch(statement, kinds)).await.map_err(timed_out)?
+    }
+
+    async fn read_first(&self, statement: Statement, kinds: &[ColumnKind]) -> Result<Vec<SqlRow>, SqlError> {
+        let mut connection = HeldConnection::of(&self.pool).await?;
+        let rows = timeout_at(self.query_deadline(), connection.fetch(statement, kinds)).await.map_err(timed_out)?;
+        connection.give_back().await;
+        rows
+    }
+
+    async fn write(&self, statement: Statement) -> Result<u64, SqlError> {
+        let mut connection = HeldConnection::of(&self.pool).await?;
+        timeout_at(self.query_deadline(), connection.execute(statement)).await.map_err(timed_out)?
+    }
+}
+
+/// No answer came in time.
+pub(crate) fn timed_out(elapsed: Elapsed) -> SqlError {
+    SqlError::Unavailable(std::io::Error::new(std::io::ErrorKind::TimedOut, elapsed).into())
 }
 
 pub(crate) fn options_of(url: &str) -> Result<MySqlConnectOptions, ConnectError> {
@@ -234,7 +247,7 @@ mod tests {
     #[test]
     fn a_url_without_a_database_is_refused() {
         for url in ["mysql://user@host", "mysql://user@host/", "mysql://user@host:3306/?ssl-mode=DISABLED"] {
-            assert!(matches!(MySqlReadDb::connect(url), Err(ConnectError::NoDatabase)), "{url}");
+            assert!(matches!(connect(url), Err(ConnectError::NoDatabase)), "{url}");
         }
     }
 
@@ -243,7 +256,7 @@ mod tests {
         for url in
             ["", "host/passbook", "mysql://user:s3cret@host:port/passbook", "mysql://user:s3cret@host/db?ssl-mode=YES"]
         {
-            let error = MySqlReadDb::connect(url).expect_err(url);
+            let error = connect(url).expect_err(url);
             let ConnectError::Url { source } = &error else { panic!("{error:?}") };
             assert!(!format!("{error} {source} {error:?}").contains("s3cret"), "{error:?}");
         }

@@ -1,10 +1,7 @@
-use sqlx::MySqlConnection;
-use sqlx::migrate::Migrator;
-
 /// Migrations whose comments were edited after databases had run them: the version and the SHA-384 of the first form, in
 /// hexadecimal. Their statements are the same. The driver compares checksums of whole files, and would refuse such a
 /// database as one that other migrations made.
-const REWORDED: &[(i64, &str)] = &[
+pub(crate) const REWORDED: &[(i64, &str)] = &[
     // migrations/mysql/0001_bank_accounts.sql
     (1, "e371999de851ea4ddb3b3a29ca99a936ee5c8180c09e3173b80d9fa85732185c8b75ce932aa465dce06fbf8bd677f627"),
     // migrations/mysql/0002_statement_lines.sql
@@ -22,30 +19,3 @@ const REWORDED: &[(i64, &str)] = &[
     // migrations/mysql/0013_projection_gate_row.sql
     (13, "cee61dd3094e2641db5d70c41cff0b9dabfcd69f7f05891b5bb01b6547a5f93979aee0854cfb944ee31bbadf875548d0"),
 ];
-
-/// Records the checksums of today's files in place of those of the first forms. Any other checksum stays as it is, so that
-/// the driver still refuses a migration whose statements changed.
-pub(crate) async fn accept_reworded(
-    connection: &mut MySqlConnection,
-    migrations: &Migrator,
-) -> Result<(), sqlx::Error> {
-    let has_run: i64 = sqlx::query_scalar(
-        "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = '_sqlx_migrations'",
-    )
-    .fetch_one(&mut *connection)
-    .await?;
-    if has_run == 0 {
-        return Ok(());
-    }
-    for migration in migrations.iter() {
-        for (version, first_checksum) in REWORDED.iter().filter(|(version, _)| *version == migration.version) {
-            sqlx::query("UPDATE _sqlx_migrations SET checksum = ? WHERE version = ? AND HEX(checksum) = UPPER(?)")
-                .bind(migration.checksum.as_ref())
-                .bind(version)
-                .bind(first_checksum)
-                .execute(&mut *connection)
-                .await?;
-        }
-    }
-    Ok(())
-}

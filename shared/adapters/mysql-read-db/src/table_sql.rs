@@ -1,21 +1,13 @@
-//! The texts of the statements for a declared table. Every name comes from a declaration, never from a request.
+//! The texts of the projector's statements about a declared table. Every name comes from a declaration, never from a request.
 //!
 //! Rows travel as one JSON list in one parameter, and `JSON_TABLE` takes them apart. So the text of a statement is the
 //! same for any number of rows, and the server prepares it once. `docs/decisions/0012-mysql-upserts-and-locks.md` says
 //! more.
 
 use projection::{Column, ColumnKind, Table, VERSION};
+use sql_read_db::columns_of;
 
-/// A name in the quotes that both servers take, so that a reserved word can be a name.
-pub(crate) fn quoted(name: &str) -> String {
-    format!("`{name}`")
-}
-
-/// The columns of a table, each after this alias.
-pub(crate) fn columns_of(alias: &str, table: &Table) -> String {
-    let columns: Vec<String> = table.columns.iter().map(|column| format!("{alias}.{}", quoted(column.name))).collect();
-    columns.join(", ")
-}
+use crate::mysql_dialect::{MySqlDialect, quoted};
 
 /// A column of a JSON list's rows. A text gets room for one character more than its column. So a longer text fails at
 /// its column and is not cut to fit.
@@ -36,19 +28,22 @@ fn stored_value(alias: &str, column: &Column) -> String {
     if column.kind == ColumnKind::Id { format!("UNHEX({value})") } else { value }
 }
 
-/// A JSON list of stream ids as a table, for statements about these streams.
-pub(crate) const ASKED_STREAMS: &str =
-    "JSON_TABLE(?, '$[*]' COLUMNS (stream_id VARCHAR(32) PATH '$' ERROR ON EMPTY ERROR ON ERROR)) AS asked";
+/// A JSON list of stream ids as a table, for statements about these streams. The list is a parameter or a variable.
+pub(crate) fn asked_streams(list: &str) -> String {
+    format!(
+        "JSON_TABLE({list}, '$[*]' COLUMNS (stream_id VARCHAR(32) PATH '$' ERROR ON EMPTY ERROR ON ERROR)) AS asked"
+    )
+}
 
-/// Inserts the rows of a JSON list into the table of this name, which has the declared columns.
-pub(crate) fn insert(table: &Table, into: &str) -> String {
+/// Inserts the rows of a JSON list.
+pub(crate) fn insert(table: &Table) -> String {
     let names: Vec<String> = table.columns.iter().map(|column| quoted(column.name)).collect();
     let values: Vec<String> = table.columns.iter().map(|column| stored_value("fresh", column)).collect();
     let json: Vec<String> =
         table.columns.iter().enumerate().map(|(place, column)| json_column(column, place)).collect();
     format!(
         "INSERT INTO {} ({}) SELECT {} FROM JSON_TABLE(?, '$[*]' COLUMNS ({})) AS fresh",
-        quoted(into),
+        quoted(table.name),
         names.join(", "),
         values.join(", "),
         json.join(", ")
@@ -80,29 +75,20 @@ pub(crate) fn update(table: &Table) -> String {
     )
 }
 
-/// The row of one stream.
-pub(crate) fn select_row(table: &Table) -> String {
+/// The rows of the streams in the JSON list of this parameter or variable, after a column with this number.
+pub(crate) fn select_asked(table: &Table, number: usize, list: &str) -> String {
     format!(
-        "SELECT {} FROM {} AS live WHERE live.{} = ?",
-        columns_of("live", table),
+        "SELECT {number}, {} FROM {} STRAIGHT_JOIN {} AS live ON live.{} = UNHEX(asked.stream_id)",
+        columns_of(&MySqlDialect, "live", table),
+        asked_streams(list),
         quoted(table.name),
         quoted(table.stream_column())
     )
 }
 
-/// The rows of the streams in a JSON list.
-pub(crate) fn select_asked(table: &Table) -> String {
-    format!(
-        "SELECT {} FROM {ASKED_STREAMS} STRAIGHT_JOIN {} AS live ON live.{} = UNHEX(asked.stream_id)",
-        columns_of("live", table),
-        quoted(table.name),
-        quoted(table.stream_column())
-    )
-}
-
-/// The CRC-32 of a row, as `restore::RowsChecksum` computes it.
+/// The number of rows, and the sum of the CRC-32 of each row, as `restore::RowsChecksum` computes them.
 #[cfg(feature = "restore")]
-pub(crate) fn crc(alias: &str, table: &Table) -> String {
+pub(crate) fn checksum_of(alias: &str, table: &Table) -> String {
     let texts: Vec<String> = table
         .columns
         .iter()
@@ -112,5 +98,6 @@ pub(crate) fn crc(alias: &str, table: &Table) -> String {
             if column.is_optional { format!("COALESCE(CONCAT('=', {text}), '')") } else { text }
         })
         .collect();
-    format!("CRC32(CONCAT_WS('|', {}))", texts.join(", "))
+    let crc = format!("CRC32(CONCAT_WS('|', {}))", texts.join(", "));
+    format!("CAST(COUNT(*) AS UNSIGNED), CAST(COALESCE(SUM({crc}), 0) AS UNSIGNED)")
 }

@@ -1,11 +1,13 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use sql_read_db::accept_reworded;
 use sqlx::SqlitePool;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
-use crate::reworded_migrations::accept_reworded;
+use crate::file_connection::FileConnection;
+use crate::reworded_migrations::REWORDED;
 
 /// The reason why a database could not be opened. Handling: fix the path or its rights, or take the newer build; then
 /// start again.
@@ -40,6 +42,8 @@ pub enum OpenError {
 /// The time that a statement waits for another process's lock. Writers of one process wait in a queue for the one
 /// writing connection and never meet the lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Counts the tables in which the driver records the migrations.
+const COUNT_OF_RECORDS: &str = "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = '_sqlx_migrations'";
 /// The pause between two tries, for the lock for which SQLite itself does not wait.
 const BUSY_PAUSE: Duration = Duration::from_millis(10);
 /// The number of reading connections. Readers block neither one another nor the writer (WAL). On a laptop, more than a
@@ -110,7 +114,9 @@ fn is_busy(error: &sqlx::Error) -> bool {
 /// Without the lock, both would make the tables that both found missing.
 async fn migrate(writer: &SqlitePool, migrations: &Migrator) -> Result<(), MigrateError> {
     let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
-    accept_reworded(&mut transaction, migrations).await?;
+    let today = migrations.iter().map(|migration| (migration.version, &*migration.checksum));
+    let reworded = accept_reworded(&mut FileConnection(&mut *transaction), COUNT_OF_RECORDS, REWORDED, today).await;
+    reworded.map_err(|error| MigrateError::Source(error.into()))?;
     // The call is not `run`: with a connection, the compiler cannot see that its future may change threads.
     migrations.run_direct(None, &mut *transaction, false).await?;
     Ok(transaction.commit().await?)

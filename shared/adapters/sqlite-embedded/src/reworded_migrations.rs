@@ -1,10 +1,7 @@
-use sqlx::SqliteConnection;
-use sqlx::migrate::Migrator;
-
 /// Migrations whose comments were edited after databases had run them: the version and the SHA-384 of the first form, in
 /// hexadecimal. Their statements are the same. The driver compares checksums of whole files, and would refuse such a
 /// database as one that other migrations made.
-const REWORDED: &[(i64, &str)] = &[
+pub(crate) const REWORDED: &[(i64, &str)] = &[
     // migrations/sqlite/event_store/0001_commits.sql
     (1, "595f8d4f8697eed89ad797ba52e2e9129fac9364b3c2168070cc89ee03d20482829ca840dabf0bea852d99adff79b8e5"),
     // migrations/sqlite/key_store/0001_keys.sql
@@ -19,36 +16,11 @@ const REWORDED: &[(i64, &str)] = &[
     (11, "a6fa95af812df5335386c8799b8feafdf1528d3652d538b0e9dd5396138270952f12b5c843e34a17f9bcba9b8b95774a"),
 ];
 
-/// Records the checksums of today's files in place of those of the first forms. Any other checksum stays as it is, so that
-/// the driver still refuses a migration whose statements changed.
-pub(crate) async fn accept_reworded(
-    connection: &mut SqliteConnection,
-    migrations: &Migrator,
-) -> Result<(), sqlx::Error> {
-    let has_run: i64 =
-        sqlx::query_scalar("SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = '_sqlx_migrations'")
-            .fetch_one(&mut *connection)
-            .await?;
-    if has_run == 0 {
-        return Ok(());
-    }
-    for migration in migrations.iter() {
-        for (version, first_checksum) in REWORDED.iter().filter(|(version, _)| *version == migration.version) {
-            sqlx::query("UPDATE _sqlx_migrations SET checksum = ? WHERE version = ? AND HEX(checksum) = UPPER(?)")
-                .bind(migration.checksum.as_ref())
-                .bind(version)
-                .bind(first_checksum)
-                .execute(&mut *connection)
-                .await?;
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
+    use sqlx::migrate::Migrator;
     use sqlx::sqlite::SqliteSynchronous;
 
     use super::*;

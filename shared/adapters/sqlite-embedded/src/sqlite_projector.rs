@@ -2,12 +2,16 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use cqrs::{EventEnvelope, EventHandler, EventHandlerError, HandledBatch, StreamId};
-use projection::{AnyProjection, BatchPlan, Cells, Loaded, Projections, plan_batch, sort_out_unread};
-use sqlx::{QueryBuilder, Row as _, Sqlite, SqliteConnection};
+use projection::{
+    AnyProjection, BatchPlan, Cell, Cells, ColumnKind, Loaded, Projections, Table, plan_batch, sort_out_unread,
+};
+use sql_read_db::{
+    Dialect as _, SqlConnection, SqlError, SqlTransaction as _, Statement, columns_of, insert_rows, kinds_of,
+};
 
 use crate::SqliteReadDb;
-use crate::sqlite_cells::{STREAMS_PER_STATEMENT, insert_rows, push_streams, read, select_asked, upsert_rows};
-use crate::version_column::version_to_column;
+use crate::file_connection::{FileConnection, sql_error};
+use crate::sqlite_dialect::SqliteDialect;
 
 /// The projector's writer for the read database. A batch is one transaction over its projections.
 #[derive(Clone)]
@@ -45,7 +49,8 @@ impl EventHandler for SqliteProjector {
         }
         // IMMEDIATE takes the write lock first, because the rows that are read here are also written here.
         let writer = &self.read_db.database.writer;
-        let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(unavailable)?;
+        let transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(sql_error).map_err(handler_error)?;
+        let mut transaction = Box::new(FileConnection(transaction));
         for projection in &self.written {
             let read = events.iter().filter(|event| projection.reads(&event.aggregate_type));
             let streams: BTreeSet<StreamId> = read.map(|event| event.stream_id).collect();
@@ -53,75 +58,99 @@ impl EventHandler for SqliteProjector {
                 continue;
             }
             let streams: Vec<StreamId> = streams.into_iter().collect();
-            let loaded = load(&mut transaction, *projection, &streams).await?;
-            let plan = plan_batch(*projection, &loaded, events).map_err(corrupt)?;
-            write(&mut transaction, *projection, &plan).await.map_err(unavailable)?;
+            let loaded = load(&mut *transaction, *projection, &streams).await.map_err(handler_error)?;
+            let plan = plan_batch(*projection, &loaded, events).map_err(|error| handler_error(error.into()))?;
+            write(&mut *transaction, *projection, &plan).await.map_err(handler_error)?;
             handled = handled.with(plan.outcome);
         }
-        transaction.commit().await.map_err(unavailable)?;
+        transaction.commit().await.map_err(handler_error)?;
         Ok(handled)
     }
 }
 
-fn unavailable(error: sqlx::Error) -> EventHandlerError {
-    EventHandlerError::Unavailable { source: error.into() }
+fn handler_error(error: SqlError) -> EventHandlerError {
+    match error {
+        SqlError::Corrupt(reason) => EventHandlerError::Corrupt { reason },
+        error => EventHandlerError::Unavailable { source: error.into() },
+    }
 }
 
-fn corrupt(error: impl std::fmt::Display) -> EventHandlerError {
-    EventHandlerError::Corrupt { reason: error.to_string() }
-}
+/// The number of streams that one statement asks about.
+const STREAMS_PER_STATEMENT: usize = 1_000;
 
 async fn load(
-    connection: &mut SqliteConnection,
+    connection: &mut dyn SqlConnection,
     projection: &dyn AnyProjection,
     streams: &[StreamId],
-) -> Result<Loaded, EventHandlerError> {
+) -> Result<Loaded, SqlError> {
     let mut loaded = Loaded::default();
     let table = projection.row_table();
     for some_streams in streams.chunks(STREAMS_PER_STATEMENT) {
-        for row in select_asked(table, some_streams).build().fetch_all(&mut *connection).await.map_err(unavailable)? {
-            let cells = read(&row, table).map_err(corrupt)?;
+        let ids = some_streams.iter().map(|stream_id| Cell::from(*stream_id));
+        let select = Statement::new(select_asked(table, some_streams.len())).with_all(ids.clone());
+        for row in connection.fetch(select, &kinds_of(table)).await? {
+            let cells = row.into_cells(table, 0)?;
             loaded.rows.insert(cells.stream_id(), cells);
         }
-        let mut select = QueryBuilder::<Sqlite>::new("SELECT envelope FROM early_events WHERE projection = ");
-        select.push_bind(projection.name()).push(" AND stream_id IN ");
-        push_streams(&mut select, some_streams);
-        for row in select.build().fetch_all(&mut *connection).await.map_err(unavailable)? {
-            let envelope: &str = row.try_get("envelope").map_err(unavailable)?;
-            loaded.early_events.push(serde_json::from_str(envelope).map_err(corrupt)?);
+        let places = vec!["?"; some_streams.len()].join(", ");
+        let select = format!("SELECT envelope FROM early_events WHERE projection = ? AND stream_id IN ({places})");
+        let select = Statement::new(select).with(projection.name()).with_all(ids);
+        for row in connection.fetch(select, &[ColumnKind::LongText]).await? {
+            let event = serde_json::from_str(&row.cell(0)?.to_string());
+            loaded.early_events.push(event.map_err(|error| SqlError::Corrupt(error.to_string()))?);
         }
     }
     Ok(loaded)
 }
 
+/// The rows of so many streams.
+pub(crate) fn select_asked(table: &Table, streams: usize) -> String {
+    format!(
+        "SELECT {} FROM {} AS live WHERE live.{} IN ({})",
+        columns_of(&SqliteDialect, "live", table),
+        SqliteDialect.quoted(table.name),
+        SqliteDialect.quoted(table.stream_column()),
+        vec!["?"; streams].join(", ")
+    )
+}
+
+/// The end of an insert that updates the changing columns of rows that exist.
+pub(crate) fn or_update(table: &Table) -> String {
+    let changing = table.columns.iter().filter(|column| column.changes);
+    let assignments: Vec<String> =
+        changing.map(|column| format!("{0} = excluded.{0}", SqliteDialect.quoted(column.name))).collect();
+    // The write lock was taken before the rows were read, so none of them can have moved on. The guard states this in
+    // the statement itself.
+    format!(
+        " ON CONFLICT ({}) DO UPDATE SET {} WHERE excluded.version > {}.version",
+        SqliteDialect.quoted(table.stream_column()),
+        assignments.join(", "),
+        SqliteDialect.quoted(table.name)
+    )
+}
+
 async fn write(
-    connection: &mut SqliteConnection,
+    connection: &mut dyn SqlConnection,
     projection: &dyn AnyProjection,
     plan: &BatchPlan,
-) -> Result<(), sqlx::Error> {
+) -> Result<(), SqlError> {
+    let table = projection.row_table();
     let rows: Vec<&Cells> = plan.rows.iter().collect();
-    upsert_rows(connection, projection.row_table(), &rows).await?;
+    insert_rows(connection, &SqliteDialect, table, table.name, &rows, &or_update(table)).await?;
     if let Some(table) = projection.line_table() {
         let lines: Vec<&Cells> = plan.lines.iter().collect();
-        insert_rows(connection, table, table.name, &lines).await?;
+        insert_rows(connection, &SqliteDialect, table, table.name, &lines, "").await?;
     }
-    for events in plan.keep_early.chunks(STREAMS_PER_STATEMENT) {
-        let mut insert = QueryBuilder::new("INSERT INTO early_events (projection, stream_id, version, envelope) ");
-        insert.push_values(events, |mut row, event| {
-            row.push_bind(projection.name())
-                .push_bind(event.stream_id.to_string())
-                .push_bind(version_to_column(event.version))
-                .push_bind(serde_json::to_string(event).expect("an envelope is plain JSON"));
-        });
-        insert.build().execute(&mut *connection).await?;
+    for event in &plan.keep_early {
+        let envelope = serde_json::to_string(event).expect("an envelope is plain JSON");
+        let insert = "INSERT INTO early_events (projection, stream_id, version, envelope) VALUES (?, ?, ?, ?)";
+        let insert = Statement::new(insert).with(projection.name()).with(event.stream_id).with(event.version);
+        connection.execute(insert.with(&*envelope)).await?;
     }
     for (stream_id, version) in &plan.drop_early {
-        sqlx::query("DELETE FROM early_events WHERE projection = ? AND stream_id = ? AND version = ?")
-            .bind(projection.name())
-            .bind(stream_id.to_string())
-            .bind(version_to_column(*version))
-            .execute(&mut *connection)
-            .await?;
+        let delete = "DELETE FROM early_events WHERE projection = ? AND stream_id = ? AND version = ?";
+        let delete = Statement::new(delete).with(projection.name()).with(*stream_id).with(*version);
+        connection.execute(delete).await?;
     }
     Ok(())
 }

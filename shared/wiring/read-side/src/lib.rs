@@ -45,11 +45,11 @@ pub enum ReadSideError {
 pub async fn open_rows(read_db_url: &SecretUrl) -> Result<Arc<dyn RowReader>, ReadSideError> {
     #[cfg(feature = "mysql")]
     if is_mysql(read_db_url) {
-        return Ok(Arc::new(mysql_read_db::MySqlReadDb::connect_for_function(read_db_url.expose())?));
+        return Ok(Arc::new(mysql_read_db::connect_for_function(read_db_url.expose())?));
     }
     #[cfg(feature = "sqlite")]
     if let Some(path) = read_db_url.sqlite_path() {
-        return Ok(Arc::new(sqlite_embedded::SqliteReadDb::open(path.as_ref()).await?));
+        return Ok(Arc::new(sqlite_embedded::open_read_db(path.as_ref()).await?));
     }
     Err(unknown_scheme(read_db_url))
 }
@@ -62,11 +62,11 @@ pub async fn open_rows(read_db_url: &SecretUrl) -> Result<Arc<dyn RowReader>, Re
 pub async fn open_register(read_db_url: &SecretUrl) -> Result<Arc<dyn ProjectionRegister>, ReadSideError> {
     #[cfg(feature = "mysql")]
     if is_mysql(read_db_url) {
-        return Ok(Arc::new(mysql_read_db::MySqlReadDb::connect_for_function(read_db_url.expose())?));
+        return Ok(Arc::new(mysql_read_db::connect_for_function(read_db_url.expose())?));
     }
     #[cfg(feature = "sqlite")]
     if let Some(path) = read_db_url.sqlite_path() {
-        return Ok(Arc::new(sqlite_embedded::SqliteReadDb::open(path.as_ref()).await?));
+        return Ok(Arc::new(sqlite_embedded::open_read_db(path.as_ref()).await?));
     }
     Err(unknown_scheme(read_db_url))
 }
@@ -83,12 +83,12 @@ pub async fn open_event_handler(
 ) -> Result<Arc<dyn EventHandler>, ReadSideError> {
     #[cfg(feature = "mysql")]
     if is_mysql(read_db_url) {
-        let read_db = mysql_read_db::MySqlReadDb::connect_for_function(read_db_url.expose())?;
+        let read_db = mysql_read_db::connect_for_function(read_db_url.expose())?;
         return Ok(Arc::new(mysql_read_db::MySqlProjector::new(read_db, projections)));
     }
     #[cfg(feature = "sqlite")]
     if let Some(path) = read_db_url.sqlite_path() {
-        let read_db = sqlite_embedded::SqliteReadDb::open(path.as_ref()).await?;
+        let read_db = sqlite_embedded::open_read_db(path.as_ref()).await?;
         return Ok(Arc::new(sqlite_embedded::SqliteProjector::new(read_db, projections)));
     }
     Err(unknown_scheme(read_db_url))
@@ -102,14 +102,14 @@ pub async fn open_event_handler(
 pub async fn open_for_many(read_db_url: &SecretUrl, projections: Projections) -> Result<ReadSide, ReadSideError> {
     #[cfg(feature = "mysql")]
     if is_mysql(read_db_url) {
-        let read_db = mysql_read_db::MySqlReadDb::connect(read_db_url.expose())?;
+        let read_db = mysql_read_db::connect(read_db_url.expose())?;
         let event_handler = Arc::new(mysql_read_db::MySqlProjector::new(read_db.clone(), projections));
         let read_db = Arc::new(read_db);
         return Ok(ReadSide { rows: read_db.clone(), register: read_db, event_handler });
     }
     #[cfg(feature = "sqlite")]
     if let Some(path) = read_db_url.sqlite_path() {
-        let read_db = sqlite_embedded::SqliteReadDb::open(path.as_ref()).await?;
+        let read_db = sqlite_embedded::open_read_db(path.as_ref()).await?;
         let event_handler = Arc::new(sqlite_embedded::SqliteProjector::new(read_db.clone(), projections));
         let read_db = Arc::new(read_db);
         return Ok(ReadSide { rows: read_db.clone(), register: read_db, event_handler });
@@ -125,11 +125,11 @@ pub async fn open_for_many(read_db_url: &SecretUrl, projections: Projections) ->
 pub async fn open_for_restore(read_db_url: &SecretUrl) -> Result<Arc<dyn restore::RestoreStore>, ReadSideError> {
     #[cfg(feature = "sqlite")]
     if let Some(path) = read_db_url.sqlite_path() {
-        return Ok(Arc::new(sqlite_embedded::SqliteReadDb::open(path.as_ref()).await?));
+        return Ok(Arc::new(sqlite_embedded::open_read_db(path.as_ref()).await?));
     }
     #[cfg(feature = "mysql")]
     if is_mysql(read_db_url) {
-        return Ok(Arc::new(mysql_read_db::MySqlReadDb::connect_for_restore(read_db_url.expose())?));
+        return Ok(Arc::new(mysql_read_db::connect_for_restore(read_db_url.expose())?));
     }
     Err(unknown_scheme(read_db_url))
 }
