@@ -72,7 +72,7 @@ async fn each_of_200_manipulations_of_a_collection_is_named_and_none_in_a_clean_
 #[tokio::test]
 async fn each_damaged_part_of_a_transfer_in_a_collection_is_named() {
     let on_servers = OnServers::filled(5).await;
-    let read_db = MySqlReadDb::connect(&on_servers.mysql.url()).expect("a URL");
+    let read_db = mysql_read_db::connect(&on_servers.mysql.url()).expect("a URL");
     let projector = MySqlProjector::new(read_db, PROJECTIONS);
     let transfers = Transfers::add_to(&on_servers.store, &projector).await;
     each_damaged_part_of_a_transfer_is_named(&on_servers.store, &on_servers, transfers).await;

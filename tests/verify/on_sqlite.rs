@@ -41,7 +41,7 @@ impl OnSqlite {
     }
 
     async fn projector(&self) -> SqliteProjector {
-        let read_db = SqliteReadDb::open(&self.home.path().join("read.db")).await.expect("opens");
+        let read_db = sqlite_embedded::open_read_db(&self.home.path().join("read.db")).await.expect("opens");
         SqliteProjector::new(read_db, PROJECTIONS)
     }
 
