@@ -48,7 +48,7 @@ macro_rules! event_store_suite {
             of_commits_together_none_is_stored_if_one_version_is_taken
             of_commits_together_none_is_stored_if_one_idempotency_key_is_taken
             of_32_writers_of_overlapping_streams_each_stores_all_or_nothing
-            commits_together_cross_a_thousand_times_and_none_waits_for_ever
+            commits_together_cross_many_times_and_none_waits_for_ever
             a_store_that_is_there_answers_a_ping
         }
     };
@@ -589,8 +589,8 @@ pub async fn of_32_writers_of_overlapping_streams_each_stores_all_or_nothing(und
     assert_eq!(winners, 1);
 }
 
-pub async fn commits_together_cross_a_thousand_times_and_none_waits_for_ever(under_test: &dyn EventStoreUnderTest) {
-    const TIMES: usize = 1_000;
+pub async fn commits_together_cross_many_times_and_none_waits_for_ever(under_test: &dyn EventStoreUnderTest) {
+    const TIMES: usize = 200;
     let store = under_test.open().await;
     let streams = [StreamId(Uuid::now_v7()), StreamId(Uuid::now_v7())];
     let writers = [[0, 1], [1, 0]].map(|order| {

@@ -497,6 +497,59 @@ async fn an_append_whose_answer_was_lost_is_sent_again_and_does_not_lose_against
     assert_eq!(store.commits_from(end.stream_id, 1, 100).await.expect("reads"), commits);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commits_together_whose_answer_was_lost_are_stored_once_and_do_not_lose_against_themselves() {
+    let on_mongodb = OnMongodb::new();
+    on_mongodb.open().await;
+    let proxy = Proxy::to(&on_mongodb.url()).await;
+    let store = MongoEventStore::connect(&proxy.url(&on_mongodb.name)).await.expect("a URL");
+    let mut ends = [StreamEnd::of_new_stream(), StreamEnd::of_new_stream(), StreamEnd::of_new_stream()];
+    store.append_together(&ends.each_mut().map(|end| end.push(1))).await.expect("appends");
+    for number in 1..=6 {
+        // The answer to the inserts is lost, and the transaction is tried again. Or the answer to its commit is lost, and the
+        // server knows the commit again.
+        if number % 2 == 0 {
+            proxy.lose_next_answer_to_an_insert()
+        } else {
+            proxy.lose_next_answer_to_a_commit()
+        }
+        let commits = ends.each_mut().map(|end| end.push(2));
+        store.append_together(&commits).await.expect("the server knows it again");
+        assert_eq!(proxy.lost_answers(), number);
+        for commit in &commits {
+            let last = store.last_commit(commit.draft.stream_id).await.expect("reads");
+            assert_eq!(last.as_ref(), Some(commit));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commits_together_on_a_server_that_stands_still_are_unavailable_in_time() {
+    let on_mongodb = OnMongodb::new();
+    on_mongodb.open().await;
+    let proxy = Proxy::to(&on_mongodb.url()).await;
+    let store = MongoEventStore::connect(&proxy.url(&on_mongodb.name)).await.expect("a URL");
+    let mut ends = [StreamEnd::of_new_stream(), StreamEnd::of_new_stream()];
+    store.append_together(&ends.each_mut().map(|end| end.push(1))).await.expect("appends");
+    proxy.stand_still(true);
+    let asked_at = Instant::now();
+    let commits = ends.each_mut().map(|end| end.push(1));
+    let result = store.append_together(&commits).await;
+    assert!(matches!(result, Err(AppendError::Unavailable { .. })), "{result:?}");
+    assert!(asked_at.elapsed() < Duration::from_secs(6), "{:?}", asked_at.elapsed());
+    proxy.stand_still(false);
+    // The transaction may still come to its end, between the two reads too. In the end both commits are there, or none.
+    let are_all_or_none = async || {
+        let mut stored = Vec::new();
+        for commit in &commits {
+            let last = store.last_commit(commit.draft.stream_id).await.ok()?;
+            stored.push(last.as_ref() == Some(commit));
+        }
+        (stored[0] == stored[1]).then_some(())
+    };
+    eventually("both commits are stored or none", are_all_or_none).await;
+}
+
 #[tokio::test]
 async fn a_url_without_a_database_is_refused() {
     let result = MongoEventStore::connect("mongodb://127.0.0.1:27017/?replicaSet=rs0").await;

@@ -316,7 +316,9 @@ async fn every_statement_of_a_declared_table_is_one_that_the_server_can_prepare(
         }
         let selections: Vec<Selection> = projection.tables().flat_map(every_kind_of_selection).collect();
         let statements = statements_of(*projection, &selections).expect("columns that are declared");
-        assert!(statements.len() > selections.len() + 20, "{} statements", statements.len());
+        // A projection without lines has fewer statements.
+        let least = if projection.line_table().is_some() { 20 } else { 15 };
+        assert!(statements.len() > selections.len() + least, "{} statements", statements.len());
         for statement in statements {
             let prepared = (&mut connection).prepare(AssertSqlSafe(statement.clone()).into_sql_str()).await;
             assert!(prepared.is_ok(), "{statement}: {:?}", prepared.err());

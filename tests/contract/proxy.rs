@@ -1,5 +1,5 @@
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -15,8 +15,17 @@ pub struct Proxy {
 struct Faults {
     server: String,
     stands_still: watch::Sender<bool>,
-    lose_next_answer: AtomicBool,
+    /// The bytes of the command whose next answer is lost.
+    lose_next_answer: Mutex<Option<&'static [u8]>>,
     lost_answers: AtomicU32,
+}
+
+impl Faults {
+    /// Whether the answer to this message is to be lost. It is the only one.
+    fn loses_answer_to(&self, message: &[u8]) -> bool {
+        let mut command = self.lose_next_answer.lock().expect("no panic");
+        command.take_if(|command| message.windows(command.len()).any(|bytes| bytes == *command)).is_some()
+    }
 }
 
 /// A message of MongoDB's wire protocol begins with its own length, in 4 bytes.
@@ -29,7 +38,7 @@ impl Proxy {
         let faults = Arc::new(Faults {
             server: hosts.expect("a URL that names hosts").to_owned(),
             stands_still: watch::Sender::new(false),
-            lose_next_answer: AtomicBool::new(false),
+            lose_next_answer: Mutex::default(),
             lost_answers: AtomicU32::new(0),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -51,7 +60,18 @@ impl Proxy {
 
     /// Passes the next insert to the server, and loses its answer with the connection.
     pub fn lose_next_answer_to_an_insert(&self) {
-        self.faults.lose_next_answer.store(true, Ordering::SeqCst);
+        // A command's name is the first member of its document: a text, named `insert`.
+        self.lose_next_answer_to(b"\x02insert\0");
+    }
+
+    /// Passes the next commit of a transaction to the server, and loses its answer with the connection.
+    pub fn lose_next_answer_to_a_commit(&self) {
+        // This member is a number.
+        self.lose_next_answer_to(b"\x10commitTransaction\0");
+    }
+
+    fn lose_next_answer_to(&self, command: &'static [u8]) {
+        *self.faults.lose_next_answer.lock().expect("no panic") = Some(command);
     }
 
     pub fn lost_answers(&self) -> u32 {
@@ -81,9 +101,7 @@ async fn accept(listener: TcpListener, faults: Arc<Faults>) {
 async fn requests(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, faults: &Faults, loses_answer: &AtomicBool) {
     while let Some(message) = read_message(&mut from).await {
         goes_on(faults).await;
-        // A command's name is the first member of its document: a text, named `insert`.
-        let is_insert = message.windows(8).any(|bytes| bytes == b"\x02insert\0");
-        if is_insert && faults.lose_next_answer.swap(false, Ordering::SeqCst) {
+        if faults.loses_answer_to(&message) {
             loses_answer.store(true, Ordering::SeqCst);
         }
         if to.write_all(&message).await.is_err() {

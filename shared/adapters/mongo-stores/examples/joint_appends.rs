@@ -93,10 +93,17 @@ impl Contenders {
                     .map(|commit| {
                         let mut document = slot(commit);
                         document.extend(content(commit));
+                        document.remove("idempotency");
                         document
                     })
                     .collect();
-                self.slots.insert_one(doc! { "commits": parts, "undelivered": true }).await?;
+                // The key stands beside the array. Within it, a unique index would hold a null for each commit without a key,
+                // and a stream would take only one of them.
+                let mut decision = doc! { "leading": stream_id.to_string(), "commits": parts, "undelivered": true };
+                if let Some(idempotency) = &commits[0].draft.idempotency {
+                    decision.insert("idempotency", serialize_to_document(idempotency)?);
+                }
+                self.slots.insert_one(decision).await?;
             }
         }
         Ok(())
@@ -146,7 +153,7 @@ async fn main() -> Result<(), Failure> {
         slots: prepared(
             &others,
             "decisions",
-            doc! { "commits.stream_id": 1, "commits.idempotency.key": 1 },
+            doc! { "leading": 1, "idempotency.key": 1 },
             Some(doc! { "commits.stream_id": 1, "commits.first_version": 1 }),
         )
         .await?,
