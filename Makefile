@@ -231,9 +231,9 @@ load: build-tools $(OHA) ## Measure the program under load beside raw clients (Q
 load-quick: ## Like make load, for less than two minutes and without the document
 	@$(MAKE) --no-print-directory load QUICK=1
 
-# Built with optimization, because it shares the machine's cores with the servers that it measures. It speaks plain HTTP only.
+# Built with optimization, because it shares the machine's cores with the servers that it measures.
 $(OHA):
-	$(CARGO) install $(LOCKED) oha@$(OHA_VERSION) --no-default-features --root $(TOOLS)/oha-$(OHA_VERSION) --target-dir $(TOOLS)/target
+	$(CARGO) install $(LOCKED) oha@$(OHA_VERSION) --root $(TOOLS)/oha-$(OHA_VERSION) --target-dir $(TOOLS)/target
 	rm -rf $(TOOLS)/target
 
 # Built without optimization: it runs for seconds, and builds in half the time.

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
+use crate::accounts::OPENING_MINOR;
 use crate::program::Program;
-use crate::rounds::OPENING_MINOR;
 
 /// A check that the work was really done.
 #[derive(Debug, Clone, Serialize, Deserialize)]

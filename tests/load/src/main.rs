@@ -4,16 +4,20 @@
 //!
 //! `make load` runs it, and writes `target/load.json` and `docs/benchmarks.md`.
 
+mod accounts; // accounts, and the requests to them
 mod arguments; // the program to measure, the time, the rows
 mod checks; // whether the work was really done
 mod cpu; // the processor's time of each process
+mod embedded; // the program on its embedded databases, and a raw client of SQLite
 mod figures; // the result of one measurement, and of its rounds
 mod http_load; // requests by oha, an existing load generator
 mod loops; // callers of the raw clients
+mod on_servers; // the program on the servers, and raw clients of the same servers
 mod program; // `passbook serve` on databases of its own
 mod raw; // the raw clients
 mod report; // target/load.json, and the tables for people
 mod rounds; // the measurements, one after the other, several times
+mod series; // the figures of every round
 mod services; // the servers of `make services`
 
 use anyhow::Context as _;

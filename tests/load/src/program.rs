@@ -180,8 +180,7 @@ impl ReadDb {
             }
             Self::Sqlite { file } => {
                 let mut connection = open_sqlite(file).await?;
-                let ids: Vec<String> =
-                    sqlx::query_scalar(ids).bind(least_version).fetch_all(&mut connection).await?;
+                let ids: Vec<String> = sqlx::query_scalar(ids).bind(least_version).fetch_all(&mut connection).await?;
                 ids.iter().map(|id| Ok(Uuid::from_str(id)?)).collect()
             }
         }

@@ -176,11 +176,7 @@ pub fn read(path: &Path) -> anyhow::Result<Report> {
 }
 
 impl Report {
-    pub fn new(
-        arguments: &Arguments,
-        measurements: BTreeMap<Measurement, Vec<Figures>>,
-        checks: Vec<Check>,
-    ) -> Self {
+    pub fn new(arguments: &Arguments, measurements: BTreeMap<Measurement, Vec<Figures>>, checks: Vec<Check>) -> Self {
         let aims = AIMS.iter().filter_map(|aim| Some((aim.key.to_owned(), aim.value.of(&measurements)?))).collect();
         Self {
             is_quick: arguments.quick,
@@ -282,8 +278,7 @@ impl Report {
             let tables = self.text(None);
             std::fs::write(document, format!("{before}{TABLES_BEGIN}\n{tables}{TABLES_END}{after}"))?;
         }
-        let failed: Vec<&str> =
-            self.checks.iter().filter(|check| !check.is_passed).map(|check| &*check.what).collect();
+        let failed: Vec<&str> = self.checks.iter().filter(|check| !check.is_passed).map(|check| &*check.what).collect();
         anyhow::ensure!(failed.is_empty(), "the work was not done as acknowledged: {failed:?}");
         Ok(())
     }

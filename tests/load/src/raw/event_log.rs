@@ -92,8 +92,7 @@ impl EventLog {
     /// The work of this kind, on streams with one commit each.
     pub async fn commands(self: &Arc<Self>, command: RawCommand) -> anyhow::Result<Arc<RawCommands>> {
         let durable = WriteConcern::builder().w(Acknowledgment::Majority).journal(true).build();
-        let options =
-            CollectionOptions::builder().write_concern(durable).read_concern(ReadConcern::majority()).build();
+        let options = CollectionOptions::builder().write_concern(durable).read_concern(ReadConcern::majority()).build();
         let commits = self.database.collection_with_options(command.collection(), options);
         let first = self.streams.iter().map(|stream| commit(&self.template, *stream, 1));
         commits.insert_many(first).await?;
