@@ -10,7 +10,8 @@ pub const CALLERS: usize = 32;
 /// Each account is opened with 1.00 and each deposit is 0.01, so that the sum of the balances counts them.
 pub const OPENING_MINOR: i64 = 100;
 const OPENING: &str = r#"{"holder":"Ann Lee","kind":"checking","currency":"EUR","opening_balance":"1.00"}"#;
-const DEPOSIT: &str = r#"{"amount":"0.01"}"#;
+/// The body of a deposit.
+pub const DEPOSIT: &str = r#"{"amount":"0.01"}"#;
 
 /// Opens the accounts. Returns their ids, once the read side has them.
 pub async fn open_accounts(program: &Program, oha: &Oha, accounts: usize) -> anyhow::Result<Vec<Uuid>> {

@@ -19,7 +19,7 @@ pub fn check_raw(what: &str, done: u64, stored: u64) -> Check {
 pub async fn check_program(program: &Program, stack: &str) -> anyhow::Result<Vec<Check>> {
     let (sums, acknowledged) = (program.read_db.sums().await?, i64::try_from(program.acknowledged())?);
     let expected_minor = sums.accounts * OPENING_MINOR + acknowledged - sums.accounts;
-    let verified = program.verify().await;
+    let verified = program.run(&["verify"]).await;
     let said = match &verified {
         Ok(printed) => printed.trim().lines().last().unwrap_or_default().to_owned(),
         Err(error) => error.to_string(),

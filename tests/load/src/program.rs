@@ -28,6 +28,17 @@ pub struct Program {
     acknowledged: AtomicU64,
 }
 
+/// The names of the program's databases and topics on the servers.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The name of the event store and of the topic.
+    pub events: String,
+    /// The name of the read database and of the consumer group that fills it.
+    pub read_db: String,
+    /// Further options of MongoDB's URL.
+    pub mongodb_options: Option<String>,
+}
+
 /// The program's read database.
 #[derive(Debug, Clone)]
 pub enum ReadDb {
@@ -45,33 +56,28 @@ pub struct Sums {
 }
 
 impl Program {
-    /// Makes databases and topics of this name on the servers, and starts the program on them.
-    pub async fn on_servers(
-        binary: &Path,
-        services: &Services,
-        name: &str,
-        mongodb_options: Option<&str>,
-        folder: &Path,
-    ) -> anyhow::Result<Self> {
+    /// Makes the databases and topics if they are missing, and starts the program on them.
+    pub async fn on_servers(binary: &Path, services: &Services, place: &Place, folder: &Path) -> anyhow::Result<Self> {
+        let Place { events, read_db, mongodb_options } = place;
         let mut server = MySqlConnection::connect(&services.mysql_server_url()).await?;
-        server.execute(AssertSqlSafe(format!("CREATE DATABASE {name}"))).await?;
+        server.execute(AssertSqlSafe(format!("CREATE DATABASE {read_db}"))).await?;
         server.close().await?;
-        let mut event_store_url = services.mongodb_url(name);
+        let mut event_store_url = services.mongodb_url(events);
         if let Some(options) = mongodb_options {
             event_store_url = format!("{event_store_url}&{options}");
         }
         let environment = [
             ("EVENT_STORE_URL", event_store_url),
-            ("READ_DB_URL", services.mysql_url(name)),
+            ("READ_DB_URL", services.mysql_url(read_db)),
             ("KAFKA_BOOTSTRAP_SERVERS", services.kafka_servers.clone()),
-            ("KAFKA_TOPIC", name.to_owned()),
-            ("PASSBOOK_MAPPING_GROUP", name.to_owned()),
+            ("KAFKA_TOPIC", events.clone()),
+            ("PASSBOOK_MAPPING_GROUP", read_db.clone()),
         ];
         let environment = environment.map(|(name, value)| (name.to_owned(), value)).to_vec();
         let prepared = command(binary, &environment).arg("prepare").output().await?;
         ensure!(prepared.status.success(), "{}", String::from_utf8_lossy(&prepared.stderr));
-        let read_db = ReadDb::MySql { url: services.mysql_url(name) };
-        Self::start(binary, environment, read_db, &folder.join("servers.log")).await
+        let rows = ReadDb::MySql { url: services.mysql_url(read_db) };
+        Self::start(binary, environment, rows, &folder.join(format!("{read_db}.log"))).await
     }
 
     /// Starts the program on its embedded databases in this folder.
@@ -132,11 +138,11 @@ impl Program {
         }
     }
 
-    /// Runs `passbook verify` on this program's databases. Returns its output.
-    pub async fn verify(&self) -> anyhow::Result<String> {
-        let output = command(&self.binary, &self.environment).arg("verify").output().await?;
+    /// Runs another command of the program on the same databases, for example `verify`. Returns its output.
+    pub async fn run(&self, arguments: &[&str]) -> anyhow::Result<String> {
+        let output = command(&self.binary, &self.environment).args(arguments).output().await?;
         let printed = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        ensure!(output.status.success(), "passbook verify: {printed}");
+        ensure!(output.status.success(), "passbook {}: {printed}", arguments.join(" "));
         Ok(printed)
     }
 }

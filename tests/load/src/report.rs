@@ -35,6 +35,13 @@ pub enum Measurement {
     EmbeddedDepositC32,
     EmbeddedDepositHot,
     EmbeddedGetC32,
+    RawUpserts,
+    Projector,
+    RawLag,
+    Lag,
+    RawScan,
+    RawInserts,
+    Restore,
 }
 
 impl Measurement {
@@ -58,6 +65,13 @@ impl Measurement {
             Self::EmbeddedDepositC32 => "embedded: deposits, 32 connections",
             Self::EmbeddedDepositHot => "embedded: deposits on one account, 32 connections",
             Self::EmbeddedGetC32 => "embedded: GET of an account, 32 connections",
+            Self::RawUpserts => "raw: upserts in batches, by event",
+            Self::Projector => "projector: from Kafka to the rows, by event",
+            Self::RawLag => "raw: from the acknowledgement to the row, half load",
+            Self::Lag => "from the answer to the row, half load",
+            Self::RawScan => "raw: scan of the commits",
+            Self::RawInserts => "raw: inserts in batches, by event",
+            Self::Restore => "restore, by event",
         }
     }
 }
@@ -67,6 +81,8 @@ impl Measurement {
 enum Value {
     /// The rate of the first divided by the rate of the second.
     Rate(Measurement, Measurement),
+    /// The rate of the first divided by the slower rate of the others.
+    RateOfSlower(Measurement, [Measurement; 2]),
     /// The p99 of the first divided by the p99 of the second.
     P99(Measurement, Measurement),
     /// This process's time for an operation of the first divided by that of the second.
@@ -86,7 +102,7 @@ struct Aim {
 
 use Measurement as M;
 
-const AIMS: [Aim; 9] = [
+const AIMS: [Aim; 12] = [
     Aim {
         key: "command_c32",
         what: "deposits/s, 32 connections, / raw find, insert and produce",
@@ -148,6 +164,27 @@ const AIMS: [Aim; 9] = [
         what: "embedded: deposits/s, 32 connections, / raw insert into SQLite",
         value: Value::Rate(M::EmbeddedDepositC32, M::RawSqliteC1),
         aim: 3.0,
+        is_higher_better: true,
+    },
+    Aim {
+        key: "projector",
+        what: "events/s from Kafka to the rows / raw upserts in batches",
+        value: Value::Rate(M::Projector, M::RawUpserts),
+        aim: 0.9,
+        is_higher_better: true,
+    },
+    Aim {
+        key: "lag",
+        what: "p99 from a command's answer to the row at half load / raw produce, consume and commit",
+        value: Value::P99(M::Lag, M::RawLag),
+        aim: 2.0,
+        is_higher_better: false,
+    },
+    Aim {
+        key: "restore",
+        what: "events/s of a restore / the slower of raw scan and raw inserts",
+        value: Value::RateOfSlower(M::Restore, [M::RawScan, M::RawInserts]),
+        aim: 0.8,
         is_higher_better: true,
     },
 ];
@@ -294,6 +331,11 @@ impl Value {
         let cpu = |process: &'static str| move |figures: &Figures| figures.cpu_ms.get(process).copied().unwrap_or(0.0);
         match self {
             Self::Rate(one, other) => ratio(one, other, &|figures| figures.per_s),
+            Self::RateOfSlower(one, [other, another]) => {
+                let slower =
+                    [ratio(one, other, &|figures| figures.per_s)?, ratio(one, another, &|figures| figures.per_s)?];
+                slower.into_iter().max_by(|one, other| one.median.total_cmp(&other.median))
+            }
             Self::P99(one, other) => ratio(one, other, &|figures| figures.p99_ms),
             Self::CpuRatio(process, one, other) => ratio(one, other, &cpu(process)),
             Self::CpuMs(process, one) => Some(Spread::of(measurements.get(&one)?.iter().map(cpu(process)))),

@@ -16,11 +16,11 @@ pub async fn measure(arguments: &Arguments) -> anyhow::Result<Report> {
     let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
     let folder = empty_folder(&std::path::absolute(target)?.join("load"))?;
     let oha = Oha { program: arguments.oha.clone(), folder };
-    let mut on_servers = match arguments.wants(&on_servers::ROWS) {
+    let on_servers = match arguments.wants(&on_servers::ROWS) {
         true => Some(OnServers::prepare(arguments, &oha).await?),
         false => None,
     };
-    let mut embedded = match arguments.wants(&embedded::ROWS) {
+    let embedded = match arguments.wants(&embedded::ROWS) {
         true => Some(Embedded::prepare(arguments, &oha).await?),
         false => None,
     };
@@ -29,15 +29,16 @@ pub async fn measure(arguments: &Arguments) -> anyhow::Result<Report> {
         series.is_counted = round > 0;
         let time = if series.is_counted { arguments.time() } else { WARM_UP };
         eprintln!("round {round} of {}, {:.1} s each", arguments.rounds(), time.as_secs_f64());
-        if let Some(on_servers) = &mut on_servers {
+        if let Some(on_servers) = &on_servers {
             on_servers.round(arguments, &mut series, time).await?;
         }
-        if let Some(embedded) = &mut embedded {
+        if let Some(embedded) = &embedded {
             embedded.round(&mut series, time).await?;
         }
     }
     let mut checks = Vec::new();
     if let Some(on_servers) = on_servers {
+        on_servers.after_rounds(arguments, &mut series).await?;
         checks.extend(on_servers.finish(&series).await?);
     }
     if let Some(embedded) = embedded {

@@ -31,6 +31,12 @@ impl Series {
             let used_ms = after_ms - before.get(process).copied().unwrap_or(0.0);
             figures.cpu_ms.insert(process.to_owned(), used_ms / figures.done as f64);
         }
+        self.push(measurement, figures);
+        Ok(())
+    }
+
+    /// Adds figures without the processor's time.
+    pub fn push(&mut self, measurement: Measurement, figures: Figures) {
         eprintln!(
             "  {:<52} {:>8.0}/s  p50 {:>7.2} ms  p99 {:>8.2} ms  refused {}",
             measurement.what(),
@@ -39,11 +45,15 @@ impl Series {
             figures.p99_ms,
             figures.refusals()
         );
-        *self.done.entry(measurement).or_default() += figures.done;
+        self.note_done(measurement, figures.done);
         if self.is_counted {
             self.measurements.entry(measurement).or_default().push(figures);
         }
-        Ok(())
+    }
+
+    /// Notes operations without their figures.
+    pub fn note_done(&mut self, measurement: Measurement, done: u64) {
+        *self.done.entry(measurement).or_default() += done;
     }
 
     /// The operations of these measurements in all rounds, counted or not.

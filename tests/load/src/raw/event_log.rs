@@ -21,7 +21,7 @@ use crate::loops::Operation;
 use crate::services::Services;
 
 /// The program's own number of partitions.
-const PARTITIONS: i32 = 12;
+pub(super) const PARTITIONS: i32 = 12;
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The raw clients of MongoDB and Kafka, with a commit and a record of the program to copy.
@@ -31,8 +31,8 @@ pub struct EventLog {
     record: OwnedMessage,
     producer: FutureProducer,
     admin: AdminClient<DefaultClientContext>,
-    topic: String,
-    kafka_servers: String,
+    pub(super) topic: String,
+    pub(super) kafka_servers: String,
     streams: Vec<Uuid>,
 }
 
@@ -105,6 +105,15 @@ impl EventLog {
         }))
     }
 
+    /// Sends a copy of the record with this key. Returns once it is acknowledged.
+    pub async fn produce(&self, key: &str) -> anyhow::Result<()> {
+        let mut record = FutureRecord::to(&self.topic).key(key);
+        record.payload = self.record.payload();
+        record.headers = self.record.headers().cloned();
+        self.producer.send(record, Timeout::After(TIMEOUT)).await.map_err(|(error, _)| error)?;
+        Ok(())
+    }
+
     /// The records in the raw topic.
     pub fn records(&self) -> anyhow::Result<u64> {
         let consumer: BaseConsumer = ClientConfig::new().set("bootstrap.servers", &self.kafka_servers).create()?;
@@ -147,7 +156,7 @@ impl RawCommands {
 impl Operation for RawCommands {
     /// The streams have their turns. So two callers meet on one stream only if a call takes as long as thousands of others.
     async fn run(&self, _caller: usize) -> anyhow::Result<()> {
-        let EventLog { streams, template, record, producer, topic, .. } = &*self.event_log;
+        let EventLog { streams, template, .. } = &*self.event_log;
         let index = self.turn.fetch_add(1, Ordering::Relaxed) % streams.len();
         let stream = streams[index];
         let last_version = match self.command {
@@ -160,11 +169,7 @@ impl Operation for RawCommands {
         };
         self.commits.insert_one(commit(template, stream, last_version + 1)).await?;
         if self.command == RawCommand::FindInsertProduce {
-            let key = stream.to_string();
-            let mut to_send = FutureRecord::to(topic).key(&key);
-            to_send.payload = record.payload();
-            to_send.headers = record.headers().cloned();
-            producer.send(to_send, Timeout::After(TIMEOUT)).await.map_err(|(error, _)| error)?;
+            self.event_log.produce(&stream.to_string()).await?;
         }
         Ok(())
     }

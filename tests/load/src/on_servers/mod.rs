@@ -1,3 +1,7 @@
+mod lag; // from a command's answer to the row
+mod projector; // from Kafka to the rows
+mod restore; // from the event store to the rows
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,14 +15,14 @@ use crate::checks::{Check, check_program, check_raw};
 use crate::cpu::Processes;
 use crate::http_load::{Amount, Oha, Requests};
 use crate::loops::{Operation, closed_loop, open_loop};
-use crate::program::Program;
+use crate::program::{Place, Program};
 use crate::raw::{EventLog, RawCommand, RawCommands, RawSelect, SelectBy};
 use crate::report::Measurement;
 use crate::series::Series;
 use crate::services::Services;
 
 /// The rows that need the servers.
-pub const ROWS: [&str; 8] = [
+pub const ROWS: [&str; 11] = [
     "command_c32",
     "command_c1",
     "command_p99",
@@ -27,6 +31,9 @@ pub const ROWS: [&str; 8] = [
     "cpu_deposit",
     "cpu_get",
     "mongo_per_deposit",
+    "projector",
+    "lag",
+    "restore",
 ];
 /// The connections of a schedule. Requests beyond that wait for a connection, and their waiting counts.
 const SCHEDULE_CALLERS: usize = 128;
@@ -39,6 +46,8 @@ const STATEMENT_LINES: u32 = 20;
 /// The program on the servers, and the raw clients of the same servers.
 pub struct OnServers {
     name: String,
+    place: Place,
+    account_ids: Vec<Uuid>,
     services: Services,
     program: Program,
     processes: Processes,
@@ -60,8 +69,9 @@ impl OnServers {
     pub async fn prepare(arguments: &Arguments, oha: &Oha) -> anyhow::Result<Self> {
         let services = Services::find()?;
         let name = format!("load_{}", Uuid::now_v7().simple());
-        let options = arguments.mongodb_options.as_deref();
-        let program = Program::on_servers(&arguments.passbook, &services, &name, options, &oha.folder).await?;
+        let mongodb_options = arguments.mongodb_options.clone();
+        let place = Place { events: name.clone(), read_db: name.clone(), mongodb_options };
+        let program = Program::on_servers(&arguments.passbook, &services, &place, &oha.folder).await?;
         let raw_processes = Services::processes();
         let processes = raw_processes.and("passbook", program.pid()?);
         let account_ids = open_accounts(&program, oha, arguments.accounts).await?;
@@ -86,6 +96,8 @@ impl OnServers {
             gets: gets(&program, &account_ids, ""),
             statements: gets(&program, &with_lines, "/transactions?limit=20"),
             oha: oha.clone(),
+            place,
+            account_ids,
             event_log,
             processes,
             raw_processes,
@@ -96,7 +108,7 @@ impl OnServers {
     }
 
     pub async fn round(&self, arguments: &Arguments, series: &mut Series, time: Duration) -> anyhow::Result<()> {
-        if arguments.wants(&["command_c32", "cpu_deposit", "mongo_per_deposit"]) {
+        if arguments.wants(&["command_c32", "cpu_deposit", "mongo_per_deposit", "command_p99", "lag"]) {
             self.raw(series, Measurement::RawInsertC32, &self.inserts, CALLERS, time).await?;
             self.raw(series, Measurement::RawFindInsertC32, &self.find_inserts, CALLERS, time).await?;
             self.raw(series, Measurement::RawCommandC32, &self.commands, CALLERS, time).await?;
@@ -130,6 +142,29 @@ impl OnServers {
             let amount = Amount::Schedule { per_s, time };
             self.commands(series, Measurement::DepositScheduled, &requests, amount).await?;
         }
+        Ok(())
+    }
+
+    /// Measures what happens once after the rounds.
+    pub async fn after_rounds(&self, arguments: &Arguments, series: &mut Series) -> anyhow::Result<()> {
+        // A quick run measures these rows only if it is asked for them.
+        let wants = |row: &str| arguments.wants(&[row]) && (!arguments.quick || !arguments.only.is_empty());
+        if wants("lag") {
+            self.measure_lag(series, arguments.time()).await?;
+        }
+        if wants("projector") {
+            self.measure_projector(arguments, series).await?;
+        }
+        if wants("restore") {
+            self.measure_restore(series).await?;
+        }
+        Ok(())
+    }
+
+    async fn drop_read_db(&self, name: &str) -> anyhow::Result<()> {
+        let mut server = MySqlConnection::connect(&self.services.mysql_server_url()).await?;
+        server.execute(AssertSqlSafe(format!("DROP DATABASE {name}"))).await?;
+        server.close().await?;
         Ok(())
     }
 
@@ -175,11 +210,11 @@ impl OnServers {
         checks.push(check_raw("raw inserts", inserts, self.inserts.written().await?));
         checks.push(check_raw("raw finds and inserts", find_inserts, self.find_inserts.written().await?));
         checks.push(check_raw("raw commands", commands, self.commands.written().await?));
-        checks.push(check_raw("raw records", commands, self.event_log.records()?));
+        let records = commands + series.done(&[Measurement::RawLag]);
+        checks.push(check_raw("raw records", records, self.event_log.records()?));
+        self.drop_read_db(&self.name).await?;
         drop(self.program);
         self.event_log.remove(&self.name).await?;
-        let mut server = MySqlConnection::connect(&self.services.mysql_server_url()).await?;
-        server.execute(AssertSqlSafe(format!("DROP DATABASE {}", self.name))).await?;
         Ok(checks)
     }
 }
