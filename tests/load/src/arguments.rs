@@ -47,6 +47,11 @@ impl Arguments {
         self.only.is_empty() || rows.iter().any(|row| self.only.iter().any(|only| only == row))
     }
 
+    /// Whether one of these rows is asked for. They take long, so a quick run has only those that it names.
+    pub fn wants_in_full(&self, rows: &[&str]) -> bool {
+        self.wants(rows) && (!self.quick || !self.only.is_empty())
+    }
+
     pub fn rounds(&self) -> usize {
         self.rounds.unwrap_or(if self.quick { 3 } else { 5 })
     }

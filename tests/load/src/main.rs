@@ -7,11 +7,13 @@
 mod accounts; // accounts, and the requests to them
 mod arguments; // the program to measure, the time, the rows
 mod checks; // whether the work was really done
+mod cleanup; // removes databases and topics
 mod cpu; // the processor's time of each process
 mod embedded; // the program on its embedded databases, and a raw client of SQLite
 mod figures; // the result of one measurement, and of its rounds
 mod http_load; // requests by oha, an existing load generator
 mod loops; // callers of the raw clients
+mod old_account; // the program with an account of very many events
 mod on_servers; // the program on the servers, and raw clients of the same servers
 mod program; // `passbook serve` on databases of its own
 mod raw; // the raw clients

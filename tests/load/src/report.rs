@@ -42,6 +42,10 @@ pub enum Measurement {
     RawScan,
     RawInserts,
     Restore,
+    DepositYoung,
+    DepositOld,
+    AsOfShort,
+    AsOfOld,
 }
 
 impl Measurement {
@@ -72,6 +76,10 @@ impl Measurement {
             Self::RawScan => "raw: scan of the commits",
             Self::RawInserts => "raw: inserts in batches, by event",
             Self::Restore => "restore, by event",
+            Self::DepositYoung => "deposits at some 10 events, one at a time",
+            Self::DepositOld => "deposits at 500,000 events, one at a time",
+            Self::AsOfShort => "as-of in the middle of 100 events, one at a time",
+            Self::AsOfOld => "as-of in the middle of 500,000 events, one at a time",
         }
     }
 }
@@ -83,6 +91,8 @@ enum Value {
     Rate(Measurement, Measurement),
     /// The rate of the first divided by the slower rate of the others.
     RateOfSlower(Measurement, [Measurement; 2]),
+    /// The p50 of the first divided by the p50 of the second.
+    P50(Measurement, Measurement),
     /// The p99 of the first divided by the p99 of the second.
     P99(Measurement, Measurement),
     /// This process's time for an operation of the first divided by that of the second.
@@ -102,7 +112,7 @@ struct Aim {
 
 use Measurement as M;
 
-const AIMS: [Aim; 12] = [
+const AIMS: [Aim; 14] = [
     Aim {
         key: "command_c32",
         what: "deposits/s, 32 connections, / raw find, insert and produce",
@@ -165,6 +175,20 @@ const AIMS: [Aim; 12] = [
         value: Value::Rate(M::EmbeddedDepositC32, M::RawSqliteC1),
         aim: 3.0,
         is_higher_better: true,
+    },
+    Aim {
+        key: "age",
+        what: "p50 of a deposit at 500,000 events / at 10",
+        value: Value::P50(M::DepositOld, M::DepositYoung),
+        aim: 1.1,
+        is_higher_better: false,
+    },
+    Aim {
+        key: "as_of",
+        what: "p50 of an as-of in the middle of 500,000 events / of 100",
+        value: Value::P50(M::AsOfOld, M::AsOfShort),
+        aim: 2.0,
+        is_higher_better: false,
     },
     Aim {
         key: "projector",
@@ -336,6 +360,7 @@ impl Value {
                     [ratio(one, other, &|figures| figures.per_s)?, ratio(one, another, &|figures| figures.per_s)?];
                 slower.into_iter().max_by(|one, other| one.median.total_cmp(&other.median))
             }
+            Self::P50(one, other) => ratio(one, other, &|figures| figures.p50_ms),
             Self::P99(one, other) => ratio(one, other, &|figures| figures.p99_ms),
             Self::CpuRatio(process, one, other) => ratio(one, other, &cpu(process)),
             Self::CpuMs(process, one) => Some(Spread::of(measurements.get(&one)?.iter().map(cpu(process)))),

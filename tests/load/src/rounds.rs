@@ -3,6 +3,7 @@ use std::time::Duration;
 use crate::arguments::Arguments;
 use crate::embedded::{self, Embedded};
 use crate::http_load::{Oha, empty_folder};
+use crate::old_account::{self, OldAccount};
 use crate::on_servers::{self, OnServers};
 use crate::report::Report;
 use crate::series::Series;
@@ -24,6 +25,10 @@ pub async fn measure(arguments: &Arguments) -> anyhow::Result<Report> {
         true => Some(Embedded::prepare(arguments, &oha).await?),
         false => None,
     };
+    let old_account = match arguments.wants_in_full(&old_account::ROWS) {
+        true => Some(OldAccount::prepare(arguments, &oha).await?),
+        false => None,
+    };
     let mut series = Series::default();
     for round in 0..=arguments.rounds() {
         series.is_counted = round > 0;
@@ -35,6 +40,9 @@ pub async fn measure(arguments: &Arguments) -> anyhow::Result<Report> {
         if let Some(embedded) = &embedded {
             embedded.round(&mut series, time).await?;
         }
+        if let Some(old_account) = &old_account {
+            old_account.round(arguments, &mut series, time).await?;
+        }
     }
     let mut checks = Vec::new();
     if let Some(on_servers) = on_servers {
@@ -43,6 +51,9 @@ pub async fn measure(arguments: &Arguments) -> anyhow::Result<Report> {
     }
     if let Some(embedded) = embedded {
         checks.extend(embedded.finish(&series).await?);
+    }
+    if let Some(old_account) = old_account {
+        old_account.finish().await?;
     }
     Ok(Report::new(arguments, series.measurements, checks))
 }

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _, MySqlConnection};
 use uuid::Uuid;
 
 use crate::accounts::{CALLERS, deposits, gets, open_accounts, send_commands};
 use crate::arguments::Arguments;
 use crate::checks::{Check, check_program, check_raw};
+use crate::cleanup::remove;
 use crate::cpu::Processes;
 use crate::http_load::{Amount, Oha, Requests};
 use crate::loops::{Operation, closed_loop, open_loop};
@@ -147,24 +147,15 @@ impl OnServers {
 
     /// Measures what happens once after the rounds.
     pub async fn after_rounds(&self, arguments: &Arguments, series: &mut Series) -> anyhow::Result<()> {
-        // A quick run measures these rows only if it is asked for them.
-        let wants = |row: &str| arguments.wants(&[row]) && (!arguments.quick || !arguments.only.is_empty());
-        if wants("lag") {
+        if arguments.wants_in_full(&["lag"]) {
             self.measure_lag(series, arguments.time()).await?;
         }
-        if wants("projector") {
+        if arguments.wants_in_full(&["projector"]) {
             self.measure_projector(arguments, series).await?;
         }
-        if wants("restore") {
+        if arguments.wants_in_full(&["restore"]) {
             self.measure_restore(series).await?;
         }
-        Ok(())
-    }
-
-    async fn drop_read_db(&self, name: &str) -> anyhow::Result<()> {
-        let mut server = MySqlConnection::connect(&self.services.mysql_server_url()).await?;
-        server.execute(AssertSqlSafe(format!("DROP DATABASE {name}"))).await?;
-        server.close().await?;
         Ok(())
     }
 
@@ -212,9 +203,10 @@ impl OnServers {
         checks.push(check_raw("raw commands", commands, self.commands.written().await?));
         let records = commands + series.done(&[Measurement::RawLag]);
         checks.push(check_raw("raw records", records, self.event_log.records()?));
-        self.drop_read_db(&self.name).await?;
         drop(self.program);
-        self.event_log.remove(&self.name).await?;
+        for name in [self.name.clone(), format!("{}_raw", self.name)] {
+            remove(&self.services, &name).await?;
+        }
         Ok(checks)
     }
 }

@@ -4,6 +4,7 @@ use anyhow::ensure;
 
 use super::OnServers;
 use crate::arguments::Arguments;
+use crate::cleanup::remove_read_db;
 use crate::figures::Figures;
 use crate::program::{Place, Program};
 use crate::raw::RawUpserts;
@@ -25,7 +26,7 @@ impl OnServers {
             let expected = i64::try_from(self.program.acknowledged())?;
             series.add(Measurement::Projector, &processes, all_rows(&program, expected)).await?;
             drop(program);
-            self.drop_read_db(&place.read_db).await?;
+            remove_read_db(&self.services, &place.read_db).await?;
         }
         Ok(())
     }

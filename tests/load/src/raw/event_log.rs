@@ -30,7 +30,6 @@ pub struct EventLog {
     template: Document,
     record: OwnedMessage,
     producer: FutureProducer,
-    admin: AdminClient<DefaultClientContext>,
     pub(super) topic: String,
     pub(super) kafka_servers: String,
     streams: Vec<Uuid>,
@@ -82,7 +81,6 @@ impl EventLog {
             template,
             record,
             producer,
-            admin,
             topic: raw_name,
             kafka_servers: services.kafka_servers.clone(),
             streams: (0..streams).map(|_| Uuid::now_v7()).collect(),
@@ -123,17 +121,6 @@ impl EventLog {
             records += u64::try_from(end - first)?;
         }
         Ok(records)
-    }
-
-    /// Removes what the raw clients and the program's stack of this name have on MongoDB and Kafka.
-    pub async fn remove(&self, name: &str) -> anyhow::Result<()> {
-        self.database.drop().await?;
-        for database in [name.to_owned(), format!("{name}_keys")] {
-            self.database.client().database(&database).drop().await?;
-        }
-        let topics = [&*self.topic, name, &*format!("{name}.dead-letters")];
-        self.admin.delete_topics(&topics, &AdminOptions::new()).await?;
-        Ok(())
     }
 }
 
