@@ -52,3 +52,28 @@ impl Spread {
         Self { least: values[0], median: values[values.len() / 2], most: values[values.len() - 1] }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_of_the_sorted_times_and_in_ms() {
+        let latencies_us = (1..=200).rev().map(|ms| ms * 1_000).collect();
+        let figures = Figures::of_latencies(2.0, latencies_us);
+        assert_eq!((figures.done, figures.per_s), (200, 100.0));
+        assert_eq!((figures.p50_ms, figures.p99_ms), (101.0, 199.0));
+    }
+
+    #[test]
+    fn a_measurement_in_which_nothing_was_done_has_no_times() {
+        let figures = Figures::of_latencies(1.0, Vec::new());
+        assert_eq!((figures.done, figures.p50_ms, figures.p99_ms), (0, 0.0, 0.0));
+    }
+
+    #[test]
+    fn the_spread_of_rounds_is_the_least_the_median_and_the_most() {
+        let spread = Spread::of([3.0, 1.0, 2.0, 5.0, 4.0]);
+        assert_eq!((spread.least, spread.median, spread.most), (1.0, 3.0, 5.0));
+    }
+}

@@ -105,3 +105,18 @@ pub fn empty_folder(path: &Path) -> anyhow::Result<PathBuf> {
     std::fs::create_dir_all(path)?;
     Ok(path.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_answers_with_the_expected_status_count_as_done() {
+        let report = r#"{"summary": {"total": 2.0, "successRate": 1.0}, "latencyPercentiles": {"p50": 0.01, "p99": null},
+            "statusCodeDistribution": {"200": 30, "409": 5}, "errorDistribution": {"connection closed": 1}}"#;
+        let report: OhaReport = serde_json::from_str(report).expect("oha's form");
+        let figures = report.figures(200);
+        assert_eq!((figures.done, figures.per_s, figures.refusals()), (30, 15.0, 6));
+        assert_eq!((figures.p50_ms, figures.p99_ms), (10.0, 0.0));
+    }
+}

@@ -375,3 +375,39 @@ fn with_spread(Spread { least, median, most }: Spread, decimals: usize) -> Strin
 fn push_line(text: &mut String, line: &str) {
     writeln!(text, "{line}").expect("a text takes everything");
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rates(per_s: [f64; 3]) -> Vec<Figures> {
+        per_s.map(|per_s| Figures { per_s, ..Figures::default() }).to_vec()
+    }
+
+    #[test]
+    fn a_ratio_is_taken_within_each_round() {
+        let measurements = BTreeMap::from([
+            (M::DepositC32, rates([100.0, 300.0, 90.0])),
+            (M::RawCommandC32, rates([200.0, 300.0, 100.0])),
+        ]);
+        let ratio = Value::Rate(M::DepositC32, M::RawCommandC32).of(&measurements).expect("both are measured");
+        assert_eq!((ratio.least, ratio.median, ratio.most), (0.5, 0.9, 1.0));
+    }
+
+    #[test]
+    fn a_row_whose_measurement_is_missing_has_no_value() {
+        let measurements = BTreeMap::from([(M::DepositC32, rates([1.0, 2.0, 3.0]))]);
+        assert!(Value::Rate(M::DepositC32, M::RawCommandC32).of(&measurements).is_none());
+    }
+
+    #[test]
+    fn a_restore_is_compared_with_the_slower_of_the_two_raw_clients() {
+        let measurements = BTreeMap::from([
+            (M::Restore, rates([50.0, 50.0, 50.0])),
+            (M::RawScan, rates([500.0, 500.0, 500.0])),
+            (M::RawInserts, rates([100.0, 100.0, 100.0])),
+        ]);
+        let value = Value::RateOfSlower(M::Restore, [M::RawScan, M::RawInserts]).of(&measurements).expect("measured");
+        assert_eq!(value.median, 0.5);
+    }
+}
