@@ -8,6 +8,8 @@ SHELL := /bin/bash
 TOOLS := $(CURDIR)/.tools
 CARGO_DENY_VERSION := 0.20.2
 CARGO_DENY := $(TOOLS)/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
+OHA_VERSION := 1.16.0
+OHA := $(TOOLS)/oha-$(OHA_VERSION)/bin/oha
 CHECK_JSONSCHEMA_VERSION := 0.39.0
 SHELLCHECK_VERSION := 0.11.0.1
 CARGO_LAMBDA_VERSION := 1.9.2
@@ -209,6 +211,30 @@ bench: ## Compare with plain baselines, on make services: the event store's layo
 	BENCH_EVENT_STORE_URL="$$EVENT_STORE_URL" $(CARGO) bench $(LOCKED) --package deposit-funds --no-default-features --bench deposit_latency; \
 	BENCH_READ_DB_URL="$$READ_DB_URL" $(CARGO) bench $(LOCKED) --package mysql-read-db --bench projection; \
 	BENCH_EVENT_STORE_URL="$$EVENT_STORE_URL" BENCH_READ_DB_URL="$$READ_DB_URL" $(CARGO) bench $(LOCKED) --package passbook-tests --features services --bench restore
+
+# Run this alone on the machine, because the figures are times. The program is built alone, so that it has no other features than
+# for people. PASSBOOK_BINARY=FILE measures a program that is built already. ONLY=command_c32,hot_account measures these rows alone.
+# BASELINE=FILE compares with the figures of an earlier run.
+.PHONY: load
+load: build-tools $(OHA) ## Measure the program under load beside raw clients (QUICK=1: for two minutes); write target/load.json and docs/benchmarks.md
+	@passbook="$(PASSBOOK_BINARY)"; target="$${CARGO_TARGET_DIR:-target}"; \
+	if [[ -z $$passbook ]]; then \
+		$(CARGO) build $(LOCKED) --profile bench --package passbook --features servers; \
+		passbook="$$target/release/passbook"; \
+	fi; \
+	$(CARGO) build $(LOCKED) --profile bench --package load; \
+	SERVICES_STOP_WITH=$$$$ $(MAKE) --no-print-directory services; \
+	"$$target/release/load" --passbook "$$passbook" --oha $(OHA) $(if $(QUICK),--quick,--document docs/benchmarks.md) \
+		$(if $(ONLY),--only $(ONLY)) $(if $(BASELINE),--baseline $(BASELINE)) --output "$$target/load.json" $(LOAD_OPTIONS)
+
+.PHONY: load-quick
+load-quick: ## Like make load, for less than two minutes and without the document
+	@$(MAKE) --no-print-directory load QUICK=1
+
+# Built with optimization, because it shares the machine's cores with the servers that it measures.
+$(OHA):
+	$(CARGO) install $(LOCKED) oha@$(OHA_VERSION) --root $(TOOLS)/oha-$(OHA_VERSION) --target-dir $(TOOLS)/target
+	rm -rf $(TOOLS)/target
 
 # Built without optimization: it runs for seconds, and builds in half the time.
 $(CARGO_DENY):
