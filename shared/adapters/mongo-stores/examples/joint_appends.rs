@@ -160,7 +160,7 @@ async fn main() -> Result<(), Failure> {
     });
 
     let sample: Vec<usize> =
-        commits(Uuid::now_v7(), 2, 2).iter().map(|commit| content(commit)).map(length).collect::<Result<_, _>>()?;
+        commits(Uuid::now_v7(), 2, 2).iter().map(content).map(length).collect::<Result<_, _>>()?;
     println!("a commit has {} bytes with a key, {} without", sample[0], sample[1]);
     println!(
         "| | {} |",
