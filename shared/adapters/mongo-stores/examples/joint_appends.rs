@@ -159,8 +159,7 @@ async fn main() -> Result<(), Failure> {
         .await?,
     });
 
-    let sample: Vec<usize> =
-        commits(Uuid::now_v7(), 2, 2).iter().map(content).map(length).collect::<Result<_, _>>()?;
+    let sample: Vec<usize> = commits(Uuid::now_v7(), 2, 2).iter().map(content).map(length).collect::<Result<_, _>>()?;
     println!("a commit has {} bytes with a key, {} without", sample[0], sample[1]);
     println!(
         "| | {} |",
