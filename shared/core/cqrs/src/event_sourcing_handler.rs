@@ -14,7 +14,7 @@ use crate::{
 /// promise of the idempotency key. Command handlers know the event store by this alone.
 ///
 /// All commands on one kind of aggregate in a process share one handler: clones of it share the lanes and the queue. See
-/// `docs/decisions/0026-lanes-and-groups.md`.
+/// `docs/decisions/0027-lanes-and-groups.md`.
 #[derive(Clone)]
 pub struct EventSourcingHandler<A> {
     pub(crate) event_store: EventStore<A>,

@@ -3,8 +3,8 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use bank::{Account, AccountStatus, Actor, MAX_AMOUNT_MINOR, Money};
 use cqrs::{
-    AggregateRoot as _, AppendError, CommandContext, Commit, CommitDraft, Digest, EventPublisher, EventStoreRepository,
-    Idempotency, OpenedCommit, PublishError, ReadError, RecordedEvent, RecordedState, Timestamp,
+    AggregateRoot as _, AppendError, CommandContext, Commit, CommitDraft, Digest, EventPublisher, EventSourcingHandler,
+    EventStoreRepository, Idempotency, OpenedCommit, PublishError, ReadError, RecordedEvent, RecordedState, Timestamp,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -127,7 +127,8 @@ fn one_euro(from: AccountId, to: AccountId) -> CommandEnvelope<TransferFunds> {
 
 /// The refusal, and what was asked of the event store until then.
 async fn refused(store: &Arc<WatchedStore>, from: AccountId, to: AccountId) -> (TransferError, Vec<&'static str>) {
-    let transfers = VisibleTransfers::of(JointEventSourcingHandler::new(store.clone(), Arc::new(NoBus)));
+    let transfers =
+        VisibleTransfers::of(JointEventSourcingHandler::new(EventSourcingHandler::new(store.clone(), Arc::new(NoBus))));
     match transfers.make(&one_euro(from, to), TransferAggregate::transfer_funds).await {
         Err(CommandError::Refused(Refusal::Domain(error))) => (error, store.calls()),
         other => panic!("{other:?}"),
@@ -160,7 +161,8 @@ async fn a_transfer_is_two_reads_and_one_append() {
     let (hers, his) =
         (store.account("ann", 500, AccountStatus::Active), store.account("bob", 0, AccountStatus::Active));
     let store = Arc::new(store);
-    let transfers = VisibleTransfers::of(JointEventSourcingHandler::new(store.clone(), Arc::new(NoBus)));
+    let transfers =
+        VisibleTransfers::of(JointEventSourcingHandler::new(EventSourcingHandler::new(store.clone(), Arc::new(NoBus))));
     let outcome = transfers.make(&one_euro(hers, his), TransferAggregate::transfer_funds).await.expect("done");
     assert_eq!((outcome.transfer.version, outcome.payer.version), (1, 2));
     assert_eq!(outcome.payer.aggregate.opened().expect("opened").balance.amount_minor(), 400);
