@@ -177,6 +177,11 @@ impl<L: AggregateRoot, O: AggregateRoot> JointEventSourcingHandler<L, O> {
             return self.decide_and_save(streams, &loads, context, decide).await;
         }
         let lanes = streams.others.map(|stream_id| self.others.lanes.of(stream_id));
+        for (lane, load) in lanes.iter().zip(&loads.others) {
+            if let Some(load) = load {
+                lane.remember_if_unknown(load);
+            }
+        }
         let mut in_order: Vec<usize> = (0..N).collect();
         in_order.sort_unstable_by_key(|&place| streams.others[place]);
         let mut turns = Vec::with_capacity(N);
@@ -209,8 +214,9 @@ impl<L: AggregateRoot, O: AggregateRoot> JointEventSourcingHandler<L, O> {
         let loaded_version = load.as_ref().map_or(0, |load| load.version);
         match lane.newest() {
             Some(newest) if newest.after.version >= loaded_version => *load = Some((*newest.after).clone()),
-            // Another process has written since.
+            // The load is newer: another process has written.
             Some(_) => {}
+            // A command before this command has changed the state, or has failed.
             None => *load = self.others.event_store.newest(stream_id).await?,
         }
         Ok(())

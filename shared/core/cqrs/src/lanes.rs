@@ -71,6 +71,17 @@ impl<A> Lane<A> {
         *self.lock() = Some(newest);
     }
 
+    /// Remembers this state, which the event store has, unless the lane knows a state already.
+    pub(crate) fn remember_if_unknown(&self, stored: &AfterCommit<A>)
+    where
+        A: Clone,
+    {
+        let mut newest = self.lock();
+        if newest.as_ref().is_none_or(|newest| newest.chain.is_broken()) {
+            *newest = Some(Newest::stored(stored.clone()));
+        }
+    }
+
     /// Forgets the state. The next command loads it.
     pub(crate) fn forget(&self) {
         *self.lock() = None;
