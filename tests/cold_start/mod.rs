@@ -25,7 +25,7 @@ fn functions_of(side: Side) -> BTreeSet<String> {
 }
 
 #[test]
-fn the_readme_tells_of_every_function_s_cold_start_in_figures() {
+fn the_readme_tells_of_every_function_s_cold_start_in_figures_or_that_it_was_not_measured() {
     let rows = README_S_TABLE.rows();
     let named: BTreeSet<String> = rows.iter().map(|row| row[0].clone()).collect();
     let mut expected: BTreeSet<String> = Side::ALL.into_iter().flat_map(functions_of).collect();
@@ -33,6 +33,9 @@ fn the_readme_tells_of_every_function_s_cold_start_in_figures() {
     assert_eq!((named, rows.len()), (expected.clone(), expected.len()));
     for row in rows {
         let figures: Vec<&String> = row.iter().skip(2).collect();
-        assert!(figures.len() == 5 && figures.iter().all(|cell| cell.parse::<f64>().is_ok_and(|f| f > 0.0)), "{row:?}");
+        let are_figures = figures.iter().all(|cell| cell.parse::<f64>().is_ok_and(|figure| figure > 0.0));
+        // A function that came after the last measurement has no figures yet. The next measurement writes them.
+        let is_not_measured = figures.iter().all(|cell| *cell == "not measured");
+        assert!(figures.len() == 5 && (are_figures || is_not_measured), "{row:?}");
     }
 }

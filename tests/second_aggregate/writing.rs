@@ -26,10 +26,11 @@ fn refusal(result: CaseResult) -> Refusal<CaseError> {
     }
 }
 
-/// The court's commands on a track where this number of writers meets.
-fn racing(court: &Court, racers: usize) -> (Arc<RaceTrack>, CaseCommands) {
-    let track = Arc::new(RaceTrack::new(court.event_store.clone(), racers));
-    let commands = CaseCommands::new(track.clone(), Arc::new(court.bus.clone()));
+/// The court's commands on a track where this number of writers meets. Each writer has a process of its own: within one
+/// process, the commands on one case wait in line and do not race.
+fn racing<const RACERS: usize>(court: &Court) -> (Arc<RaceTrack>, [CaseCommands; RACERS]) {
+    let track = Arc::new(RaceTrack::new(court.event_store.clone(), RACERS));
+    let commands = std::array::from_fn(|_| CaseCommands::new(track.clone(), Arc::new(court.bus.clone())));
     (track, commands)
 }
 
@@ -39,9 +40,10 @@ fn racing(court: &Court, racers: usize) -> (Arc<RaceTrack>, CaseCommands) {
 async fn given_two_clerks_when_both_schedule_the_same_time_at_once_then_one_wins_and_the_case_refuses_the_other() {
     let court = Court::open().await;
     let case_id = court.file(NUMBER).await;
-    let (track, commands) = racing(&court, 2);
+    let (track, [one_clerk, other_clerk]) = racing(&court);
     let command = by_a_clerk(scheduling(case_id, 9));
-    let (one, other) = tokio::join!(commands.schedule.dispatch(command.clone()), commands.schedule.dispatch(command));
+    let (one, other) =
+        tokio::join!(one_clerk.schedule.dispatch(command.clone()), other_clerk.schedule.dispatch(command));
     let (winner, loser) = if one.is_ok() { (one, other) } else { (other, one) };
     assert_eq!(winner.expect("one of the two").version, 2);
     // The loser gets no conflict. It loaded the case again, saw the winner's hearing, and decided anew.
@@ -53,10 +55,10 @@ async fn given_two_clerks_when_both_schedule_the_same_time_at_once_then_one_wins
 async fn given_two_clerks_when_they_schedule_different_times_at_once_then_both_are_done() {
     let court = Court::open().await;
     let case_id = court.file(NUMBER).await;
-    let (track, commands) = racing(&court, 2);
+    let (track, [one_clerk, other_clerk]) = racing(&court);
     let (one, other) = tokio::join!(
-        commands.schedule.dispatch(by_a_clerk(scheduling(case_id, 9))),
-        commands.schedule.dispatch(by_a_clerk(scheduling(case_id, 10)))
+        one_clerk.schedule.dispatch(by_a_clerk(scheduling(case_id, 9))),
+        other_clerk.schedule.dispatch(by_a_clerk(scheduling(case_id, 10)))
     );
     let mut versions = [one.expect("done").version, other.expect("done").version];
     versions.sort_unstable();
@@ -67,8 +69,8 @@ async fn given_two_clerks_when_they_schedule_different_times_at_once_then_both_a
 #[tokio::test]
 async fn given_eight_clerks_when_all_file_the_same_docket_number_at_once_then_it_is_filed_once() {
     let court = Court::open().await;
-    let (_, commands) = racing(&court, 8);
-    let results = join_all((0..8).map(|_| commands.file.dispatch(by_a_clerk(filing(NUMBER))))).await;
+    let (_, clerks) = racing::<8>(&court);
+    let results = join_all(clerks.iter().map(|clerk| clerk.file.dispatch(by_a_clerk(filing(NUMBER))))).await;
     let (filed, refused): (Vec<_>, Vec<_>) = results.into_iter().partition(Result::is_ok);
     assert_eq!((filed.len(), refused.len()), (1, 7));
     for result in refused {
@@ -188,9 +190,9 @@ async fn given_one_request_sent_twice_at_once_with_its_key_then_it_is_done_once_
     let court = Court::open().await;
     let case_id = court.file(NUMBER).await;
     court.commands.schedule.dispatch(by_a_clerk(scheduling(case_id, 9))).await.expect("done");
-    let (track, commands) = racing(&court, 2);
+    let (track, [one_clerk, other_clerk]) = racing(&court);
     let command = with_key(by_a_clerk(adjourning(case_id, 1, 10)), "key-1");
-    let (one, other) = tokio::join!(commands.adjourn.dispatch(command.clone()), commands.adjourn.dispatch(command));
+    let (one, other) = tokio::join!(one_clerk.adjourn.dispatch(command.clone()), other_clerk.adjourn.dispatch(command));
     let (one, other) = (one.expect("an answer"), other.expect("an answer"));
     assert_ne!(one.replayed, other.replayed);
     assert_eq!((one.version, other.version), (4, 4));
@@ -230,10 +232,10 @@ async fn given_a_version_that_the_stream_is_not_at_then_the_command_is_refused_a
 async fn given_two_clerks_who_both_decided_on_the_same_version_then_only_one_is_done_though_the_case_would_take_both() {
     let court = Court::open().await;
     let case_id = court.file(NUMBER).await;
-    let (_, commands) = racing(&court, 2);
+    let (_, [one_clerk, other_clerk]) = racing(&court);
     let (one, other) = tokio::join!(
-        commands.schedule.dispatch(if_at_version(by_a_clerk(scheduling(case_id, 9)), 1)),
-        commands.schedule.dispatch(if_at_version(by_a_clerk(scheduling(case_id, 10)), 1))
+        one_clerk.schedule.dispatch(if_at_version(by_a_clerk(scheduling(case_id, 9)), 1)),
+        other_clerk.schedule.dispatch(if_at_version(by_a_clerk(scheduling(case_id, 10)), 1))
     );
     let (winner, loser) = if one.is_ok() { (one, other) } else { (other, one) };
     assert_eq!(winner.expect("one of the two").version, 2);

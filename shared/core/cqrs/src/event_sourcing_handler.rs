@@ -183,7 +183,10 @@ impl<A: AggregateRoot> EventSourcingHandler<A> {
         let result = match self.save(stream_id, &lane, None, &events, context).await {
             Ok(saving) => match saving.await {
                 Ok(outcome) => Ok(outcome),
-                Err(QueueError::ChainBroken) => Err(CommandError::Conflict),
+                // Another command created the stream at this moment.
+                Err(QueueError::ChainBroken) => {
+                    self.first_answer_if_any(stream_id, context).await?.ok_or(CommandError::Conflict)
+                }
                 Err(QueueError::Append(failure)) => self.answer_after_failure(stream_id, failure, context).await,
             },
             // The personal data of the stream was erased, so the stream exists.
