@@ -141,8 +141,9 @@ impl Program {
     /// Runs another command of the program on the same databases, for example `verify`. Returns its output.
     pub async fn run(&self, arguments: &[&str]) -> anyhow::Result<String> {
         let output = command(&self.binary, &self.environment).args(arguments).output().await?;
-        let printed = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        ensure!(output.status.success(), "passbook {}: {printed}", arguments.join(" "));
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        let log = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "passbook {}: {printed}{log}", arguments.join(" "));
         Ok(printed)
     }
 }
