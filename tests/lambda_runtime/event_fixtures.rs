@@ -191,5 +191,5 @@ fn the_projectors_event_holds_records_as_the_producer_writes_them() {
         assert_eq!(written, headers);
         count += 1;
     }
-    assert_eq!(count, 2);
+    assert_eq!(count, 3);
 }
