@@ -116,13 +116,16 @@ fn count_up_to_limit(loaded: &Loaded<'_, Counter>) -> Result<Vec<Counted>, Refus
     if loaded.aggregate.count >= LIMIT { Err(Refusal::Domain(Full)) } else { count_one(loaded) }
 }
 
+/// A decision on a counter.
+type Decide = fn(&Loaded<'_, Counter>) -> Result<Vec<Counted>, Refusal<Full>>;
+
 type Answer = Result<CommandOutcome<Counter>, CommandError<Full>>;
 
 /// The answers to this many commands on one stream at once, in the order of the commands.
 async fn at_once(
     counters: &EventSourcingHandler<Counter>,
     commands: usize,
-    decide: fn(&Loaded<'_, Counter>) -> Result<Vec<Counted>, Refusal<Full>>,
+    decide: Decide,
     key_of: impl Fn(usize) -> Option<String>,
 ) -> Vec<Answer> {
     let mut running = JoinSet::new();
